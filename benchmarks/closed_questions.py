@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess import Questions, Votes, aggregate, read_votes
-from reassess.data import find_all_source_files
+from reassess.data import find_all_files_of_source
 from tests.aggregation.closed_questions import count_closed_by_truth, count_closed_golden
 
 ORDERS = 60  # random orders of ReaL's votes
@@ -52,7 +52,7 @@ def print_closed() -> None:
         "\n| questions | closed as invalid: valid % | closed as valid: invalid % | closed: wrong % |\n|---|---|---|---|"
     )
     tables = {f"simulated, {share:.0%} hard": sum(count_simulated(seed, share) for seed in range(5)) for share in HARD}
-    if find_all_source_files("imagenet-real-golden") is not None:
+    if find_all_files_of_source("imagenet-real-golden") is not None:
         tables = {"ReaL's golden": count_real()} | tables
     for name, counts in tables.items():
         wrong = counts[0, 1], counts[1, 0]  # valid questions closed as invalid, and invalid questions closed as valid

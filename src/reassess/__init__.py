@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 @cache
 def _load_lazy_names() -> tuple[Any, Any, list[str]]:
-    """Return a function that gets a name of the package, a function that lists the names, and the names."""
+    """Return the functions `__getattr__` and `__dir__` for this package, and the list of its public names."""
     import lazy_loader  # imported on first use, since this takes longer than the rest of the package
 
     return lazy_loader.attach_stub(__name__, __file__)  # type: ignore[no-any-return]

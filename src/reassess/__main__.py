@@ -25,7 +25,7 @@ def entry() -> None:
         sys.exit(130)
 
 
-class _TolerantStream(io.RawIOBase):
+class _StreamIgnoringFailedWrites(io.RawIOBase):
     """A stream that ignores failed writes, for example on a full disk."""
 
     def __init__(self, raw: Any) -> None:
@@ -58,12 +58,15 @@ def _replace_closed_streams() -> None:
         return
     buffer = getattr(sys.stderr, "buffer", None)
     if buffer is not None:
-        held = io.BufferedWriter(_TolerantStream(getattr(buffer, "raw", buffer)))
+        held = io.BufferedWriter(_StreamIgnoringFailedWrites(getattr(buffer, "raw", buffer)))
         sys.stderr = io.TextIOWrapper(held, sys.stderr.encoding, sys.stderr.errors, line_buffering=True)
 
 
 def _discard_unwritten(output: TextIO | None) -> None:
-    """Discard output that cannot be written: `main` has reported this error, and Python must not exit with code 120."""
+    """Write the remaining output. If this fails, discard it, since Python would exit with code 120.
+
+    `main` has already reported the error.
+    """
     if output is None:  # closed before the process began
         return
     try:

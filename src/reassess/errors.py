@@ -90,7 +90,7 @@ class ReassessError(Exception):
         super().__init__(problem)
 
     def add_location(self, location: object) -> None:
-        """Put the location of the fault, such as a file, in front of `where`, unless `where` contains the location."""
+        """Put a location, such as a file, in front of `where`. Do nothing if `where` already contains this location."""
         if self.where is None:
             self.where = location
         elif str(location) not in str(self.where):

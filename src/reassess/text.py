@@ -124,7 +124,7 @@ def format_percent_interval(interval: tuple[float, float]) -> str:
 
 
 def format_percentage(percentage: float) -> str:
-    """Format a number that is already in percent, as `format_percent` formats a share.
+    """Format a percentage from 0 to 100, without a percent sign; `format_percent` takes a share from 0 to 1.
 
     >>> format_percentage(68.142)
     '68.14'
@@ -142,14 +142,14 @@ def suggest_name(name: object, known_names: Iterable[object]) -> str | None:
     return f"did you mean {close[0]}?" if close else None
 
 
-def describe_files_by_text(text_of_file: Mapping[str, str]) -> Iterator[str]:
-    """Yield one line for each distinct text: the names of the files with this text, then the text. Skip empty texts.
+def group_files_with_same_text(text_of_file: Mapping[str, str]) -> Iterator[str]:
+    """Yield one line for each text: the names of all files with this text, then the text. Skip empty texts.
 
-    >>> list(describe_files_by_text({"a": "ids", "b": "ids"}))
+    >>> list(group_files_with_same_text({"a": "ids", "b": "ids"}))
     ['all files: ids']
-    >>> list(describe_files_by_text({"a": "ids", "b": "scores", "c": "ids"}))
+    >>> list(group_files_with_same_text({"a": "ids", "b": "scores", "c": "ids"}))
     ['a, c: ids', 'b: scores']
-    >>> list(describe_files_by_text({"a": "ids", "b": "ids", "c": ""}))
+    >>> list(group_files_with_same_text({"a": "ids", "b": "ids", "c": ""}))
     ['a, b: ids']
     """
     for text in filter(None, dict.fromkeys(text_of_file.values())):

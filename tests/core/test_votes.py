@@ -202,7 +202,7 @@ def test_columns_are_checked_before_the_cast(refused: Refused, changed: Any, cod
 
 def test_unknown_answer_raises(refused: Refused) -> None:
     votes = votes_by_name([("x", 1, "maybe"), ("x", 1, "no")])
-    assert refused(votes.answer_id, "sure") == refused(votes.with_answers, ("no", "yes")) == "unknown-name"
+    assert refused(votes.answer_id, "sure") == refused(votes.with_possible_answers, ("no", "yes")) == "unknown-name"
 
 
 def test_votes_with_other_answer_order_or_item_kind_cannot_be_joined() -> None:

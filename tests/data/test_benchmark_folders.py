@@ -61,7 +61,7 @@ WRONG_PART += "  fix:     replace it by a {0}, or give it another name"
         (
             ["labels.json", "labels.csv"],
             TWO_PLACES.format(
-                "two files are the same part of the benchmark", "file labels", "labels.csv and labels.json"
+                "benchmark has two files for its part labels", "file labels", "labels.csv and labels.json"
             ),
         ),
         (

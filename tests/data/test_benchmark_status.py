@@ -178,7 +178,7 @@ def test_error_in_one_part_does_not_stop_others(tmp_path: Path) -> None:
         "classes": "class is listed twice",
         "original": "class folders are at different depths",
         "scores": "file is empty",
-        "golden": "two files are the same part of the benchmark",
+        "golden": "benchmark has two files for its part golden",
     }
     assert counts(result) == {
         "benchmark.json": {},

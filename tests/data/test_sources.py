@@ -159,13 +159,13 @@ def test_catalogue_is_consistent() -> None:
 def test_places_are_tried_in_order(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The folders of REASSESS_DATA come first, in their order and without subfolders; then the cache."""
     add_toy(monkeypatch)
-    assert sources.find_first_source_file("toy") is sources.find_all_source_files("toy") is None
+    assert sources.find_first_file_of_source("toy") is sources.find_all_files_of_source("toy") is None
     cache.mkdir()
     (cache / "toy.txt").write_bytes(GOOD)
-    assert sources.find_first_source_file("toy") == cache / "toy.txt"
+    assert sources.find_first_file_of_source("toy") == cache / "toy.txt"
     first, second, below = (data_folder(tmp_path / name, GOOD, monkeypatch) for name in ("a", "b", "c/below"))
     monkeypatch.setenv("REASSESS_DATA", os.pathsep.join(map(str, (below.parent, first, second))))
-    assert sources.find_first_source_file("toy") == first / "toy.txt"
+    assert sources.find_first_file_of_source("toy") == first / "toy.txt"
 
 
 def test_missing_folder_of_reassess_data_warns_once(
@@ -177,8 +177,8 @@ def test_missing_folder_of_reassess_data_warns_once(
     add_toy(monkeypatch)
     with warned(f"REASSESS_DATA: folder {missing} not found"):
         assert (
-            sources.find_first_source_file("toy")
-            == sources.find_first_source_file("toy")
+            sources.find_first_file_of_source("toy")
+            == sources.find_first_file_of_source("toy")
             == tmp_path / "there" / "toy.txt"
         )
     (tmp_path / "there" / "toy.txt").unlink()
@@ -194,7 +194,7 @@ def test_unexpected_file_in_reassess_data_is_skipped_with_a_warning(
     (cache / "toy.txt").write_bytes(GOOD)
     path = data_folder(tmp_path / "data", OTHER, monkeypatch) / "toy.txt"
     with warned(f"{path} is skipped: {BOTH}"):
-        assert sources.find_first_source_file("toy") == cache / "toy.txt"
+        assert sources.find_first_file_of_source("toy") == cache / "toy.txt"
 
 
 def test_installed_package_is_found_without_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +204,7 @@ def test_installed_package_is_found_without_import(tmp_path: Path, monkeypatch: 
     (package / "info" / "toy-in-the-wheel.txt").write_bytes(GOOD)
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     add_toy(monkeypatch, wheel=WHEEL)
-    assert sources.find_first_source_file("toy") == package / "info" / "toy-in-the-wheel.txt"
+    assert sources.find_first_file_of_source("toy") == package / "info" / "toy-in-the-wheel.txt"
     assert "reassess_toy" not in sys.modules
 
 
@@ -213,7 +213,7 @@ def test_folder_of_an_unknown_user_is_an_ordinary_name(monkeypatch: pytest.Monke
     monkeypatch.setenv("REASSESS_CACHE", "~no-such-user/cache")
     assert sources.cache_folder() == Path("~no-such-user/cache")
     with pytest.warns(ReassessWarning, match=r"folder ~no-such-user/data not found"):
-        assert sources.find_first_source_file("imagenet-real-scores") is None
+        assert sources.find_first_file_of_source("imagenet-real-scores") is None
 
 
 def test_unreadable_file_is_skipped_with_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +222,7 @@ def test_unreadable_file_is_skipped_with_a_warning(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("REASSESS_DATA", str(tmp_path))
     monkeypatch.setattr(os, "access", lambda _, mode: mode != os.R_OK)
     with warned(f"{path} is skipped: it cannot be read"):
-        assert sources.find_first_source_file("imagenet-real-scores") is None
+        assert sources.find_first_file_of_source("imagenet-real-scores") is None
 
 
 def test_damaged_hash_record_raises(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,7 +230,7 @@ def test_damaged_hash_record_raises(cache: Path, tmp_path: Path, monkeypatch: py
     (cache / "fnames_clean.txt").write_text("x")
     record = cache / "fnames_clean.txt.sha256"
     record.write_bytes(b"\xff\xfe")
-    assert message(sources.find_first_source_file, "imagenet-train-clean") == (
+    assert message(sources.find_first_file_of_source, "imagenet-train-clean") == (
         f"file that stores the hash of a download cannot be read\n  where:   {record}\n  fix:     remove this file"
     )
 
@@ -248,11 +248,13 @@ def test_find_all_returns_all_files_or_none(cache: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(SOURCES, "toy", Source("toy", "two files", files, "CC0-1.0", "nobody"))
     cache.mkdir()
     (cache / "a.txt").write_bytes(GOOD)
-    assert sources.find_first_source_file("toy") == cache / "a.txt"
-    assert sources.find_all_source_files("toy") is None
+    assert sources.find_first_file_of_source("toy") == cache / "a.txt"
+    assert sources.find_all_files_of_source("toy") is None
     (cache / "b.txt").write_bytes(GOOD)
     assert (
-        sources.find_all_source_files("toy") == sources.fetch_source_files("toy") == (cache / "a.txt", cache / "b.txt")
+        sources.find_all_files_of_source("toy")
+        == sources.fetch_source_files("toy")
+        == (cache / "a.txt", cache / "b.txt")
     )
 
 
@@ -275,7 +277,7 @@ def test_existing_path_comes_before_a_known_source(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize(
     "function",
-    [sources.find_first_source_file, sources.find_all_source_files, sources.fetch, sources.fetch_source_files],
+    [sources.find_first_file_of_source, sources.find_all_files_of_source, sources.fetch, sources.fetch_source_files],
 )
 def test_unknown_source_raises(function: Any) -> None:
     assert message(function, "imagenet-rael") == (
@@ -291,7 +293,7 @@ def test_download_is_kept_in_the_cache(repository: _Server, cache: Path, monkeyp
     assert sources.fetch("toy") == cache / "toy.txt"
     assert (cache / "toy.txt").read_bytes() == LARGE
     repository.files.clear()
-    assert sources.find_first_source_file("toy") == sources.fetch("toy") == cache / "toy.txt"
+    assert sources.find_first_file_of_source("toy") == sources.fetch("toy") == cache / "toy.txt"
     assert files_in(cache) == ["toy.txt"]
 
 
@@ -475,7 +477,7 @@ def test_hash_of_the_first_download_is_recorded_with_a_warning(
     ):
         sources.fetch("toy")
     assert (cache / "toy.txt.sha256").read_text() == f"{GOOD_SHA}  toy.txt\n"
-    assert sources.find_first_source_file("toy") == cache / "toy.txt"
+    assert sources.find_first_file_of_source("toy") == cache / "toy.txt"
     (cache / "toy.txt").unlink()
     assert sources.fetch("toy") == cache / "toy.txt"  # without a second warning
 
@@ -494,7 +496,7 @@ def test_download_that_differs_from_the_recorded_hash_raises(
 def test_file_placed_by_the_user_needs_no_recorded_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add_toy(monkeypatch, digest=None)
     folder = data_folder(tmp_path / "data", OTHER, monkeypatch)
-    assert sources.find_first_source_file("toy") == folder / "toy.txt"
+    assert sources.find_first_file_of_source("toy") == folder / "toy.txt"
 
 
 # The package index
@@ -587,11 +589,11 @@ def test_offline_error_lists_every_place_without_network_access(
 def test_real_file_is_found_in_reassess_data(name: str, real_file: RealFile, monkeypatch: pytest.MonkeyPatch) -> None:
     path = real_file(SOURCES[name].files[0].name)
     monkeypatch.setenv("REASSESS_DATA", str(path.parent))
-    assert sources.find_first_source_file(name) == path
+    assert sources.find_first_file_of_source(name) == path
 
 
 @pytest.mark.parametrize("name", ["imagenet-real", "imagenet-classes"])
 def test_installed_timm_contains_the_known_files(name: str, needs: Needs) -> None:
     needs("timm")
-    paths = sources.find_all_source_files(name)
+    paths = sources.find_all_files_of_source(name)
     assert all(path.parts[-4:-1] == ("timm", "data", "_info") for path in paths)

@@ -57,10 +57,10 @@ def test_plain_items_have_only_answers_in_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answers", "found"),
     [
-        (TYPO, "'yess' (1 vote); and 'no' (2 votes), 'yes' (1 vote), ' Yes' (1 vote)"),
+        (TYPO, "'yess' (1 vote); known answers: 'no' (2 votes), 'yes' (1 vote), ' Yes' (1 vote)"),
         (["ja", "nein", "ja"], "'ja' (2 votes), 'nein' (1 vote)"),
         (["1", "0.5", "0"], "'0.5' (1 vote); and 1 (1 vote), 0 (1 vote)"),
-        (["1", "yes"], "1 (1 vote); and 'yes' (1 vote)"),
+        (["1", "yes"], "1 (1 vote); known answers: 'yes' (1 vote)"),
         (["true", "false"], "'true' (1 vote), 'false' (1 vote)"),
     ],
 )
@@ -73,7 +73,7 @@ def test_answers_option_sets_order_ignoring_case(tmp_path: Path) -> None:
     assert (votes.answers, answers_of(votes)) == (("nein", "vielleicht", "ja"), ["ja", "nein", "ja"])
     accents = read(tmp_path, ["Peut-e\u0302tre", "OUI"], answers=["non", "peut-\u00eatre", "oui"])
     assert answers_of(accents) == ["peut-\u00eatre", "oui"]
-    found = "'jein' (1 vote); and 'ja' (1 vote)"
+    found = "'jein' (1 vote); known answers: 'ja' (1 vote)"
     assert fault_of(read, tmp_path, ["ja", "jein"], answers=["nein", "ja"]) == ("unknown-answer", found)
 
 

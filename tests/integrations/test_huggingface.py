@@ -163,7 +163,7 @@ def test_images_without_names_raise(add: Add, datasets: ModuleType, streaming: b
     assert message(lambda: list(add(dataset, LABELS))) == (
         "2 of 3 images have no file name\n"
         "  where:   column image, the first is row 1\n"
-        "  fix:     add the labels before map or filter, which drop the file names of decoded images; "
+        "  fix:     add the labels before you call map or filter: these drop the file names of decoded images; "
         "or use a column of file names: image_column=..."
     )
 

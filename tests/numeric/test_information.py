@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.numeric import Information, information
-from reassess.numeric.information import draw_resample_counts, measure_information, mutual_information
+from reassess.numeric.information import draw_resample_counts, measure_vote_information, mutual_information
 
 SHARES = st.lists(st.integers(0, 5), min_size=3, max_size=3).filter(any).map(lambda x: [n / sum(x) for n in x])
 
@@ -59,7 +59,9 @@ def simulate(
 def estimates(name: str, **size: Any) -> Any:
     rng = np.random.default_rng(1)
     weights = draw_resample_counts(size.get("images", IMAGES), n_resamples=500, seed=0)
-    return [measure_information(*simulate(np.array(MATRICES[name]), rng, **size), weights) for _ in range(DUPLICATES)]
+    return [
+        measure_vote_information(*simulate(np.array(MATRICES[name]), rng, **size), weights) for _ in range(DUPLICATES)
+    ]
 
 
 @pytest.mark.parametrize("name", ["good", "fair", "perfect"])
@@ -86,11 +88,11 @@ def test_information_is_at_most_the_entropy_of_the_truth(n: int) -> None:
     """Without this bound, the bias correction raises the estimate of a perfect rater."""
     counts = np.tile(np.eye(2), (n, 1, 1))
     weights = draw_resample_counts(n, n_resamples=400, seed=0)
-    result = measure_information(counts, np.ones((n, 2)), weights)
+    result = measure_vote_information(counts, np.ones((n, 2)), weights)
     assert (result.bits, result.high) == (1.0, 1.0)
     items = np.tile([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]], (n, 1))  # two thirds of one truth
     counts = items[:, :, None] * np.eye(2)
-    result = measure_information(counts, items, draw_resample_counts(3 * n, n_resamples=400, seed=0))
+    result = measure_vote_information(counts, items, draw_resample_counts(3 * n, n_resamples=400, seed=0))
     assert 0 <= result.low <= result.bits <= math.log2(3) - 2 / 3 <= result.high <= 1
 
 
@@ -98,24 +100,24 @@ def test_questions_of_one_image_are_not_independent() -> None:
     counts, items = simulate(np.array(MATRICES["good"]), np.random.default_rng(2), images=80, questions=1)
     weights = draw_resample_counts(80, n_resamples=2_000, seed=0)
     # Nine copies of a question carry as much information as one.
-    assert measure_information(9 * counts, 9 * items, weights) == measure_information(counts, items, weights)
+    assert measure_vote_information(9 * counts, 9 * items, weights) == measure_vote_information(counts, items, weights)
 
 
 def test_truth_without_votes_gives_0_bits_without_nan() -> None:
     counts = np.zeros((5, 2, 3))
     counts[:, 0, 1] = 2
-    assert measure_information(counts, np.ones((5, 2)), draw_resample_counts(5, n_resamples=50, seed=0)) == Information(
-        0.0, 0.0, 0.0
-    )
+    assert measure_vote_information(
+        counts, np.ones((5, 2)), draw_resample_counts(5, n_resamples=50, seed=0)
+    ) == Information(0.0, 0.0, 0.0)
 
 
 def test_interval_depends_on_seed_and_not_on_block_size() -> None:
     counts, items = simulate(np.array(MATRICES["fair"]), np.random.default_rng(3))
     weights = draw_resample_counts(IMAGES, n_resamples=300, seed=7)
-    once = measure_information(counts, items, weights)
-    assert measure_information(counts, items, draw_resample_counts(IMAGES, n_resamples=300, seed=7)) == once
-    assert measure_information(counts, items, draw_resample_counts(IMAGES, n_resamples=300, seed=8)) != once
+    once = measure_vote_information(counts, items, weights)
+    assert measure_vote_information(counts, items, draw_resample_counts(IMAGES, n_resamples=300, seed=7)) == once
+    assert measure_vote_information(counts, items, draw_resample_counts(IMAGES, n_resamples=300, seed=8)) != once
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(information, "_CELLS_PER_BLOCK", 6)
-        small = measure_information(counts, items, weights)
+        small = measure_vote_information(counts, items, weights)
     assert small.to_json() == pytest.approx(once.to_json())

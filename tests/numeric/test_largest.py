@@ -15,7 +15,7 @@ VALUE = st.sampled_from([0.0, 0.25, 0.5, 1.0]) | st.floats(0, 1)
 def test_largest_equals_sort(parts: list[list[float]], most: int, step: int) -> None:
     largest, start = LargestValues(most), 0
     for part in parts:
-        largest.add(np.array(part, float), start + step * np.arange(len(part)))
+        largest.add_batch(np.array(part, float), start + step * np.arange(len(part)))
         start += step * len(part)
     every = [value for part in parts for value in part]
     expected = sorted(zip(every, range(0, start, step), strict=True), key=lambda pair: (-pair[0], pair[1]))[:most]
@@ -26,7 +26,7 @@ def test_largest_equals_sort(parts: list[list[float]], most: int, step: int) -> 
 def test_largest_keeps_less_than_2_n_values() -> None:
     largest = LargestValues(10)
     for start in range(0, 10_000, 5):
-        largest.add(np.arange(start, start + 5, dtype=float), np.arange(start, start + 5))
+        largest.add_batch(np.arange(start, start + 5, dtype=float), np.arange(start, start + 5))
         assert largest._count < 20
     assert largest.in_descending_order()[0].tolist() == list(range(9_999, 9_989, -1))
 
@@ -37,7 +37,9 @@ def test_count_before_equals_sort(old: list[float], new: list[float], random: ra
     stored = sorted(zip(old, order, strict=False), key=lambda pair: (-pair[0], pair[1]))
     values, positions = (np.array(column) for column in zip(*stored, strict=True)) if old else (np.zeros(0),) * 2
     at = order[len(old) :]
-    before = SortedScores(values, positions.astype(int), 40).count_preceding(np.array(new, float), np.array(at, int))
+    before = SortedScores(values, positions.astype(int), 40).count_scores_ranked_before(
+        np.array(new, float), np.array(at, int)
+    )
     assert before.tolist() == [
         sum((-stored_value, stored_at) < (-value, position) for stored_value, stored_at in stored)
         for value, position in zip(new, at, strict=True)

@@ -75,7 +75,7 @@ def _select_votes_on_golden(votes: Votes, golden: GoldenQuestions) -> Votes:
         voted, _ = count_chosen_classes(on_golden)
         pairs, _ = merge_items(voted, take_items(golden.questions, np.flatnonzero(golden.is_valid)))
         votes = convert_to_votes_on_questions(votes, require_questions(pairs))
-    return votes.with_full_scale()
+    return votes.with_no_maybe_yes()
 
 
 def measure_single_rater_rule(golden: GoldenQuestions, votes: Votes, accepted_answers: Collection[Id]) -> MeasuredRule:

@@ -31,7 +31,7 @@ def aggregate_by_majority(votes: Votes) -> Aggregation:
     check_type(Votes, votes)
     if votes.classes is not None:
         return _aggregate_class_votes(votes)
-    votes = votes.with_full_scale()
+    votes = votes.with_no_maybe_yes()
     shares = allocate_like(votes.indptr, (len(votes.items), len(votes.answers)), np.float64)
     ties = 0
     for rows, block in votes.split_into_blocks():

@@ -163,19 +163,19 @@ def posterior(
                 allowed=join_first(model.truths),
                 found=join_first(rater_model.truths),
             )
-        _multiply_by_likelihood(values, rater_votes.with_answers(rater_model.answers), rater_model)
+        _multiply_by_likelihood(values, rater_votes.with_possible_answers(rater_model.answers), rater_model)
     classes = votes.classes if model.truths == model.answers else None
     return Posterior(items=votes.items, truths=model.truths, values=values, classes=classes)
 
 
 def _multiply_by_likelihood(values: Floats, votes: Votes, model: RaterModel) -> None:
     """Multiply `values`, shape (items, truths), by the likelihood of the votes, in place."""
-    from reassess.numeric.em_kernels import multiply_by_likelihood, zeros_as_tuple_or_array
+    from reassess.numeric.em_kernels import make_zero_per_truth, multiply_by_likelihood
 
     table = to_kernel_layout(model.matrices_of(votes.raters))
     truths = len(model.truths)
     row = multiply_by_likelihood(
-        votes.indptr, rater_answer_codes(votes), table, values, np.empty(truths), zeros_as_tuple_or_array(truths)
+        votes.indptr, rater_answer_codes(votes), table, values, np.empty(truths), make_zero_per_truth(truths)
     )
     if row >= 0:
         raise DataError(

@@ -167,7 +167,7 @@ def fit_dawid_skene(
     if threads is not None:
         check_range(threads, 1, value_name="threads")
     if start_model is not None:
-        votes, truths = votes.with_answers(start_model.answers), truths or start_model.truths
+        votes, truths = votes.with_possible_answers(start_model.answers), truths or start_model.truths
     names = tuple(truths or default_possible_truths(votes))
     check_truth_count(names)
     fixed_prior = None if prior is None else check_prior(prior, len(names))
@@ -257,7 +257,7 @@ class _Fitter:
 
     def _run_em(self, votes: Votes, pseudo_votes: Floats, start_model: RaterModel | None) -> DawidSkeneFit:
         """Run EM once; it starts from a model, or from the weights of the answers."""
-        from reassess.numeric.em_kernels import write_mean_truth_shares
+        from reassess.numeric.em_kernels import fill_with_mean_truth_shares
 
         steps = MatrixEmSteps(
             n_raters=len(votes.raters),
@@ -269,7 +269,7 @@ class _Fitter:
         )
         posterior = allocate_like(votes.indptr, (len(votes.items), len(self.truths)), np.float64)
         if start_model is None:
-            write_mean_truth_shares(votes.indptr, votes.answer_ids, self.answer_weights, posterior)
+            fill_with_mean_truth_shares(votes.indptr, votes.answer_ids, self.answer_weights, posterior)
         blocks = split_into_blocks(votes, posterior, self.pinned, self.threads)
         if start_model is None:
             first_votes, items, *_ = sum_parts_in_order(map(steps.compute_expected_counts, blocks))

@@ -234,14 +234,14 @@ class MatrixEmSteps:
         """Run the E-step: update the posteriors of a block, and return the expected counts."""
         from reassess.numeric.em_kernels import (
             MAX_UNROLLED_TRUTHS,
+            make_zero_per_truth,
             run_e_step_few_truths,
             run_e_step_many_truths,
-            zeros_as_tuple_or_array,
         )
 
         counts, truths = self._make_zero_counts(block), parameters.prior.size
         kernel, more = (
-            (run_e_step_few_truths, (zeros_as_tuple_or_array(truths),))
+            (run_e_step_few_truths, (make_zero_per_truth(truths),))
             if truths <= MAX_UNROLLED_TRUTHS
             else (run_e_step_many_truths, ())
         )

@@ -64,7 +64,7 @@ def expert_truth(experts: Votes, truths: Sequence[Id] = VALIDITY, *, min_experts
         rule = f"at least {min_experts} of {max_experts} experts" if min_experts else "more than half of its experts"
         values, rule = expert_validity(experts, min_experts=min_experts), f"{_VALIDITY_RULE_START}{rule} said {yes}"
     else:
-        values = most_frequent_expert_answers(experts.with_answers(tuple(truths)), min_experts=min_experts)
+        values = most_frequent_expert_answers(experts.with_possible_answers(tuple(truths)), min_experts=min_experts)
         majority = f"most experts, and of at least {min_experts}" if min_experts else "more than half of the experts"
         rule = f"answer of {majority}"
     undecided = np.flatnonzero((values < 0) & (experts.sizes > 0))

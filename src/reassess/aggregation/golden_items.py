@@ -9,7 +9,7 @@ import numpy.typing as npt
 from reassess.aggregation.em_inputs import default_possible_truths
 from reassess.aggregation.golden import ExpertTruth, expert_truth
 from reassess.core import Benchmark, Id, Items, Questions, Votes
-from reassess.core.answers import extend_to_full_scale
+from reassess.core.answers import extend_to_no_maybe_yes
 from reassess.core.checks import check_range, check_type
 from reassess.core.image_names import match_images
 from reassess.core.items import StoredItems, are_questions, describe_item, require_questions
@@ -83,7 +83,7 @@ def find_allowed_golden_answers(rater_votes: Votes) -> tuple[Id, ...] | None:
     if rater_votes.classes is not None:
         return None
     is_on_questions = are_questions(rater_votes.items)
-    return extend_to_full_scale(rater_votes.answers) if is_on_questions else rater_votes.answers
+    return extend_to_no_maybe_yes(rater_votes.answers) if is_on_questions else rater_votes.answers
 
 
 def select_golden_votes(votes: Votes, experts: Votes, rater_golden: Votes | None = None) -> Votes:

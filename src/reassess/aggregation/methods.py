@@ -155,8 +155,8 @@ def align_with_golden(
     """Convert the three sets of votes so that they share one list of answers and one list of classes."""
     check_type(Votes, votes, experts)
     are_answers = default_possible_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
-    golden = select_golden_votes(votes, experts, rater_golden).with_full_scale()
-    votes, experts, golden = align_votes(votes.with_full_scale(), experts, golden)
+    golden = select_golden_votes(votes, experts, rater_golden).with_no_maybe_yes()
+    votes, experts, golden = align_votes(votes.with_no_maybe_yes(), experts, golden)
     return _AlignedVotes(votes, experts, golden, are_answers)
 
 
@@ -252,7 +252,7 @@ def aggregate_by_em(
     """
     truth, cross_validate_em = None, None
     if experts is None:
-        votes = votes.with_full_scale()
+        votes = votes.with_no_maybe_yes()
         truth_ids: npt.NDArray[np.int64] = np.broadcast_to(np.array(-1), len(votes.items))
         if truths_are_answers is None:
             truths_are_answers = default_possible_truths(votes) != VALIDITY

@@ -142,7 +142,7 @@ def estimate_rater_and_label_models(
         name_of=rater_golden.describe_item,
         fix="use the experts' and the raters' golden votes of the same release",
     )
-    questions, golden = require_questions(experts.items), rater_golden.with_full_scale()
+    questions, golden = require_questions(experts.items), rater_golden.with_no_maybe_yes()
     truth = expert_validity(experts, min_experts=recipe.min_experts)
     prior = normalize_rows(np.bincount(truth[truth >= 0], minlength=len(VALIDITY)), recipe.pooling / len(VALIDITY))
     measure = partial(calibrate, smoothing=recipe.smoothing, pooling=recipe.pooling)

@@ -51,13 +51,13 @@ class LabelResampler(Printable):
 
         `rater_weights` has shape (B, R), for B replicates; the result has shape (questions, B).
         """
-        from reassess.numeric.resampling_kernels import write_kept_questions
+        from reassess.numeric.resampling_kernels import mark_kept_questions
 
         weights = np.stack(
             [self._log_likelihood_ratios(of_raters) * of_raters[:, None] for of_raters in rater_weights], axis=-1
         )
         is_kept = np.empty((len(self.base_log_odds), len(rater_weights)), bool)
-        write_kept_questions(
+        mark_kept_questions(
             *self._answer_codes_sorted_by_question,
             weights.reshape(-1, len(rater_weights)),
             self.base_log_odds,
@@ -74,7 +74,7 @@ class LabelResampler(Printable):
         `is_valid`, shape (questions,), says which questions are valid. Answers are drawn independently from the raters'
         matrices. The result has shape (questions, replicates).
         """
-        from reassess.numeric.resampling_kernels import redraw_answers_and_write_kept_questions
+        from reassess.numeric.resampling_kernels import redraw_answers_and_mark_kept_questions
 
         indptr, codes = self._answer_codes_sorted_by_question
         raters = (codes // self.matrices.shape[-1]).astype(np.uint32)
@@ -85,7 +85,7 @@ class LabelResampler(Printable):
         draws, is_kept = np.empty(len(codes)), np.empty((len(self.base_log_odds), n_replicates), bool)
         for replicate_column in is_kept.T:
             rng.random(out=draws)
-            redraw_answers_and_write_kept_questions(
+            redraw_answers_and_mark_kept_questions(
                 indptr,
                 raters,
                 cumulative,
@@ -110,13 +110,13 @@ class LabelResampler(Printable):
     @cached_property
     def _answer_codes_sorted_by_question(self) -> tuple[_Ints, _Ints]:
         """Votes sorted by question: the position of each question's first vote, and the `rater_answer_codes`."""
-        from reassess.numeric.vote_kernels import write_order_by_id
+        from reassess.numeric.vote_kernels import fill_order_by_id
 
         indptr, order = (
             np.zeros(len(self.base_log_odds) + 1, np.int64),
             np.empty(len(self.rater_answer_codes), np.int64),
         )
-        write_order_by_id(self.item_ids, indptr, order)
+        fill_order_by_id(self.item_ids, indptr, order)
         return indptr, self.rater_answer_codes[order]
 
     @cached_property
@@ -244,7 +244,7 @@ def _make_label_resampler(
     """Prepare to compute label sets from resampled votes, with the scoring method and options of `recipe`."""
     questions = require_questions(votes.items)
     model = estimate_rater_and_label_models(experts, rater_golden, original, recipe).raters_and_label_model
-    model_votes = votes.with_answers(model.answers)
+    model_votes = votes.with_possible_answers(model.answers)
     measured_raters = model.raters if original is None else model.raters[:-1]
     raters = tuple(dict.fromkeys((*votes.raters, *measured_raters)))
     with np.errstate(divide="ignore"):  # all golden questions may be valid

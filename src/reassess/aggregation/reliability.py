@@ -27,7 +27,7 @@ from reassess.core.items import StoredItems
 from reassess.core.votes import align_votes
 from reassess.errors import DataError, DependentRatersWarning
 from reassess.numeric import Information, Proportion
-from reassess.numeric.information import draw_resample_counts, measure_information
+from reassess.numeric.information import draw_resample_counts, measure_vote_information
 from reassess.text import join_first
 
 _MIN_ONE_ANSWER_SHARE = 0.99  # a rater with this share of one answer is flagged
@@ -106,7 +106,7 @@ def rater_reliability(
     votes, measured_votes = align_votes(votes, votes if golden is None else golden.votes)
     is_subset = set(measured_votes.answers) <= set(votes.answers)
     answers = votes.answers if is_subset else merge_answers(votes.answers, measured_votes.answers)
-    votes, measured_votes = votes.with_answers(answers), measured_votes.with_answers(answers)
+    votes, measured_votes = votes.with_possible_answers(answers), measured_votes.with_possible_answers(answers)
     sample, n_sampled_items = votes, None
     if isinstance(votes.items, StoredItems):
         sample = votes.select_items(select_evenly_spaced_rows(len(votes.items)))
@@ -241,7 +241,7 @@ def _measure_raters(
             bool(votes_on_truth.min() < _MIN_FOR_BOOTSTRAP)
             or np.unique(clusters[rated_items]).size < _MIN_FOR_BOOTSTRAP
         )
-        information = measure_information(counts, items, draws)
+        information = measure_vote_information(counts, items, draws)
         yield (
             votes.raters[row],
             _RaterStatistics(confusion_counts=counts.sum(axis=0), information=information, has_few_votes=has_few_votes),

@@ -142,7 +142,7 @@ def replay_stops(
         if initial_votes is None
         else posterior(initial_votes, model).probabilities_of(VALIDITY[1])
     )
-    model_votes = votes.with_answers(model.answers)
+    model_votes = votes.with_possible_answers(model.answers)
     codes, table = rater_answer_codes(model_votes), to_kernel_layout(model.matrices_of(model_votes.raters))
     final_probabilities = posterior(votes, model, extra_votes=initial_votes).probabilities_of(VALIDITY[1])
     running_probabilities, n_used, stopped_probabilities = (

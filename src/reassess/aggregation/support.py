@@ -298,10 +298,10 @@ def _find_misleading_raters_in_block(
 
 def _majority_truths(votes: Votes, truths: Sequence[Id]) -> _Floats:
     """Return 1 for the truth with most votes of each item, divided among tied truths; shape (items, truths)."""
-    from reassess.numeric.em_kernels import write_mean_truth_shares
+    from reassess.numeric.em_kernels import fill_with_mean_truth_shares
 
     shares = np.empty((len(votes.items), len(truths)))
-    write_mean_truth_shares(votes.indptr, votes.answer_ids, make_answer_weights(votes, truths), shares)
+    fill_with_mean_truth_shares(votes.indptr, votes.answer_ids, make_answer_weights(votes, truths), shares)
     leading = shares >= shares.max(axis=1, keepdims=True) - _ROUNDING_TOLERANCE
     return np.asarray(leading / leading.sum(axis=1, keepdims=True))
 

@@ -185,7 +185,7 @@ class CampaignPlan:
         """
         if self.golden_tasks is None or self.expert_votes is None:
             return {}
-        experts = self.expert_votes.with_answers(KNOWN_ANSWERS)
+        experts = self.expert_votes.with_possible_answers(KNOWN_ANSWERS)
         rows = experts.find_positions(self.golden_tasks.questions).tolist()
         answers: dict[tuple[int, str], int] = {}
         for position, row in enumerate(rows):

@@ -250,7 +250,7 @@ def _recode_as_no_maybe_yes(golden_votes: Votes) -> Votes:
             fix="use votes with the columns image, class, rater and answer; or --golden none",
         )
     golden_votes.require_raters("a golden answer")
-    return golden_votes.with_answers(KNOWN_ANSWERS)
+    return golden_votes.with_possible_answers(KNOWN_ANSWERS)
 
 
 class _CampaignType(click.ParamType[str | Path]):

@@ -78,18 +78,18 @@ class CommandRun:
             source if source in SOURCES else input_name, resolve_path_or_source(source, progress=not self.quiet)
         )
 
-    def find_first_source_file(self, source_name: str) -> Path | None:
+    def find_first_file_of_source(self, source_name: str) -> Path | None:
         """Return the first local file of a known source, and add it to the inputs; None if it is missing."""
-        from reassess.data import find_first_source_file
+        from reassess.data import find_first_file_of_source
 
-        path = find_first_source_file(source_name)
+        path = find_first_file_of_source(source_name)
         return None if path is None else self.add_input(source_name, path)
 
     def add_source_files(self, source_name: str) -> None:
         """Add the local files of a known source to the inputs, if all of them are on this machine."""
-        from reassess.data import find_all_source_files
+        from reassess.data import find_all_files_of_source
 
-        for path in find_all_source_files(source_name) or ():
+        for path in find_all_files_of_source(source_name) or ():
             self.add_input(source_name, path)
 
     def print_inputs(self, *names: str) -> None:

@@ -16,7 +16,7 @@ from reassess.core.image_names import MATCHES
 from reassess.core.items import parse_id
 from reassess.data import open_benchmark, update_benchmark
 from reassess.errors import DataError, add_error_place
-from reassess.formats.files import find_written_file, sha256
+from reassess.formats.files import find_current_output_path, sha256
 from reassess.formats.predictions.id_columns import UNKNOWN_CLASS
 
 _T = TypeVar("_T")
@@ -88,7 +88,7 @@ def save_settings(run: CommandRun, benchmark: Benchmark | None, output: Path, pa
     """Save settings and input hashes in benchmark.json, if the output is this part of the benchmark."""
     if benchmark is not None and benchmark.folder is not None and is_file_of_part(benchmark, output, part):
         made_from = {str(entry["name"]): str(entry["sha256"]) for entry in run.hash_inputs()}
-        made_from[part] = sha256(find_written_file(output))
+        made_from[part] = sha256(find_current_output_path(output))
         update_benchmark(benchmark.folder, made_from={part: made_from}, **settings)
 
 

@@ -11,7 +11,17 @@ import click
 from reassess.aggregation import find_allowed_golden_answers
 from reassess.aggregation.golden_items import find_golden_vote_files
 from reassess.cli.command_run import CommandRun
-from reassess.core import IMAGENET, Benchmark, Classes, DataWithClasses, Id, LabelSets, Questions, Votes, benchmark_of
+from reassess.core import (
+    IMAGENET,
+    Benchmark,
+    Classes,
+    DataWithClasses,
+    Id,
+    LabelSets,
+    Questions,
+    Votes,
+    find_predefined_benchmark,
+)
 from reassess.core.answers import check_answer_scale
 from reassess.data import (
     SOURCES,
@@ -60,7 +70,7 @@ def find_part(run: CommandRun, benchmark: Benchmark, part: str, source: str | No
     if default_source is None:
         return None
     return (
-        run.find_first_source_file(default_source)
+        run.find_first_file_of_source(default_source)
         if default_source in SOURCES
         else run.add_input(part, Path(default_source))
     )
@@ -132,7 +142,7 @@ class PartReader:
     def set_benchmark_from_images(self, images: Sequence[str], *, needs_classes: bool = False) -> None:
         """Without --benchmark, set the benchmark to the known benchmark that contains these images."""
         if self._benchmark is None:
-            self._set_benchmark(benchmark_of(images), needs_classes=needs_classes)
+            self._set_benchmark(find_predefined_benchmark(images), needs_classes=needs_classes)
 
     def _set_benchmark(self, benchmark: Benchmark, *, needs_classes: bool) -> None:
         """Set the benchmark. If `needs_classes`, read its classes, and add the file of classes to the inputs."""

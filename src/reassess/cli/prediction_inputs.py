@@ -10,7 +10,7 @@ from reassess.cli.command_run import INPUT_PATH_TYPE, CommandRun, with_progress
 from reassess.cli.evaluation_inputs import EvaluationInputs, suggest_other_benchmark, suggest_other_benchmark_in_errors
 from reassess.core import IMAGENET, Benchmark, Predictions, class_folder_order
 from reassess.core.classes import NAMES_MIXED_WITH_IDS
-from reassess.core.image_names import image_keys, suggest_numbering_fix
+from reassess.core.image_names import image_keys, suggest_image_number_fix
 from reassess.data import to_benchmark_names
 from reassess.data.benchmark_folders import PART_INSTRUCTIONS
 from reassess.errors import DataError, ReassessError, add_error_place
@@ -226,7 +226,7 @@ def _reject_unknown_images(path: Path, images: tuple[str, ...] | None, inputs: E
             where=path,
             allowed=f"names such as {join_first(inputs.labels.images, max_items=1)}",
             found=join_first(images, max_items=3),
-            fix=suggest_numbering_fix(images) or suggest_other_benchmark(),
+            fix=suggest_image_number_fix(images) or suggest_other_benchmark(),
         )
 
 

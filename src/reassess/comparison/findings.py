@@ -29,7 +29,7 @@ from reassess.core import (
     Predictions,
     Scores,
     Votes,
-    benchmark_of,
+    find_predefined_benchmark,
 )
 from reassess.core.checks import check_unique
 from reassess.errors import MissingResult, add_error_place
@@ -139,7 +139,7 @@ class Findings(LabelFindings):
         DataError
             As for `reassess.evaluate`; or the models share no image.
         """
-        benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
+        benchmark = find_predefined_benchmark(labels.images) if benchmark is None else benchmark
         outcomes, evaluations, class_lists = _evaluate_models(
             models.items() if isinstance(models, Mapping) else models,
             labels,

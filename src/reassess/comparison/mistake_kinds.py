@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.comparison.panel import Panel, check_panel
-from reassess.core import Benchmark, Classes, LabelSets, Scores, Votes, benchmark_of
+from reassess.core import Benchmark, Classes, LabelSets, Scores, Votes, find_predefined_benchmark
 from reassess.core.checks import check_type
 from reassess.evaluation import MISTAKE_KINDS, kinds_of_invalid_classes
 from reassess.evaluation.evaluation_words import MISTAKE_NAMES, describe_mistake_counts
@@ -204,7 +204,7 @@ def classify_mistakes(
     check_panel(panel)
     scores = None if scores is None else scores.convert_to_classes(labels.classes)
     experts = None if experts is None else experts.convert_to_classes(labels.classes)
-    benchmark = benchmark_of(panel.images) if benchmark is None else benchmark
+    benchmark = find_predefined_benchmark(panel.images) if benchmark is None else benchmark
     collapsed_pairs = benchmark.find_collapsed_classes(labels.classes) if collapsed_pairs is None else collapsed_pairs
     groups = benchmark.find_class_groups(labels.classes) if groups is None else groups
     relations = _ClassRelations.from_labels(labels, collapsed_pairs, groups or {}, min_images)

@@ -4,8 +4,8 @@ from .benchmark import REAL_RECIPE as REAL_RECIPE
 from .benchmark import USUAL_THRESHOLD as USUAL_THRESHOLD
 from .benchmark import Benchmark as Benchmark
 from .benchmark import ScoreRecipe as ScoreRecipe
-from .benchmark import benchmark_of as benchmark_of
 from .benchmark import class_folder_order as class_folder_order
+from .benchmark import find_predefined_benchmark as find_predefined_benchmark
 from .candidates import NOT_ASKED as NOT_ASKED
 from .candidates import ORIGINAL_SOURCE as ORIGINAL_SOURCE
 from .candidates import UNRATED as UNRATED

@@ -33,9 +33,10 @@ def are_known_answers(answers: Sequence[Id]) -> bool:
 
 
 def check_answer_scale(answers: Sequence[Id]) -> tuple[Id, ...]:
-    """Check the order of answers to (image, class) questions; return the answers, with no, maybe, yes in lower case.
+    """Check that a list of possible answers goes from invalid to valid; return it, with no, maybe, yes in lower case.
 
-    `DataError` if no, maybe and yes are in another order, or if the order of a single answer is unknown.
+    The answers are to (image, class) questions. `DataError` if no, maybe and yes are in another order, or if there is a
+    single answer, which could mean valid or invalid.
     """
     keys = [normalize_answer(answer) for answer in answers]
     check_unique(keys, value_name="an answer")
@@ -60,18 +61,18 @@ def check_answer_scale(answers: Sequence[Id]) -> tuple[Id, ...]:
     return tuple(answers)
 
 
-def extend_to_full_scale(answers: tuple[Id, ...]) -> tuple[Id, ...]:
+def extend_to_no_maybe_yes(answers: tuple[Id, ...]) -> tuple[Id, ...]:
     """Return (no, maybe, yes) if all answers are among these three words; otherwise return the answers."""
     return KNOWN_ANSWERS if are_known_answers(answers) else answers
 
 
 def highest_answer(scale: tuple[Id, ...]) -> Id:
     """Return the answer that most supports that a class is valid, even if nobody gave this answer."""
-    return extend_to_full_scale(scale)[-1]
+    return extend_to_no_maybe_yes(scale)[-1]
 
 
 def weigh_answers(scale: tuple[Id, ...]) -> list[float]:
-    """Return a weight for each answer, from 0 (invalid) to 1 (valid).
+    """Return a weight for each answer: 0 if it says that the class is invalid, 1 if it says that the class is valid.
 
     The weights are linear in the answers if these are ascending numbers, and evenly spaced otherwise.
     """

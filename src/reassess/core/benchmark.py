@@ -154,8 +154,8 @@ IMAGENET = Benchmark(
 )
 
 
-def benchmark_of(images: Sequence[str]) -> Benchmark:
-    """Return the predefined benchmark that contains all images, else an empty benchmark."""
+def find_predefined_benchmark(images: Sequence[str]) -> Benchmark:
+    """Return the predefined benchmark that contains all images. If there is none, return an empty benchmark."""
     return IMAGENET if are_validation_images(images) else Benchmark()
 
 

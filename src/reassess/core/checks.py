@@ -58,7 +58,7 @@ def check_range(
     raise DataError(
         "out-of-range",
         f"{value_name} out of range",
-        where=_call_with_position(where, *map(int, at)),
+        where=_place_of_position(where, *map(int, at)),
         allowed=allowed,
         found=array[at],
         fix=fix,
@@ -186,7 +186,7 @@ def check_unique(
         raise DataError(
             "duplicate-name",
             f"{value_name} is named twice",
-            where=_call_with_position(where, again),
+            where=_place_of_position(where, again),
             found=names[again],
             fix=fix,
         )
@@ -208,7 +208,7 @@ def check_known(
         raise DataError(
             "unknown-name",
             f"unknown {value_name}",
-            where=_call_with_position(where, unknown[0]),
+            where=_place_of_position(where, unknown[0]),
             allowed=join_first(allowed, max_items=_MAX_ALLOWED_NAMES),
             found=join_first([repr(names[position]) for position in unknown]),
             fix=fix,
@@ -241,13 +241,13 @@ def check_distribution(rows: npt.NDArray[np.floating], *, value_name: str, where
         raise DataError(
             "not-a-distribution",
             f"{value_name} is not a distribution",
-            where=_call_with_position(where, *map(int, at)),
+            where=_place_of_position(where, *map(int, at)),
             allowed="0 or more, adding up to 1",
             found=rows[at].tolist(),
         )
 
 
-def _call_with_position(where: object, *position: int) -> object:
+def _place_of_position(where: object, *position: int) -> object:
     """Return `where`, or if `where` is a function, its result for a position in an array."""
     if callable(where):
         return where(*position) if position else None

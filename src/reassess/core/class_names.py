@@ -31,10 +31,10 @@ def are_wnids(texts: Collection[str]) -> bool:
     return bool(texts) and all(map(_WNID.fullmatch, texts))
 
 
-def check_numeric_names(
+def check_names_are_not_other_ids(
     wnids: Sequence[str], names: Sequence[str], synonyms: Sequence[Sequence[str]], *, has_local_ids: bool
 ) -> None:
-    """Raise `DataError` if a class name is a number that is not the class's id."""
+    """Raise `DataError` if the name of a class is a number, but not the id of this class."""
     pairs = [*enumerate(wnids), *enumerate(names)]
     pairs += [(class_id, text) for class_id, texts in enumerate(synonyms) for text in texts]
     wrong = [
@@ -71,17 +71,17 @@ class ClassNames:
 
     @cached_property
     def _ids_by_name(self) -> dict[str, tuple[int, ...]]:
-        return _index_by_text(self._full_names())
+        return _index_by_text(self._names_of_each_class())
 
     @cached_property
     def _ids_by_lower_name(self) -> dict[str, tuple[int, ...]]:
-        return _index_by_text({name.casefold() for name in names} for names in self._full_names())
+        return _index_by_text({name.casefold() for name in names} for names in self._names_of_each_class())
 
     @cached_property
     def _ids_by_text(self) -> dict[str, tuple[int, ...]]:
         return _index_by_text(self._lower_case_class_names())
 
-    def _full_names(self) -> Iterator[set[str]]:
+    def _names_of_each_class(self) -> Iterator[set[str]]:
         """Yield the name and synonyms of each class; if the class list has wnids, yield nothing."""
         if not self.wnids:
             all_synonyms = self.synonyms or ((),) * len(self.names)

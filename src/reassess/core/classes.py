@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_is_collection, check_length, check_range, check_shape, check_unicode
-from reassess.core.class_names import MAX_CLASSES, ClassNames, are_wnids, check_numeric_names, parse_class_id
+from reassess.core.class_names import MAX_CLASSES, ClassNames, are_wnids, check_names_are_not_other_ids, parse_class_id
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import Printable, join_first, to_nfc
 
@@ -112,7 +112,7 @@ class Classes(Printable):
             if not isinstance(text, str):
                 raise DataError("wrong-type", "class name is not a string", found=repr(text), fix="give names as str")
         check_unicode(all_names, value_name="the name of a class")
-        check_numeric_names(self.wnids, self.names, self.synonyms, has_local_ids=self.has_local_ids)
+        check_names_are_not_other_ids(self.wnids, self.names, self.synonyms, has_local_ids=self.has_local_ids)
         object.__setattr__(self, "largest_id", MAX_CLASSES - 1 if self.count is None else self.count - 1)
 
     @classmethod
@@ -330,7 +330,7 @@ class Classes(Printable):
         return self if self.wnids_or_names or classes.count is None else classes
 
     def _shares_ids_with(self, classes: "Classes") -> bool:
-        """Return whether `classes` could be this list without the names: it has no names, but the same length."""
+        """Return whether `classes` has no names but as many classes as this list, so that the ids may be the same."""
         return (
             not classes.wnids_or_names
             and len(self.wnids_or_names) == classes.count

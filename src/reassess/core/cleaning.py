@@ -53,7 +53,7 @@ class CheckedLabels:
 
 
 class Mistake(NamedTuple):
-    """A wrong label that images of a class have, with its estimated frequency."""
+    """A pair of a true class and a wrong label, with the estimated number of images."""
 
     true_class_id: int
     label: int
@@ -177,7 +177,7 @@ class Cleaning(Printable):
         return rows[np.argsort(self.label_quality[rows], kind="stable")]
 
     def by_class(self) -> list[ClassCounts]:
-        """Count images and dropped images of each class, by label; the highest share of dropped images first."""
+        """Count the images and dropped images of each label. The label with the highest dropped share comes first."""
         present, positions, counts = np.unique(self.class_ids, return_inverse=True, return_counts=True)
         dropped = np.bincount(positions[~self.is_kept], minlength=present.size)
         order = np.lexsort((present, -dropped, -dropped / counts))
@@ -199,5 +199,5 @@ class Cleaning(Printable):
         }
 
     def classes_with_many_dropped(self) -> list[ClassCounts]:
-        """Return the counts from `by_class` of classes that lose more than a third of their images."""
+        """Return the counts of each class that loses more than a third of its images."""
         return [counts for counts in self.by_class() if counts.n_dropped > _MAX_DROPPED_SHARE * counts.n_images]

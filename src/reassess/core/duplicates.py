@@ -176,7 +176,7 @@ class Duplicates:
             again = repeat[1]
             raise DataError(
                 "duplicate-image",
-                "image has two rows with the same kind of duplicate",
+                "image is listed in two rows with the same kind of duplicate",
                 where=self.describe_row(again),
                 found=self.kinds[again],
             )

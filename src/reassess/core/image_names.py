@@ -68,7 +68,7 @@ def find_image(text: str, images: Sequence[str]) -> str:
     return matches[0] if matches else text
 
 
-def suggest_numbering_fix(names: Sequence[str]) -> str | None:
+def suggest_image_number_fix(names: Sequence[str]) -> str | None:
     """Return advice for messages if the numbers in ImageNet validation names are off by one; else None."""
     for number, step in ((0, "add 1 to"), (_VALIDATION_IMAGES + 1, "subtract 1 from")):
         if any(f"ILSVRC2012_val_{number:08d}" in name for name in names):
@@ -224,9 +224,9 @@ def suggest_match_fix(
 def _describe_matches(
     names: Sequence[str], known_names: Sequence[str], missing: Sequence[str], keys_of: _KeyFunction
 ) -> str | None:
-    """Describe how many missing names are found if `keys_of` changes all names, for example to lower case.
+    """Describe how many missing names match after `keys_of` changes all names, for example to lower case.
 
-    Return None if at most half of the missing names are found, or if `keys_of` makes two names equal.
+    Return None if at most half of the missing names match, or if `keys_of` makes two names equal.
     """
     known_keys = set(keys_of(known_names))
     n = sum(key in known_keys for key in keys_of(missing))

@@ -103,7 +103,7 @@ class ImageSelection:
         Arguments as for `selected_rows`. A name may be listed twice, and it is not an error if no image is selected.
         """
         check_is_collection(names, value_name="names of images")
-        positions = self._find_selected_or_unknown(names, match)
+        positions = self._find_selection_positions(names, match)
         if self.other_images is not None and not ignore_unknown and (positions < -1).any():
             raise self._unknown_images_error(
                 [names[row] for row in np.flatnonzero(positions < -1).tolist()], len(names), match
@@ -117,7 +117,7 @@ class ImageSelection:
         """
         if self.other_images is None:
             return ()
-        return tuple(names[row] for row in np.flatnonzero(self._find_selected_or_unknown(names, match) < -1).tolist())
+        return tuple(names[row] for row in np.flatnonzero(self._find_selection_positions(names, match) < -1).tolist())
 
     def images_missing_from(self, names: Sequence[str], *, match: Match = "path") -> tuple[str, ...]:
         """Return the selected images that are missing from a dataset."""
@@ -126,8 +126,11 @@ class ImageSelection:
         return tuple(name for name, key in zip(self.images, keys, strict=True) if key not in dataset_keys)
 
     def positions_by_key(self, match: Match) -> Mapping[str, int]:
-        """Map image keys to positions in the selection, -1 for `other_images`; `DataError` if two keys are equal."""
-        if match not in self._positions:
+        """Map the key of each image to its position in `images`, or to -1 if the image is in `other_images`.
+
+        `DataError` if two keys are equal.
+        """
+        if match not in self._positions_by_match:
             names = (*self.images, *(self.other_images or ()))
             keys = image_keys_without_class(names, match)
             if again := find_first_duplicate(keys):
@@ -138,16 +141,16 @@ class ImageSelection:
                     fix=JOIN_BY_WHOLE_PATH,
                 )
             selected = len(self.images)
-            self._positions[match] = {key: row if row < selected else -1 for row, key in enumerate(keys)}
-        return self._positions[match]
+            self._positions_by_match[match] = {key: row if row < selected else -1 for row, key in enumerate(keys)}
+        return self._positions_by_match[match]
 
-    def _find_selected_or_unknown(self, names: Sequence[str], match: Match) -> npt.NDArray[np.int64]:
+    def _find_selection_positions(self, names: Sequence[str], match: Match) -> npt.NDArray[np.int64]:
         """Return the position of each selected image, -1 for an image in `other_images`, -2 for an unknown image."""
         keys = image_keys_without_class(names, match)
         return np.fromiter(map(self.positions_by_key(match).get, keys, repeat(-2)), np.int64, len(keys))
 
     @cached_property
-    def _positions(self) -> dict[Match, Mapping[str, int]]:
+    def _positions_by_match(self) -> dict[Match, Mapping[str, int]]:
         return {}
 
     def _unknown_images_error(self, names: Sequence[str], n_images: int, match: Match) -> DataError:
@@ -177,7 +180,7 @@ class ImageSelection:
         )
 
 
-def warn_missing(names: Sequence[str], selection: ImageSelection, match: Match, *, stack_level: int) -> int:
+def warn_of_missing_images(names: Sequence[str], selection: ImageSelection, match: Match, *, stack_level: int) -> int:
     """Warn about selected images that are missing from a dataset; return their number."""
     missing = selection.images_missing_from(names, match=match)
     if missing:
@@ -189,7 +192,9 @@ def warn_missing(names: Sequence[str], selection: ImageSelection, match: Match, 
     return len(missing)
 
 
-def warn_unexpected(names: Sequence[str], selection: ImageSelection, match: Match, *, stack_level: int) -> None:
+def warn_of_unselected_images(
+    names: Sequence[str], selection: ImageSelection, match: Match, *, stack_level: int
+) -> None:
     """Warn about images of a dataset that are not used, since the selection does not know them."""
     unknown = selection.unexpected_names(names, match=match)
     if unknown:

@@ -28,7 +28,7 @@ class StoredItems(ABC):
 
     @abstractmethod
     def find_positions(self, items: "Items") -> npt.NDArray[np.int64]:
-        """Return the position of each of `items` among these items, -1 for a missing item."""
+        """Find the position of each of `items` in this object, -1 for an item that is not there."""
 
     @abstractmethod
     def contains_images(self, images: Iterable[str]) -> npt.NDArray[np.bool_]:
@@ -60,7 +60,10 @@ def parse_ids(texts: Iterable[str]) -> tuple[Id, ...]:
 
 
 def require_questions(items: Items, *, votes_name: str = "the votes") -> Questions:
-    """Return the items if they are questions, else raise `DataError`. Messages write `votes_name` for the votes."""
+    """Return the items if they are (image, class) questions, else raise `DataError`.
+
+    The message calls the votes `votes_name`.
+    """
     if not isinstance(items, Questions):
         raise DataError(
             "not-on-questions",
@@ -127,7 +130,7 @@ def find_items(items: Items, items_to_find: Items) -> npt.NDArray[np.int64]:
 
 
 def different_items_error() -> DataError:
-    """Create the error for (image, class) questions that should be joined with other items."""
+    """Create the error for an attempt to join (image, class) questions with items that are not questions."""
     return DataError(
         "different-votes",
         "votes on (image, class) questions and votes on other items cannot be joined",

@@ -165,9 +165,9 @@ class LabelSets:
 
     @property
     def evaluation_labels(self) -> "LabelSets":
-        """The labels to evaluate models with: these labels themselves.
+        """The labels for the evaluation of models, which are this object.
 
-        `MultiLabels` has a property of the same name, so code can evaluate models with both types of labels.
+        `MultiLabels` has a property of the same name, so code can evaluate models with each type of labels.
         """
         return self
 

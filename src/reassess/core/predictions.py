@@ -24,7 +24,7 @@ MAX_IDS_PER_ROW = 20  # an integer array with more columns does not list the bes
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """A model's predictions: either `ids` or `scores`.
+    """A model's predictions: class ids or scores.
 
     Parameters
     ----------
@@ -281,7 +281,7 @@ class Predictions:
 
     @property
     def all_class_ids(self) -> npt.NDArray[np.integer]:
-        """Class ids of all predicted ids, or of all score columns, without outputs that are not a class.
+        """Class ids of all predictions, or of all score columns. Outputs without a class are skipped.
 
         Empty for scores without a class list.
         """

@@ -99,7 +99,7 @@ class ProposalResult(Printable):
         return np.asarray(self.candidates.is_proposed_by_source[:, rows].any(axis=1))
 
     def candidates_of_models(self, models: Iterable[str]) -> Candidates:
-        """Return the candidates of a subset of models, for images that the subset sends to raters.
+        """Return the candidates if only a subset of models is used: on fewer images, and with fewer classes per image.
 
         The N most probable pairs of each model stay the same.
         """
@@ -155,7 +155,7 @@ class ModelSubset:
 
     @property
     def mean_candidates_per_image(self) -> float | None:
-        """Mean number of candidates per image that goes to raters because of these models; None without such images."""
+        """Mean number of candidates per image that raters see if only these models are used; None without images."""
         return self.n_candidates / self.n_images if self.n_images else None
 
     def to_json(self) -> dict[str, Any]:
@@ -174,7 +174,7 @@ class ModelSubset:
 
 @dataclass(frozen=True, repr=False)
 class ModelChoice(Printable):
-    """Models with few candidates whose recall reaches a target, with 90 % confidence.
+    """A subset of models with few candidates, whose recall is at least the target with 90 % confidence.
 
     Golden images are split at random into a search and a check set. The search finds the best subsets of models. They
     are tested on the check set, in order of falling number of candidates, starting with all models. The test stops at
@@ -205,7 +205,7 @@ class ModelChoice(Printable):
         return "exact" if self.is_exact else "greedy"
 
     @property
-    def reported_recall(self) -> Proportion:
+    def recall_of_chosen_or_all_models(self) -> Proportion:
         """Recall of the chosen subset, or of all models if no subset was chosen."""
         if self.chosen is None or self.chosen == self.all_models:
             return self.recall_of_all_models
@@ -235,12 +235,12 @@ class ModelChoice(Printable):
         if self.chosen is None:
             return [
                 ("chosen", "none"),
-                ("recall", _format_proportion(self.reported_recall, self.highest_target)),
+                ("recall", _format_proportion(self.recall_of_chosen_or_all_models, self.highest_target)),
                 search,
             ]
         return [
             ("chosen", ", ".join(self.chosen.models)),
-            ("recall", _format_proportion(self.reported_recall, self.recall_bound)),
+            ("recall", _format_proportion(self.recall_of_chosen_or_all_models, self.recall_bound)),
             ("candidates", f"{self.chosen.n_candidates:,} for {count_noun(self.chosen.n_images, 'image')}"),
             search,
         ]

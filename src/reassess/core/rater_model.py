@@ -105,7 +105,7 @@ class Posterior:
         if self.classes is None:
             raise DataError(
                 "not-classes",
-                "cannot make (image, class) questions, because the truths are not classes",
+                "cannot make (image, class) questions, because the possible truths are not classes",
                 found=join_first(self.truths),
             )
         is_included = self.values >= _MIN_PROBABILITY

@@ -94,10 +94,10 @@ def _group_by_item(
     if item_ids.size < _MIN_VOTES_FOR_KERNEL:
         ends = np.cumsum(np.bincount(item_ids, minlength=n_items))
         return np.concatenate([[0], ends]), np.argsort(item_ids, kind="stable")
-    from reassess.numeric.vote_kernels import write_order_by_id
+    from reassess.numeric.vote_kernels import fill_order_by_id
 
     indptr, order = np.zeros(n_items + 1, np.int64), np.empty(item_ids.size, np.int64)
-    write_order_by_id(item_ids, indptr, order)
+    fill_order_by_id(item_ids, indptr, order)
     return indptr, order
 
 

@@ -12,7 +12,7 @@ from reassess.core.answers import (
     answer_dtype,
     are_known_answers,
     check_answer_scale,
-    extend_to_full_scale,
+    extend_to_no_maybe_yes,
     highest_answer,
     merge_answers,
     standard_answer_weights,
@@ -161,7 +161,7 @@ class Votes:
 
     @property
     def images(self) -> tuple[str, ...]:
-        """The images of the questions, or the images that raters chose classes for; empty for other items."""
+        """The images of the items; empty if the items are not images or (image, class) questions."""
         if isinstance(self.items, Questions):
             return self.items.images
         return () if self.classes is None else cast("tuple[str, ...]", self.items)
@@ -232,7 +232,7 @@ class Votes:
         return self if self.classes is None else replace(self, items=tuple(images))
 
     def convert_to_classes(self, classes: Classes) -> "Votes":
-        """Convert to another class list, as `LabelSets.convert_to_classes` does; votes without classes stay equal."""
+        """Convert votes with classes to another class list, by the rules of `LabelSets.convert_to_classes`."""
         if isinstance(self.items, Questions):
             return replace(self, items=self.items.convert_to_classes(classes))
         if self.classes is None or self.classes == classes:
@@ -291,7 +291,7 @@ class Votes:
         )
 
     def count_supporting_votes(self) -> npt.NDArray[np.int64]:
-        """Count the votes for yes, or for the last answer of another scale, on each item; int64, shape (items,)."""
+        """Count the votes on each item for the highest possible answer, such as yes; int64, shape (items,)."""
         top = highest_answer(self.answers) if are_questions(self.items) else "yes"
         if not are_known_answers(self.answers):
             check_known([top], self.answers, value_name="answer")
@@ -321,7 +321,7 @@ class Votes:
             seconds=None if self.seconds is None else self.seconds[vote_rows],
         )
 
-    def with_answers(self, answers: Sequence[Id]) -> "Votes":
+    def with_possible_answers(self, answers: Sequence[Id]) -> "Votes":
         """Change the list of possible answers; `DataError` if the list does not contain the answer of a vote."""
         if tuple(answers) == self.answers:
             return self
@@ -335,16 +335,16 @@ class Votes:
         check_known([self.answers[i] for i in np.flatnonzero(is_used).tolist()], position, value_name="answer")
         return replace(self, answer_ids=answer_ids, answers=tuple(answers))
 
-    def with_full_scale(self) -> "Votes":
-        """Add no, maybe and yes to the possible answers to questions, if each vote already has one of these answers."""
-        return self.with_answers(extend_to_full_scale(self.answers)) if are_questions(self.items) else self
+    def with_no_maybe_yes(self) -> "Votes":
+        """Set the possible answers to questions to no, maybe and yes, if all answers are among these three words."""
+        return self.with_possible_answers(extend_to_no_maybe_yes(self.answers)) if are_questions(self.items) else self
 
     def append(self, new_votes: "Votes") -> "Votes":
         """Append the votes of another object; equal items and raters are joined, and all votes are kept."""
         if (self.classes is None) != (new_votes.classes is None):
             raise DataError(
                 "different-votes",
-                "votes for one class per image cannot be joined with votes that have other answers, such as yes and no",
+                "votes whose answers are classes cannot be joined with votes whose answers are not, such as yes and no",
             )
         if self.is_anonymous != new_votes.is_anonymous and len(self) and len(new_votes):
             raise DataError("different-votes", "votes of raters and counts of votes cannot be joined")
@@ -353,7 +353,7 @@ class Votes:
         position = {name: i for i, name in enumerate(dict.fromkeys((*self.raters, *new_votes.raters)))}
         rater_rows = np.array([*(position[name] for name in new_votes.raters), -1], np.int32)  # -1 stays -1
         answers = merge_answers(first.answers, second.answers)
-        first, second = first.with_answers(answers), second.with_answers(answers)
+        first, second = first.with_possible_answers(answers), second.with_possible_answers(answers)
         return Votes.from_columns(
             items=items,
             item_ids=np.concatenate([first.item_ids, item_rows[second.item_ids]]),
@@ -387,4 +387,4 @@ def align_votes(*all_votes: Votes) -> tuple[Votes, ...]:
     classes = reduce(Classes.merge, [votes.classes for votes in aligned if votes.classes is not None])
     class_ids = np.unique(np.concatenate([votes.class_ids for votes in aligned]))
     answers = classes.ids_to_answers(class_ids.tolist())
-    return tuple(votes.convert_to_classes(classes).with_answers(answers) for votes in aligned)
+    return tuple(votes.convert_to_classes(classes).with_possible_answers(answers) for votes in aligned)

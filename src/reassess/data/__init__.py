@@ -1,4 +1,4 @@
-"""Benchmarks, known data and images: readers, checks and downloads."""
+"""Benchmarks, images and the public data sets that reassess can download: readers, checks and downloads."""
 
 import lazy_loader
 

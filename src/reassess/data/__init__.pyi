@@ -33,6 +33,6 @@ from .scanning import Scan as Scan
 from .scanning import scan_images as scan_images
 from .sources import fetch as fetch
 from .sources import fetch_source_files as fetch_source_files
-from .sources import find_all_source_files as find_all_source_files
-from .sources import find_first_source_file as find_first_source_file
+from .sources import find_all_files_of_source as find_all_files_of_source
+from .sources import find_first_file_of_source as find_first_file_of_source
 from .sources import resolve_path_or_source as resolve_path_or_source

@@ -191,7 +191,7 @@ def find_part_paths(folder: Path, settings: Mapping[str, Any] | None = None) -> 
     """
     paths: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
-        part = match_part_name(path)
+        part = find_part_name(path)
         if part is None:
             continue
         expected = "folder" if part == "images" and not path.suffix else "file"
@@ -223,8 +223,11 @@ def _normalize_path(path: Path) -> Path:
     return short if short.resolve() == path.resolve() else path.resolve()
 
 
-def match_part_name(path: Path) -> str | None:
-    """Return the benchmark part that a file name means, ignoring case and dashes; None for other files."""
+def find_part_name(path: Path) -> str | None:
+    """Return the part of a benchmark, such as labels, that a file is named after; None for any other file.
+
+    Upper case is ignored, and an underscore equals a dash.
+    """
     part, suffix = path.stem.lower().replace("_", "-"), path.suffix.lower()
     suffixes = ("", *_ARCHIVE_SUFFIXES) if part == "images" else _PART_SUFFIXES
     return part if part in _ALL_PART_INSTRUCTIONS and suffix in suffixes else None
@@ -235,7 +238,7 @@ def require_single_path(folder: Path, part: str, paths: Sequence[Path]) -> Path:
     if len(paths) > 1:
         raise DataError(
             "duplicate-part",
-            "images are in two places" if part == "images" else "two files are the same part of the benchmark",
+            "images are in two places" if part == "images" else f"benchmark has two files for its part {part}",
             where=folder,
             allowed="one of images/, images.zip and images.tar" if part == "images" else f"one file {part}",
             found=" and ".join(path.name + "/" * path.is_dir() for path in paths),
@@ -264,7 +267,7 @@ def check_output_path(output: Path, benchmark: Benchmark, part: str | None = Non
         return
     if output.name.lower() == SETTINGS_FILE:
         raise refused("reserved-output", "in a benchmark folder, this file contains the settings")
-    if (named_part := match_part_name(output)) is None:
+    if (named_part := find_part_name(output)) is None:
         return
     if named_part != output.stem:
         raise refused("reserved-output", "output name is almost the name of a benchmark part")

@@ -19,7 +19,7 @@ from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
 from reassess.data.joined_parts import to_benchmark_names
 from reassess.data.name_problems import NameProblem, find_image_mismatches, find_repeated_names
 from reassess.data.part_checks import CLASS_FOLDERS_FORMAT, PartCheck, PartChecker
-from reassess.data.sources import find_all_source_files
+from reassess.data.sources import find_all_files_of_source
 from reassess.errors import ReassessError
 from reassess.formats.files import sha256
 from reassess.text import count_noun
@@ -192,7 +192,9 @@ def check_benchmark(name_or_folder: str | Path) -> BenchmarkCheck:
         name=checker.settings.get("name", str(name_or_folder) if folder is None else folder.resolve().name),
         folder=folder,
         settings=checker.settings,
-        parts=tuple(_add_recorded_inputs(check, checker.parts, checker.settings) for check in checker.parts.values()),
+        parts=tuple(
+            _add_inputs_from_settings(check, checker.parts, checker.settings) for check in checker.parts.values()
+        ),
         repeated_names=tuple(chain.from_iterable(starmap(find_repeated_names, images.items()))),
         mismatches=(
             *find_image_mismatches(names, checker.settings.get("match", "path")),
@@ -208,11 +210,11 @@ def check_benchmark(name_or_folder: str | Path) -> BenchmarkCheck:
 
 
 def _find_folder_and_parts(name_or_folder: str | Path) -> tuple[Path | None, list[PartCheck]]:
-    """Return the folder of a benchmark (None for a known benchmark), and its parts before they are read."""
+    """Return the folder of a benchmark (None for a known benchmark), and its parts. Do not read the parts."""
     if isinstance(name_or_folder, str) and name_or_folder in KNOWN_BENCHMARKS:
         source_names = KNOWN_BENCHMARKS[name_or_folder].sources
         places = {
-            part: (source_names[part], find_all_source_files(source_names[part]) or ())
+            part: (source_names[part], find_all_files_of_source(source_names[part]) or ())
             for part in PART_INSTRUCTIONS
             if part in source_names
         }
@@ -251,7 +253,7 @@ def _make_part_check(part: str, paths: Sequence[Path], source: str, made_by: str
     return PartCheck(part, source, tuple(paths), suffix, made_by=None)
 
 
-def _add_recorded_inputs(
+def _add_inputs_from_settings(
     part_check: PartCheck, part_checks: Mapping[str, PartCheck], settings: Mapping[str, Any]
 ) -> PartCheck:
     """Record the inputs of a benchmark part, and which inputs have changed since the part was made."""

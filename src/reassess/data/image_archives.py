@@ -102,7 +102,7 @@ class TarListImages:
     def from_files(
         cls, source_path: Path, archive_names: Sequence[str], is_image: Callable[[str], bool]
     ) -> "TarListImages":
-        """List the images of tars, whose names are relative to the folder of the list."""
+        """List the images in several tar files; `archive_names` are paths relative to the folder of `source_path`."""
         archives = tuple(TarImages.from_file(source_path.parent / name, is_image) for name in archive_names)
         members = [
             (archive_id, row)

@@ -91,9 +91,10 @@ def list_images(path: str | Path) -> tuple[str, ...]:
 def find_image_files(
     source_path: Path, *, archive_names: Sequence[str] = (), raise_if_empty: bool = False
 ) -> ImageFiles:
-    """Find the image files of a folder, zip or tar; with `archive_names`, of the tars in a list.
+    """Find the image files of a folder, zip or tar, or of several tars.
 
-    If there are none, return an empty list of files, or raise `DataError` if `raise_if_empty`.
+    For several tars, `source_path` is a list of tars, and `archive_names` are the paths in the list. `DataError` if
+    there are no images and `raise_if_empty`.
     """
     unsupported: Counter[str] = Counter()
 

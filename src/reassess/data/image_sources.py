@@ -177,7 +177,10 @@ def _check_are_archives(list_path: Path, names: Sequence[str]) -> None:
 
 
 def _check_list_line(line: str, list_path: Path, line_number: int) -> None:
-    """Raise if a line is a comment or begins or ends with blanks, unless a file has exactly this name."""
+    """Raise if a line of a list of paths is a comment, or has blanks around the path.
+
+    Such a line is allowed if a file has exactly this name.
+    """
     is_comment = line.lstrip().startswith("#")
     if (is_comment or line != line.strip()) and not exists(list_path.parent / line.replace("\\", "/")):
         raise DataError(

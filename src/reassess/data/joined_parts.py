@@ -132,7 +132,7 @@ def _nothing_in_common_error(
 
 
 def _list_parts_to_compare(parts: Sequence[str], all_files_share_images: bool) -> dict[str, list[str]]:
-    """For each part, list the parts to compare with. The part must share an image with at least one of these parts."""
+    """For each part, list other parts. The part must share an image with at least one part of its list."""
     first_part_files = [part for part in parts if _part_without_number(part) == _part_without_number(parts[0])]
     partners = dict.fromkeys(parts, first_part_files)
     for part in first_part_files:

@@ -39,7 +39,7 @@ class LeaseHolder:
 
 @contextmanager
 def hold_lease(folder: Path, name: str) -> Iterator[None]:
-    """Hold the lease with this name during the block; raise `FileExistsError` if another process holds the lease."""
+    """Hold the lease with this name during the block; raise `FileExistsError` if another process holds it."""
     folder.mkdir(exist_ok=True)
     path = folder / f"{name.replace(' ', '-')}{LEASE_SUFFIX}"
     descriptor = _create_lease(path, name)
@@ -118,7 +118,7 @@ def _renew_until(path: Path, descriptor: int, has_ended: threading.Event) -> Non
 
 
 def _is_same_file(path: Path, descriptor: int) -> bool:
-    """Return whether a path still leads to an open file; another process may have taken over an expired lease."""
+    """Return whether the file at a path is the open file, and no other process has replaced it."""
     return path.exists() and path.stat().st_ino == os.fstat(descriptor).st_ino
 
 

@@ -12,12 +12,22 @@ from typing import TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core import IMAGENET, Benchmark, Classes, Id, LabelSets, MultiLabels, Scores, Votes, benchmark_of
+from reassess.core import (
+    IMAGENET,
+    Benchmark,
+    Classes,
+    Id,
+    LabelSets,
+    MultiLabels,
+    Scores,
+    Votes,
+    find_predefined_benchmark,
+)
 from reassess.core.checks import check_type
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.data.benchmark_settings import read_settings
 from reassess.data.catalogue import SOURCES
-from reassess.data.sources import fetch_source_files, find_all_source_files, resolve_path_or_source
+from reassess.data.sources import fetch_source_files, find_all_files_of_source, resolve_path_or_source
 from reassess.errors import add_error_place
 from reassess.formats import (
     read_class_file,
@@ -55,7 +65,7 @@ def benchmark_classes(benchmark: Benchmark = IMAGENET) -> Classes:
     """
     check_type(Benchmark, benchmark)
     source = benchmark.sources.get("classes")  # the classes of a folder were read when it was opened
-    paths = find_all_source_files(source) if source is not None and source in SOURCES else None
+    paths = find_all_files_of_source(source) if source is not None and source in SOURCES else None
     return benchmark.classes if paths is None else read_class_file(*paths)
 
 
@@ -331,7 +341,7 @@ def _map_to_classes(labels: _Labels, classes: Classes | None, path: Path) -> _La
     with add_error_place(path):
         if classes is not None:
             return cast("_Labels", labels.convert_to_classes(classes))
-        return map_to_benchmark_classes(labels, benchmark_of(labels.images))
+        return map_to_benchmark_classes(labels, find_predefined_benchmark(labels.images))
 
 
 def map_to_benchmark_classes(labels: _Labels, benchmark: Benchmark) -> _Labels:

@@ -83,7 +83,7 @@ def find_image_mismatches(images: Mapping[str, tuple[str, ...]], match: Match) -
 def _find_missing_images(
     images: Mapping[str, tuple[str, ...]], part: str, reference_parts: Sequence[str], match: Match
 ) -> Iterator[NameProblem]:
-    """Find images of a part that are in none of the reference parts."""
+    """Find images of a part that are not in any of the reference parts."""
     names = images[part]
     known_names = tuple(chain.from_iterable(images[reference] for reference in reference_parts))
     known_keys = set(image_keys(known_names, match))

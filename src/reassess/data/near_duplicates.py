@@ -51,7 +51,7 @@ def group_near_duplicates(fingerprints: Fingerprints, report_progress: Callable[
 
 
 def _find_first_copies(fingerprints: Fingerprints) -> _Rows:
-    """Find, for each image, the first row with equal pixels."""
+    """For each image, find the first row whose image has the same pixels."""
     digests = np.ascontiguousarray(fingerprints["digest"])
     order = np.lexsort((digests[:, 1], digests[:, 0]))  # stable, so equal digests keep the order of their rows
     is_first = np.ones(len(order), np.bool_)
@@ -118,7 +118,7 @@ def _iter_bit_masks(n_bits: int, max_ones: int) -> Iterator[int]:
 
 @dataclass(frozen=True, eq=False)
 class _BucketTable:
-    """Hashes in the order of their buckets; a bucket has all hashes with equal bits in a chunk."""
+    """Hashes sorted into buckets. All hashes of a bucket have the same value of a few successive bits."""
 
     hashes: npt.NDArray[np.int64]
     buckets: npt.NDArray[np.int64]  # bucket of each hash, ascending

@@ -67,7 +67,7 @@ class _PartContents:
 
 
 def _summarize_part(contents: Any) -> _PartContents:
-    """Return the counts and names in a part, which is labels, scores, votes, classes, image names or a table."""
+    """Summarize the data of a benchmark part, such as `LabelSets` or `Votes`: count images, labels and so on."""
     if isinstance(contents, MultiLabels | Scores):
         return _summarize_part(contents.valid if isinstance(contents, MultiLabels) else contents.questions)
     if isinstance(contents, LabelSets):
@@ -110,7 +110,7 @@ def _summarize_votes(votes: Votes) -> _PartContents:
 
 @dataclass
 class PartChecker:
-    """A checker that reads parts in order, with the settings, classes and answers of earlier parts."""
+    """Reads the parts of a benchmark in order, and checks that each part fits the settings and earlier parts."""
 
     folder: Path | None
     settings: dict[str, Any] = field(default_factory=dict)

@@ -36,10 +36,10 @@ _RESULT = "fingerprints"  # name of the results in shards
 
 
 class _ShardId(NamedTuple):
-    """The number of a set of images, and the number of a shard of this set."""
+    """Identifies one shard of one set of images."""
 
-    set_id: int
-    number: int
+    set_id: int  # position of the set, from 0
+    number: int  # position of the shard in its set, from 0
 
 
 class _Batch(NamedTuple):
@@ -126,7 +126,7 @@ def _compute_in_executor(
     with closing(
         map_in_executor(
             executor,
-            partial(_read_task, needs_hashes=needs_hashes, versions=list_versions()),
+            partial(_compute_shard, needs_hashes=needs_hashes, versions=list_versions()),
             missing,
             select_shard_images,
         )
@@ -137,7 +137,7 @@ def _compute_in_executor(
 
 
 def _read_batch(image_sets: Sequence[ImageSource], batch: _Batch, *, needs_hashes: bool) -> Shard:
-    """Read the fingerprints of a batch."""
+    """Compute the fingerprints of a batch of images."""
     return _read_fingerprints(image_sets[batch.shard.set_id], batch.rows, batch.rows, needs_hashes=needs_hashes)
 
 
@@ -151,8 +151,8 @@ def list_versions() -> dict[str, str]:
     return {"reassess": __version__, "pillow": PIL.__version__, "numpy": np.__version__, "scipy": scipy.__version__}
 
 
-def _read_task(task: tuple[ImageSource, range], *, needs_hashes: bool, versions: Mapping[str, str]) -> Shard:
-    """Read the fingerprints of a shard's images; `task` has the images, and their rows in the set."""
+def _compute_shard(task: tuple[ImageSource, range], *, needs_hashes: bool, versions: Mapping[str, str]) -> Shard:
+    """Compute the fingerprints of a shard's images; `task` has these images, and their rows in their set."""
     images, rows = task
     if changes := [*describe_changes(dict(versions), list_versions())]:
         raise DataError(
@@ -165,7 +165,10 @@ def _read_task(task: tuple[ImageSource, range], *, needs_hashes: bool, versions:
 
 
 def _read_fingerprints(images: ImageSource, source_rows: range, shard_rows: range, *, needs_hashes: bool) -> Shard:
-    """Read fingerprints of images. `source_rows` are their rows in `images`, `shard_rows` their rows in the set."""
+    """Compute the fingerprints of the images at `source_rows` of `images`, as a shard.
+
+    `shard_rows` are the rows of the same images in the whole set of images.
+    """
     read = partial(make_fingerprint, needs_hashes=needs_hashes)
     results, file_versions = zip(*(process_image(images, row, read) for row in source_rows), strict=True)
     reasons = {row: result for row, result in zip(shard_rows, results, strict=True) if isinstance(result, str)}
@@ -215,7 +218,7 @@ class FingerprintTable:
         return cls(image_sets, rows_by_name, joined, np.flatnonzero(is_readable), reasons)
 
     def find_set_and_name(self, image_number: int) -> tuple[str, str]:
-        """Return the name of an image's set, and the name of the image."""
+        """Return the name of the set of images that contains an image, and the name of the image."""
         for (set_name, images), rows in zip(self.image_sets.items(), self.rows_by_name, strict=True):
             if image_number < rows.size:
                 return set_name, images.names[rows[image_number]]

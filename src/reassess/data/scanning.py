@@ -55,7 +55,7 @@ class Scan(Printable):
         return count_duplicates(self.duplicates, {scanned_set.name: scanned_set.classes for scanned_set in self.sets})
 
     def count_images(self, set_name: str, problem: str) -> int:
-        """Count the images of a set with a problem, such as "tiny"."""
+        """Count the images in a set that have a problem, such as "tiny"."""
         is_set = np.array([other_name == set_name for other_name in self.duplicates.sets], bool)
         return int(np.count_nonzero(is_set[self.duplicates.set_ids] & self.duplicates.has_kind(problem)))
 
@@ -210,7 +210,7 @@ def scan_share(
 
 
 def _check_scan_options(smallest_side: int, workers: int) -> None:
-    """Raise an error unless Pillow is installed, and numbers are in range."""
+    """Raise an error if Pillow is not installed, or if an option is out of range."""
     with require_package("pillow", extra="scan", purpose="reading images"):
         import PIL  # noqa: F401 - only to check that it is installed
     check_range(smallest_side, 1, value_name="smallest side of an image")
@@ -229,7 +229,7 @@ def _make_scan(
     labels: LabelSets | None,
     labelled_path: Path,
 ) -> Scan:
-    """Make the result of a scan from groups of positions in the table of fingerprints."""
+    """Make the result of a scan. `groups` are groups of duplicates: their kind, and rows of readable images."""
     rows = [
         (*table.find_set_and_name(int(table.readable_images[position])), number, kind)
         for number, (kind, group) in enumerate(groups, 1)

@@ -36,11 +36,11 @@ class RunShare:
                 found=text,
             )
         n_shares = int(match[2])
-        index_text, source = (match[1], "") if match[1] != "auto" else _find_index_in_environment(environment)
+        index_text, source = (match[1], "") if match[1] != "auto" else _find_share_number_in_environment(environment)
         if not index_text.isdecimal() or int(index_text) >= n_shares:
             raise DataError(
                 "out-of-range",
-                "share number is out of range",
+                "number of this share of the run is out of range",
                 where=source or None,
                 allowed=f"0 to {n_shares - 1}",
                 found=index_text,
@@ -56,7 +56,7 @@ class RunShare:
         return f"share {self.index} of {self.n_shares}"
 
 
-def _find_index_in_environment(environment: Mapping[str, str]) -> tuple[str, str]:
+def _find_share_number_in_environment(environment: Mapping[str, str]) -> tuple[str, str]:
     """Return the value of the environment variable with this process's share number, and the variable's name."""
     found = {name: environment[name] for name in _INDEX_VARIABLES if environment.get(name)}
     if not found:

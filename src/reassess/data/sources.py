@@ -35,12 +35,12 @@ def cache_folder() -> Path:
     return user_cache_path("reassess")
 
 
-def find_first_source_file(name: str) -> Path | None:
+def find_first_file_of_source(name: str) -> Path | None:
     """Find the first file of a known source on this machine, and check its hash; None for a missing file."""
     return _find_local_file(_get_source(name).files[0]).path
 
 
-def find_all_source_files(name: str) -> tuple[Path, ...] | None:
+def find_all_files_of_source(name: str) -> tuple[Path, ...] | None:
     """Find all files of a known source on this machine, in their order; None if a file is missing."""
     files = _get_source(name).files
     paths = tuple(path for file in files if (path := _find_local_file(file).path))

@@ -49,7 +49,7 @@ class UnfinishedRun:
         """Return the folder for the shards of a part of the run."""
         return self.folder / _SHARDS_FOLDER / name
 
-    def has_written(self, path: Path) -> bool:
+    def has_written_output(self, path: Path) -> bool:
         """Return whether this run wrote a file before it was interrupted."""
         records = [self.folder / _RECORD_FILE, self.folder / _OUTPUTS_FILE]
         if not all(map(exists, records)) or not exists(path) or not path.is_file():
@@ -69,7 +69,7 @@ class UnfinishedRun:
         the output files of an interrupted run.
         """
         for key in read_json(self.folder / _OUTPUTS_FILE) if exists(self.folder / _OUTPUTS_FILE) else ():
-            if self.has_written(path := self.output.parent / key):
+            if self.has_written_output(path := self.output.parent / key):
                 Path(os.path.realpath(path)).unlink()
         hashes = {self._relative_path(path): sha256(temporary) for path, temporary in temporary_path_of.items()}
         write_json(self.folder / _OUTPUTS_FILE, hashes, force=True)
@@ -82,7 +82,7 @@ class UnfinishedRun:
         shards: Sequence[Shards],
         share: RunShare | None,
     ) -> Iterator[None]:
-        """Start a run in the folder or continue the interrupted run, and hold its lease until the end of the block.
+        """Start a run in the folder or continue the interrupted run, and lock the run until the end of the block.
 
         Several shares can run at the same time; without a share, this process must be the only one. Images without
         results, such as unreadable images, may have changed; their shards are computed again. If the run is stopped,
@@ -94,7 +94,7 @@ class UnfinishedRun:
             is_ours = False
             try:
                 schema = {"schema": f"reassess/{self.command}-run", "version": _RECORD_VERSION}
-                self._start_or_check_record({**schema, **settings}, image_sets, shards, share)
+                self._write_or_check_run_record({**schema, **settings}, image_sets, shards, share)
                 for part in shards:
                     part.folder.mkdir(parents=True, exist_ok=True)
                 is_ours = True
@@ -154,7 +154,7 @@ class UnfinishedRun:
         """Return whether the folder contains shards."""
         return any(self.folder.rglob("[!.]*.npz"))
 
-    def _start_or_check_record(
+    def _write_or_check_run_record(
         self,
         settings: Mapping[str, Any],
         image_sets: Mapping[str, ImageSource],
@@ -184,7 +184,7 @@ class UnfinishedRun:
             changes = _remove_shards_of_changed_images(shards, compares_content=share is None)
         if changes and is_alone and not self._has_shards():  # nothing is lost
             path.unlink()
-            self._start_or_check_record(settings, image_sets, shards, share)
+            self._write_or_check_run_record(settings, image_sets, shards, share)
         elif changes:
             raise DataError(
                 "different-run",
@@ -255,7 +255,10 @@ def _lease_name(share: RunShare | None) -> str:
 
 
 def _remove_shards_of_changed_images(shards: Sequence[Shards], *, compares_content: bool) -> list[str]:
-    """Remove the shards of unreadable images that have changed; return a text about changed readable images."""
+    """Find images that have changed since their shard was computed.
+
+    If an image was unreadable, remove its shard. If it was readable, name the image in the returned message.
+    """
     changed_names: dict[str, None] = {}
     for part in shards:
         changed = part.find_changed_rows(compares_content=compares_content)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core import Benchmark, LabelSets, Match, Predictions, Scores, Votes, benchmark_of
+from reassess.core import Benchmark, LabelSets, Match, Predictions, Scores, Votes, find_predefined_benchmark
 from reassess.core.checks import check_type
 from reassess.core.image_names import match_images
 from reassess.errors import DataError, MissingResult, add_error_place
@@ -138,7 +138,7 @@ def find_outcomes(
     check_type(Benchmark, benchmark, is_optional=True)
     with add_error_place("the predictions"):
         model = model.convert_to_classes(labels.classes)
-    benchmark = benchmark_of(labels.images) if benchmark is None else benchmark
+    benchmark = find_predefined_benchmark(labels.images) if benchmark is None else benchmark
     match = match or benchmark.match or "path"
     original = None if original is None else original.convert_to_classes(labels.classes)
     outcomes = join_and_rank(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from reassess.core import LabelSets, Match, Predictions, UnknownClasses
 from reassess.core.checks import check_is_collection
-from reassess.core.image_names import image_keys, match_images, suggest_match_fix, suggest_numbering_fix
+from reassess.core.image_names import image_keys, match_images, suggest_image_number_fix, suggest_match_fix
 from reassess.core.labels import DEFAULT_LABEL_SET_NAME, check_one_label_each
 from reassess.errors import DataError, Fix
 from reassess.evaluation.class_ranks import best_ranks, ranks_and_top1
@@ -194,7 +194,7 @@ def raise_if_unknown(
         f"{len(names):,} of {len(images):,} images are not in the label sets",
         allowed=join_first(known_images, max_items=1) if known_images else "none (the label sets are empty)",
         found=join_first(names, max_items=3),
-        fix=suggest_numbering_fix(names) or fix or _CHECK_NAMES,
+        fix=suggest_image_number_fix(names) or fix or _CHECK_NAMES,
     )
 
 

@@ -17,8 +17,8 @@ from reassess.formats.files import as_path, check_suffix, read_lines
 from reassess.formats.json_files import read_json, wrong_json_error
 from reassess.formats.tables import (
     TABLE_SUFFIXES,
+    describe_row_place,
     find_column,
-    locate_row,
     read_table,
     refuse_missing_values,
     to_integers,
@@ -45,7 +45,7 @@ def read_class_pairs(path: str | Path, classes: Classes) -> npt.NDArray[np.int64
         raise DataError(
             "circle",
             "row pairs a class with itself",
-            where=locate_row(path, row),
+            where=describe_row_place(path, row),
             found=classes.short_name(int(first[row])),
         )
     return np.stack([first, second], axis=1)
@@ -240,8 +240,8 @@ def _check_ids_complete(path: Path, series: "pl.Series") -> "pl.Series":
     """Return the class ids; `DataError` unless each of 0, 1, ... is there exactly once."""
     refuse_missing_values(path, series)
     ids = to_integers(path, series)
-    check_range(ids, 0, ids.len() - 1, value_name="class id", where=lambda row: locate_row(path, row, "id"))
-    check_unique(ids.to_list(), value_name="a class id", where=lambda row: locate_row(path, row, "id"))
+    check_range(ids, 0, ids.len() - 1, value_name="class id", where=lambda row: describe_row_place(path, row, "id"))
+    check_unique(ids.to_list(), value_name="a class id", where=lambda row: describe_row_place(path, row, "id"))
     return ids
 
 

@@ -73,10 +73,10 @@ def check_input(path: Path) -> None:
     if path.stat().st_size == 0:
         raise UnreadableFileError("empty-file", "file is empty", where=path, fix="write the file again")
     if path.suffix.lower() in (*_TEXT_SUFFIXES, ".toml"):
-        _refuse_file_with_hole(path)
+        _refuse_sparse_file(path)
 
 
-def _refuse_file_with_hole(path: Path) -> None:
+def _refuse_sparse_file(path: Path) -> None:
     """Raise if a text file has a hole: a part that was never written, and would be read as zero bytes."""
     if not hasattr(os, "SEEK_HOLE"):
         return
@@ -226,7 +226,7 @@ def atomic_writes(
             file.temporary_path.unlink(missing_ok=True)
 
 
-def find_written_file(path: Path) -> Path:
+def find_current_output_path(path: Path) -> Path:
     """Return the file where an output is now: a temporary file until the `atomic_writes` block ends, then `path`."""
     files = block.files if (block := _current_block.get()) else []
     return next((file.temporary_path for file in files if file.requested_path == path), path)

@@ -15,8 +15,8 @@ from reassess.formats.files import as_path, check_suffix
 from reassess.formats.json_files import read_json
 from reassess.formats.tables import (
     TABLE_SUFFIXES,
+    describe_row_place,
     find_column,
-    locate_row,
     read_table,
     refuse_missing_values,
     to_floats,
@@ -72,8 +72,8 @@ def read_leaderboard(*paths: str | Path, family_pattern: re.Pattern[str] = Leade
     files = [as_path(path) for path in paths]
     kinds = {path: check_suffix(path, (*TABLE_SUFFIXES, ".json"), "a leaderboard") for path in files}
     tables = [_ResultTable(path, read_table(path, text_columns=("model",))) for path in files if kinds[path] != ".json"]
-    rows = [row for table in tables if table.has_both_accuracies for row in table.leaderboard_rows()]
-    halves = [table for table in tables if not table.has_both_accuracies]
+    rows = [row for table in tables if table.has_original_and_reassessed_accuracy for row in table.leaderboard_rows()]
+    halves = [table for table in tables if not table.has_original_and_reassessed_accuracy]
     joined_rows, dropped_row_counts = _join_tables(halves) if halves else ([], {})
     evaluated_rows, label_set = _read_evaluations([path for path in files if kinds[path] == ".json"])
     label_set = Leaderboard.label_set if halves or label_set is None else label_set
@@ -83,13 +83,13 @@ def read_leaderboard(*paths: str | Path, family_pattern: re.Pattern[str] = Leade
 
 @dataclass(frozen=True)
 class _ResultTable:
-    """A table with a row per model and image size. It has original accuracies, ReaL accuracies, or both."""
+    """A table with a row per model and image size. It has original accuracies, ReaL accuracies, or both accuracies."""
 
     path: Path
     table: "pl.DataFrame"
 
     @property
-    def has_both_accuracies(self) -> bool:
+    def has_original_and_reassessed_accuracy(self) -> bool:
         return "real" in self.table.columns or "top1" not in self.table.columns
 
     @property
@@ -126,7 +126,7 @@ class _ResultTable:
             0,
             100,
             value_name="accuracy in percent",
-            where=lambda row: locate_row(self.path, row, heading),
+            where=lambda row: describe_row_place(self.path, row, heading),
         )
         if max(values) <= 1:
             raise DataError(
@@ -161,8 +161,9 @@ class _ResultTable:
             raise DataError(
                 "duplicate-name",
                 "model is named twice",
-                where=locate_row(self.path, repeat[1]),
-                found=f"{_format_model_key(self.model_keys[repeat[0]])}, as in {locate_row(self.path, repeat[0])}",
+                where=describe_row_place(self.path, repeat[1]),
+                found=f"{_format_model_key(self.model_keys[repeat[0]])}, as in "
+                f"{describe_row_place(self.path, repeat[0])}",
                 fix="keep one row for each model and image size",
             )
         return {key: row for row, key in enumerate(self.model_keys)}
@@ -219,7 +220,7 @@ def _check_accuracy_difference(path: Path, row_number: int, joined_row: Leaderbo
         raise DataError(
             "different-tables",
             "the two tables do not belong together",
-            where=f"{locate_row(path, row_number)}, {joined_row}",
+            where=f"{describe_row_place(path, row_number)}, {joined_row}",
             allowed=f"top1_diff {expected:.3f}, the difference of the two accuracies",
             found=f"top1_diff {top1_diff:g}",
             fix="use both tables of one release",

@@ -100,7 +100,7 @@ def _read_list(data: Any, offset: int) -> tuple[list[Any], int]:
     head, values = data[offset], []
     size, offset = (head >> 4, offset + 1) if head >> 4 < 15 else _read_varint(data, offset + 1)
     if size > len(data) - offset:  # each value has at least one byte
-        raise ValueError("a list has more values than the rest of the file has bytes")
+        raise ValueError("a list is longer than the file")
     for _ in range(size):
         if head & 15 in (1, 2):
             offset += 1

@@ -13,7 +13,7 @@ from reassess.core.checks import check_range, check_shape
 from reassess.core.class_names import MAX_CLASSES, parse_class_id
 from reassess.core.classes import UNKNOWN_CLASS_NAME, require_known_class_ids, warn_about_case_variants
 from reassess.errors import DataError
-from reassess.formats.tables import find_column, locate_row, refuse_missing_values, to_integers, to_text
+from reassess.formats.tables import describe_row_place, find_column, refuse_missing_values, to_integers, to_text
 from reassess.text import join_first, shorten, to_nfc
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def class_ids_from_column(
     texts = to_text(path, series)
     is_blank = texts.str.strip_chars() == ""
     if is_blank.any():
-        raise _empty_name_error(locate_row(path, is_blank.arg_max() or 0, series.name))
+        raise _empty_name_error(describe_row_place(path, is_blank.arg_max() or 0, series.name))
     unique = texts.unique()
     id_of, classes = class_ids_from_texts(path, unique.to_list(), classes)
     ids = texts.replace_strict(list(id_of), list(id_of.values()), return_dtype=pl.Int64)

@@ -30,7 +30,7 @@ class PrintedNumbers(str):
     values: tuple[Value, ...]
 
     def __new__(cls, text: str, *values: Value) -> "PrintedNumbers":
-        """Create a `PrintedNumbers` from the printed text, and the number or the two bounds."""
+        """Create a `PrintedNumbers`. `values` is one number, or the lower and the upper bound of an interval."""
         printed = super().__new__(cls, text)
         printed.values = values
         return printed

@@ -14,7 +14,7 @@ from reassess.core.checks import check_range
 from reassess.errors import DataError, ReassessWarning, add_error_place
 from reassess.formats.json_files import wrong_json_error
 from reassess.formats.question_columns import class_ids_from_lists
-from reassess.formats.tables import find_column, locate_row, refuse_missing_values, to_floats, to_integers
+from reassess.formats.tables import describe_row_place, find_column, refuse_missing_values, to_floats, to_integers
 from reassess.text import count_noun, join_first
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _reviews_from_class_rows(path: Path, table: "pl.DataFrame") -> list[Review]:
             raise DataError(
                 "wrong-row",
                 "row neither judges a class nor marks the image as problematic",
-                where=locate_row(path, row),
+                where=describe_row_place(path, row),
                 allowed="valid, unclear or wrong with a class, or problematic without one",
                 found=f"{text!r} {'without a class' if class_id is None else f'with class {class_id}'}",
             )
@@ -166,7 +166,7 @@ def _reviews_from_list_cells(path: Path, table: "pl.DataFrame", classes: Classes
                 raise DataError(
                     "wrong-row",
                     "classes in a cell are separated by semicolons",
-                    where=locate_row(path, row, headings[kind]),
+                    where=describe_row_place(path, row, headings[kind]),
                     allowed="classes separated by commas",
                     found=repr(cells[kind][row]),
                     fix="separate the classes with commas",
@@ -176,7 +176,7 @@ def _reviews_from_list_cells(path: Path, table: "pl.DataFrame", classes: Classes
             raise DataError(
                 "wrong-type",
                 "value is neither true nor false",
-                where=locate_row(path, row, headings[_PROBLEMATIC]),
+                where=describe_row_place(path, row, headings[_PROBLEMATIC]),
                 allowed="true or false, 1 or 0, or an empty cell for false",
                 found=repr(cells[_PROBLEMATIC][row]),
                 fix="write one of these",
@@ -204,14 +204,14 @@ def _read_verdicts(path: Path, table: "pl.DataFrame", read_original: Callable[[]
     refuse_missing_values(path, table[_NUMBER])
     images = [f"ILSVRC2012_val_{number:08d}.JPEG" for number in to_integers(path, table[_NUMBER]).to_list()]
     verdicts = to_floats(path, table[_CORRECT]).to_numpy()
-    check_range(verdicts, -1, 1, value_name=_CORRECT, where=lambda row: locate_row(path, row))
+    check_range(verdicts, -1, 1, value_name=_CORRECT, where=lambda row: describe_row_place(path, row))
     rows = original.find(images)
     if (rows < 0).any():
         row = int(np.argmax(rows < 0))
         raise DataError(
             "missing-labels",
             "verdict is on an image without an original label",
-            where=locate_row(path, row),
+            where=describe_row_place(path, row),
             allowed=f"an image number from 1 to {len(IMAGENET.images):,}",
             found=images[row],
         )

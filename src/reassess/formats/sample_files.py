@@ -9,7 +9,7 @@ import numpy as np
 from reassess.core import Sample
 from reassess.errors import DataError, add_error_place
 from reassess.formats.files import as_path
-from reassess.formats.tables import TABLE_SUFFIXES, locate_row, read_table, to_nullable_floats, to_text
+from reassess.formats.tables import TABLE_SUFFIXES, describe_row_place, read_table, to_nullable_floats, to_text
 from reassess.formats.task_files import TASK_SUFFIXES, read_tasks
 from reassess.text import join_first
 
@@ -103,7 +103,7 @@ def _sample_from_table(path: Path, table: "pl.DataFrame") -> Sample | None:
         raise DataError(
             "two-probabilities",
             "rows of an image have different probabilities or strata",
-            where=locate_row(path, several["row"][0], _PROBABILITY),
+            where=describe_row_place(path, several["row"][0], _PROBABILITY),
             allowed=f"{several[f'{_PROBABILITY}_right'][0]}, {several[f'{_STRATUM}_right'][0]!r}",
             found=f"{several[_PROBABILITY][0]}, {several[_STRATUM][0]!r}",
             fix="give all rows of an image the same probability and stratum",
@@ -118,7 +118,7 @@ def _sample_from_table(path: Path, table: "pl.DataFrame") -> Sample | None:
         )
 
 
-def columns_from_sample(votes: "Votes", images: "pl.Series", sample: Sample) -> "dict[str, pl.Series]":
+def make_sample_columns(votes: "Votes", images: "pl.Series", sample: Sample) -> "dict[str, pl.Series]":
     """Return the columns probability and stratum for a table of votes; `images` has the image of each row."""
     import polars as pl
 

@@ -14,8 +14,8 @@ from reassess.formats.files import as_path, check_suffix
 from reassess.formats.question_columns import class_ids_from_column
 from reassess.formats.tables import (
     TABLE_SUFFIXES,
+    describe_row_place,
     find_column,
-    locate_row,
     read_table,
     refuse_missing_values,
     to_integers,
@@ -40,7 +40,7 @@ class _Cells(NamedTuple):
     classes: Classes | None
 
     def locate(self, row: int) -> str:
-        return locate_row(self.path, row, self.series.name)
+        return describe_row_place(self.path, row, self.series.name)
 
 
 @dataclass(frozen=True)

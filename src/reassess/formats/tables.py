@@ -164,7 +164,7 @@ def write_table(
             raise OSError(str(error).splitlines()[0]) from error
 
 
-def locate_row(path: Path, row: int, heading: str | None = None) -> str:
+def describe_row_place(path: Path, row: int, heading: str | None = None) -> str:
     """Return the place of a row for a message: its line in a text file, or its number from 1 in Parquet."""
     suffix = path.suffix.lower()
     if suffix in SEPARATORS:
@@ -209,7 +209,7 @@ def refuse_missing_values(
         raise DataError(
             "missing-value",
             "value is missing",
-            where=locate_row(path, (is_missing.arg_max() or 0) // entries_per_row, series.name),
+            where=describe_row_place(path, (is_missing.arg_max() or 0) // entries_per_row, series.name),
             fix="fill in the value, or delete the row",
         )
 
@@ -226,7 +226,7 @@ def to_integers(path: Path, series: "pl.Series", *, entries_per_row: int = 1) ->
         raise DataError(
             "out-of-range" if series.dtype.is_integer() else "not-a-number",
             "number is too large" if series.dtype.is_integer() else "not a whole number",
-            where=locate_row(path, bad[0] // entries_per_row, series.name),
+            where=describe_row_place(path, bad[0] // entries_per_row, series.name),
             found=repr(series[bad[0]]),
         )
     return whole
@@ -252,7 +252,10 @@ def to_nullable_floats(path: Path, series: "pl.Series", *, entries_per_row: int 
     if bad.len():
         found = str(series.dtype) if series.dtype.is_nested() else repr(series[bad[0]])
         raise DataError(
-            "not-a-number", "not a number", where=locate_row(path, bad[0] // entries_per_row, series.name), found=found
+            "not-a-number",
+            "not a number",
+            where=describe_row_place(path, bad[0] // entries_per_row, series.name),
+            found=found,
         )
     return values
 

@@ -25,11 +25,11 @@ _MAX_QUOTED_LENGTH = 60  # characters of a bad value in a message
 
 @dataclass(frozen=True)
 class _TaskLine:
-    """A task of a file; `position` is the number of its line, `number` is the number of the task."""
+    """A task that was read from a line of a file."""
 
-    position: int
+    line_number: int  # from 1
     where: str
-    number: int
+    number: int  # of the task
     image: str
     classes: list[int | str]
     names: list[str | None]
@@ -121,7 +121,10 @@ def _read_tasks(path: Path) -> tuple[dict[str, Any], list[_TaskLine]]:
 
 
 def _make_sample(path: Path, lines: Sequence[_TaskLine], draw_settings: Mapping[str, Any]) -> Sample | None:
-    """Make a `Sample` of the images whose lines have a probability of being drawn; raise if lines disagree."""
+    """Make a `Sample` of the images that were drawn at random; None if there are no such images.
+
+    Raise if two lines of an image have different probabilities.
+    """
     by_image: dict[str, _TaskLine] = {}
     for line in lines:
         first = by_image.setdefault(line.image, line)
@@ -130,7 +133,7 @@ def _make_sample(path: Path, lines: Sequence[_TaskLine], draw_settings: Mapping[
                 "two-probabilities",
                 "tasks of an image have different probabilities or strata",
                 where=line.where,
-                allowed=f"{first.probability}, {first.stratum!r}, as in line {first.position}",
+                allowed=f"{first.probability}, {first.stratum!r}, as in line {first.line_number}",
                 found=f"{line.probability}, {line.stratum!r}",
                 fix="draw the images again",
             )
@@ -182,7 +185,7 @@ def _parse_json(text: str, where: str) -> Any:
         ) from error
 
 
-def _read_task(task: Any, position: int, where: str) -> _TaskLine:
+def _read_task(task: Any, line_number: int, where: str) -> _TaskLine:
     if not isinstance(task, dict):
         raise _task_error(where, "an object", task)
     if "class" in task and not task.keys() & {"task", "classes"}:
@@ -215,7 +218,7 @@ def _read_task(task: Any, position: int, where: str) -> _TaskLine:
     ):
         if not fits:
             raise _task_error(where, allowed, found_value)
-    return _TaskLine(position, where, number, image, class_texts, names, reason, is_golden, probability, stratum)
+    return _TaskLine(line_number, where, number, image, class_texts, names, reason, is_golden, probability, stratum)
 
 
 def _is_positive_probability(value: Any) -> bool:
@@ -282,7 +285,9 @@ def _refuse_repeated_questions(
 
 
 def _describe_both_lines(first: _TaskLine, second: _TaskLine) -> str:
-    return f"line {first.position}, twice" if first is second else f"lines {first.position} and {second.position}"
+    return (
+        f"line {first.line_number}, twice" if first is second else f"lines {first.line_number} and {second.line_number}"
+    )
 
 
 def _find_class_ids(

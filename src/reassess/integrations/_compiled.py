@@ -1,4 +1,4 @@
-"""Checks of batches for metrics in compiled graphs.
+"""Checks of the batches that metrics get, for code that a framework compiles to a graph.
 
 Shapes and types are checked while the graph is compiled. A graph cannot raise errors. Therefore, it counts invalid
 images, and code outside the graph raises.

@@ -69,7 +69,7 @@ def _scores_as_sortable_integers(scores: jax.Array) -> tuple[jax.Array, jax.Arra
 
 
 def _tie_break_numbers(n_classes: int) -> npt.NDArray[np.int32]:
-    """Return a number for each class; among equal scores, the class with the highest number ranks first."""
+    """Return a number for each class. If scores are equal, the class with the highest number ranks first."""
     # They descend, since XLA would compute an ascending range again for each row, at twice the cost.
     return np.arange(n_classes, 0, -1, dtype=np.int32)
 
@@ -114,7 +114,7 @@ def _best_classes_from_ids(scores: jax.Array, target: jax.Array) -> _BestClasses
 
 
 def _take_columns(table: jax.Array, columns: jax.Array) -> jax.Array:
-    """Take columns from each row by number; `columns` can have other numbers for each row."""
+    """Take columns from each row. Row i of `columns` has the column numbers for row i of `table`."""
     return jnp.take_along_axis(table, columns, axis=1, mode="promise_in_bounds")
 
 

@@ -39,9 +39,9 @@ class _BestClasses(NamedTuple):
 
 
 class _ScoreBits(NamedTuple):
-    """The bits of scores as signed integers."""
+    """Scores as integers, which can be compared exactly."""
 
-    bits: _Tensor
+    bits: _Tensor  # the bits of each score, as a signed integer
     magnitude_mask: _Tensor  # all bits except the sign bit
     infinity: _Tensor  # the bits of +inf
 
@@ -83,7 +83,7 @@ def _scores_as_sortable_integers(bits: _Tensor, magnitude_mask: _Tensor) -> tupl
 
 
 def _tie_break_numbers(n_classes: int) -> _Tensor:
-    """Return a number for each class; among equal scores, the class with the highest number ranks first."""
+    """Return a number for each class. If scores are equal, the class with the highest number ranks first."""
     # They descend, since XLA would compute an ascending range again for each row, at twice the cost.
     return ops.convert_to_tensor(np.arange(n_classes, 0, -1, dtype=np.int32))
 
@@ -115,7 +115,10 @@ def _best_classes_from_multi_hot(scores: _Tensor, target: _Tensor) -> _BestClass
 
 
 def _best_valid_scores_of_row_blocks(bits: _Tensor, is_valid: _Tensor, magnitude_mask: _Tensor) -> _Tensor:
-    """Return the highest score of a valid class in each block of a row, as an integer that sorts like the score."""
+    """Find the highest score of a valid class in each block of columns, for each row.
+
+    The result has integers in the same order as the scores, as from `_scores_as_sortable_integers`.
+    """
     masked = ops.bitwise_or(bits, ops.cast(is_valid, bits.dtype) - 1)
     return _reduce_row_blocks(ops.max, _scores_as_sortable_integers(masked, magnitude_mask)[0])
 

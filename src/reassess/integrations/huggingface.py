@@ -134,8 +134,8 @@ def require_names(values: Iterable[str | None], column: str) -> tuple[str, ...]:
             "missing-image-names",
             f"{len(missing):,} of {len(names):,} images have no file name",
             where=f"column {column}, the first is row {missing[0]}",
-            fix="add the labels before map or filter, which drop the file names of decoded images; or use a column of "
-            "file names: image_column=...",
+            fix="add the labels before you call map or filter: these drop the file names of decoded images; or use a "
+            "column of file names: image_column=...",
         )
     return tuple(name for name in names if name)
 

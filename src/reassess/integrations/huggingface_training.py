@@ -8,7 +8,7 @@ import numpy as np
 
 from reassess.core import ImageSelection, Match, TrainingTargets
 from reassess.core.checks import check_range, check_type
-from reassess.core.image_selection import warn_missing, warn_unexpected
+from reassess.core.image_selection import warn_of_missing_images, warn_of_unselected_images
 from reassess.core.training_targets import check_array_size
 from reassess.errors import DataError, require_package
 from reassess.integrations._new_classes import to_selection_and_class_ids
@@ -73,8 +73,8 @@ def select_images(
     if isinstance(dataset, datasets.Dataset):
         names = file_names(dataset, image_column)
         rows = selection.selected_rows(names, match=match, ignore_unknown=ignore_unknown)
-        warn_missing(names, selection, match, stack_level=2)
-        warn_unexpected(names, selection, match, stack_level=2)
+        warn_of_missing_images(names, selection, match, stack_level=2)
+        warn_of_unselected_images(names, selection, match, stack_level=2)
         return dataset.select(rows)
     change = partial(_select_rows, selection=selection, match=match, ignore_unknown=ignore_unknown)
     return map_stream(dataset, image_column, {}, change)
@@ -136,7 +136,7 @@ def relabel_images(
     if isinstance(dataset, datasets.Dataset):
         names = file_names(dataset, image_column)
         selection.selected_rows(names, match=match)
-        warn_missing(names, selection, match, stack_level=2)
+        warn_of_missing_images(names, selection, match, stack_level=2)
         rows = selection.positions_of(names, match=match)
         old = dataset.with_format("numpy").select_columns(label_column)[label_column][:]
         column = np.where(rows >= 0, new_ids[rows], old)
@@ -209,7 +209,7 @@ def with_targets(
         )
         names = file_names(dataset, image_column)
         rows = targets.selection.selected_rows(names, match=match, ignore_unknown=ignore_unknown)
-        warn_unexpected(names, targets.selection, match, stack_level=2)
+        warn_of_unselected_images(names, targets.selection, match, stack_level=2)
         target_rows = targets.selection.positions_of([names[row] for row in rows.tolist()], match=match)
         return dataset.select(rows).add_column(new_column, _targets_to_arrow(targets, target_rows), feature=kind)
     change = partial(_add_targets, targets=targets, match=match, ignore_unknown=ignore_unknown, new_column=new_column)

@@ -8,7 +8,7 @@ from typing import Any
 
 from reassess.core import ImageSelection, Match, TrainingTargets
 from reassess.core.checks import check_type
-from reassess.core.image_selection import image_keys_without_class, warn_missing, warn_unexpected
+from reassess.core.image_selection import image_keys_without_class, warn_of_missing_images, warn_of_unselected_images
 from reassess.data import resolve_path_or_source
 from reassess.errors import DataError, require_package
 from reassess.formats.files import read_lines
@@ -125,8 +125,10 @@ class SelectedImages(Subset):
         super().__init__(dataset, rows.tolist())
         self._copy_samples_and_classes()
         stack_level = 2 if type(self) is SelectedImages else 3
-        self.missing = warn_missing(names, selection, match, stack_level=stack_level) if self._warns_missing else 0
-        warn_unexpected(names, selection, match, stack_level=stack_level)
+        self.missing = (
+            warn_of_missing_images(names, selection, match, stack_level=stack_level) if self._warns_missing else 0
+        )
+        warn_of_unselected_images(names, selection, match, stack_level=stack_level)
 
     def __repr__(self) -> str:
         lines = [
@@ -213,7 +215,7 @@ class RelabelledImages(SelectedImages):
             self.samples, self.targets = samples, [target for _, target in samples]
 
     def __getitem__(self, index: Any) -> Any:
-        """Return the item of an image, with its new class if it has one."""
+        """Return an item of the dataset. If its image has a new class, the class replaces the target of the item."""
         image, target, *rest = super().__getitem__(index)
         if (new := self._class_of.get(range(len(self))[index])) is not None:
             change = getattr(self.dataset, "target_transform", None)

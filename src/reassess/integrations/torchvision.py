@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, get_args
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core import IMAGENET, Classes, LabelSets, Scores, benchmark_of
+from reassess.core import IMAGENET, Classes, LabelSets, Scores, find_predefined_benchmark
 from reassess.core.checks import check_known, check_range
 from reassess.core.labels import check_one_label_each
 from reassess.data import map_to_benchmark_classes, read_labels, read_original_labels, read_scores
@@ -137,7 +137,7 @@ class ImageNetReaL(VisionDataset):
         )
         self._files = find_validation_images(Path(self.root), is_image_file)
         self.images = [path.rpartition("/")[2] for path in self._files.paths]
-        self._rows = self._find_rows(self.labels, "the labels")
+        self._rows = self._find_rows_of_images(self.labels, "the labels")
         ids, sizes = self.labels.classes_of_rows(self._rows)
         rest = iter(ids.tolist())
         self.targets = [tuple(islice(rest, size)) for size in sizes.tolist()]
@@ -155,7 +155,7 @@ class ImageNetReaL(VisionDataset):
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         """Return the transformed image, and its transformed target or targets."""
         image = self._load_image(index)
-        targets = tuple(self._make_target(kind, index) for kind in self.target_type)
+        targets = tuple(self._make_target_of_type(kind, index) for kind in self.target_type)
         target = targets if len(targets) > 1 else targets[0]
         return (
             image if self.transform is None else self.transform(image),
@@ -186,7 +186,7 @@ class ImageNetReaL(VisionDataset):
             raise DataError("unknown-name", "unknown target type", allowed=allowed, found=self.target_type)
         check_known([self.encoding], _ENCODINGS, value_name="encoding")
 
-    def _find_rows(self, labels: LabelSets, labels_name: str) -> npt.NDArray[np.int64]:
+    def _find_rows_of_images(self, labels: LabelSets, labels_name: str) -> npt.NDArray[np.int64]:
         """Return the position of each image in label sets; raise if an image is missing."""
         rows = labels.find(self.images)
         missing = [self.images[row] for row in np.flatnonzero(rows < 0).tolist()]
@@ -204,7 +204,7 @@ class ImageNetReaL(VisionDataset):
 
     def _set_original(self, original: LabelSets) -> None:
         check_one_label_each(original)
-        self._original_ids = original.indices[self._find_rows(original, "the original labels")]
+        self._original_ids = original.indices[self._find_rows_of_images(original, "the original labels")]
         if not self.wnids:
             self._set_classes(original.classes)
 
@@ -238,18 +238,18 @@ class ImageNetReaL(VisionDataset):
                 fix="replace the file, or pass a loader that can read it",
             ) from error
 
-    def _make_target(self, kind: str, index: int) -> Any:
+    def _make_target_of_type(self, kind: str, index: int) -> Any:
         """Create the target of an image for one of the target types."""
         if kind == "original":
             return int(self._original_ids[index])
         if kind == "scores":
-            return torch.from_numpy(self._make_score_target(index))
+            return torch.from_numpy(self._scores_of_image(index))
         if self.encoding == "list":
             return list(self.targets[index])
         encode = multi_hot if self.encoding == "multi-hot" else padded_ids
         return torch.from_numpy(encode(self.labels, self._rows[[index]])[0])
 
-    def _make_score_target(self, index: int) -> npt.NDArray[np.float32]:
+    def _scores_of_image(self, index: int) -> npt.NDArray[np.float32]:
         """Return the score of each class of an image; float32, shape (classes,)."""
         classes, row = len(self.classes), self._score_rows[index]
         if row >= 0:
@@ -297,7 +297,7 @@ def _read_unless_loaded(source: str | Path | _Data, read: Callable[[str | Path],
 
 def _check_imagenet_labels(labels: LabelSets) -> LabelSets:
     """Return label sets with class ids in ImageNet's order; raise if they are not for ImageNet."""
-    if benchmark_of(labels.images) is not IMAGENET:
+    if find_predefined_benchmark(labels.images) is not IMAGENET:
         raise DataError(
             "different-labels",
             "labels are not for ImageNet's validation images",

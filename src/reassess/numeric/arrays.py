@@ -95,7 +95,7 @@ class ConvertedArray(NamedTuple):
 def convert_to_numpy(values: Any) -> ConvertedArray:
     """Convert an array of any library to numpy."""
     try:
-        return _try_to_convert(values)
+        return _convert_or_raise(values)
     except Exception as error:  # each library raises its own
         raise DataError(
             "wrong-type",
@@ -106,7 +106,7 @@ def convert_to_numpy(values: Any) -> ConvertedArray:
         ) from error
 
 
-def _try_to_convert(values: Any) -> ConvertedArray:
+def _convert_or_raise(values: Any) -> ConvertedArray:
     if isinstance(values, np.ndarray):  # np.asarray would lose the type of a memory map
         array = values
     elif (torch := sys.modules.get("torch")) is not None and isinstance(values, torch.Tensor):
@@ -166,25 +166,25 @@ class LargestValues:
         self.lower_bound = -np.inf
         """Only values above this bound can still be among the largest."""
 
-    def add(self, values: _Floats, positions: _Ints) -> None:
+    def add_batch(self, values: _Floats, positions: _Ints) -> None:
         """Add a batch of values. Positions must be ascending, and higher than all earlier positions."""
         fits = values > self.lower_bound
         self._values.append(values[fits])
         self._positions.append(positions[fits])
         self._count += self._values[-1].size
         if self._count >= 2 * self._n:
-            self._keep_largest(*self._concatenate())
+            self._keep_n_largest(*self._all_values_and_positions())
 
     def in_descending_order(self) -> tuple[_Floats, _Ints]:
         """Return the largest values in descending order, and their positions."""
-        values, positions = self._concatenate()
+        values, positions = self._all_values_and_positions()
         order = np.argsort(-values, kind="stable")[: self._n]
         return values[order], positions[order]
 
-    def _concatenate(self) -> tuple[_Floats, _Ints]:
+    def _all_values_and_positions(self) -> tuple[_Floats, _Ints]:
         return np.concatenate([np.empty(0), *self._values]), np.concatenate([np.empty(0, np.int64), *self._positions])
 
-    def _keep_largest(self, values: _Floats, positions: _Ints) -> None:
+    def _keep_n_largest(self, values: _Floats, positions: _Ints) -> None:
         """Keep the n largest values, in order of position."""
         lowest = np.partition(values, values.size - self._n)[values.size - self._n]
         is_large = values > lowest
@@ -195,14 +195,14 @@ class LargestValues:
 
 
 class SortedScores:
-    """Scores in descending order, ties by position; finds how many of them rank before a new score."""
+    """Scores in descending order, ties by position. Counts the scores that rank before a new score."""
 
     def __init__(self, values: _Floats, positions: _Ints, n_positions: int) -> None:
         self._levels, level = np.unique(-values, return_inverse=True)
         self._n_positions = n_positions
         self._codes = level * n_positions + positions
 
-    def count_preceding(self, new_values: _Floats, new_positions: _Ints) -> _Ints:
+    def count_scores_ranked_before(self, new_values: _Floats, new_positions: _Ints) -> _Ints:
         """For each new value, count the stored values that are larger, or equal and at a lower position."""
         slot = np.searchsorted(self._levels, -new_values)
         is_level = np.append(self._levels, np.nan)[slot] == -new_values

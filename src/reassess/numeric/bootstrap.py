@@ -40,7 +40,9 @@ def mean_interval(n_images_by_value: Mapping[int, int], n: int) -> tuple[float, 
     if n == 0:
         return None
     negated = {-value: count for value, count in n_images_by_value.items()}
-    return _find_quantile_of_replicate_sum(n_images_by_value, n) / n, -_find_quantile_of_replicate_sum(negated, n) / n
+    return _find_low_quantile_of_replicate_sum(n_images_by_value, n) / n, -_find_low_quantile_of_replicate_sum(
+        negated, n
+    ) / n
 
 
 def draw_bootstrap_counts(rng: np.random.Generator, n_items: int) -> npt.NDArray[np.uint8]:
@@ -115,7 +117,7 @@ def normal_p_values(values: npt.ArrayLike, deviations: npt.ArrayLike) -> _Floats
 
 
 def check_replicates(replicates: int) -> None:
-    """Raise if there are too many replicates, or too few for a 95 % interval."""
+    """Raise if there are too many bootstrap replicates, or too few for a 95 % interval."""
     fewest = math.ceil(1 / _TAIL_SHARE)
     if replicates < fewest:
         raise DataError(
@@ -130,8 +132,8 @@ def check_replicates(replicates: int) -> None:
         )
 
 
-def _find_quantile_of_replicate_sum(n_images_by_value: Mapping[int, int], n: int) -> int:
-    """Find the 2.5 % quantile of a replicate's sum: the lowest s where P(sum <= s) is at least 2.5 %."""
+def _find_low_quantile_of_replicate_sum(n_images_by_value: Mapping[int, int], n: int) -> int:
+    """Find the 2.5 % quantile of the sum of a bootstrap replicate: the lowest s with P(sum <= s) of at least 2.5 %."""
     values = np.array(list(n_images_by_value), np.float64)
     images = np.array(list(n_images_by_value.values()), np.float64)
     total = sum(value * count for value, count in n_images_by_value.items())
@@ -148,7 +150,7 @@ def _find_quantile_of_replicate_sum(n_images_by_value: Mapping[int, int], n: int
 
 
 def _sum_cdf(total: int, values: _Floats, shares: _Floats, n: int, deviation: float) -> float:
-    """Compute P(sum of a replicate <= total); `total` is within 8 standard deviations of the mean."""
+    """Compute P(sum of a bootstrap replicate <= total); `total` is within 8 standard deviations of the mean."""
     # The characteristic function of n draws, which is one draw's to the power of n, is inverted. The sum over
     # frequencies is exact, except for the probability of sums ten standard deviations or more from the mean.
     deviation = max(deviation, _NEGLIGIBLE_AT / np.pi)

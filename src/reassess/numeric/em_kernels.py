@@ -24,14 +24,14 @@ _MAX_PRODUCT = 1e250
 _PADDING = 64  # floats, a few cache lines, so that the buffers of two threads never share a line
 
 
-def zeros_as_tuple_or_array(n_truths: int) -> tuple[float, ...] | npt.NDArray[Any]:
+def make_zero_per_truth(n_truths: int) -> tuple[float, ...] | npt.NDArray[Any]:
     """Return a zero for each truth: as a tuple for few truths, so that loops are unrolled, otherwise as an array."""
     return (0.0,) * n_truths if n_truths <= MAX_UNROLLED_TRUTHS else np.zeros(n_truths)
 
 
 @compile_cached
-def _write_log_weights(codes, start, stop, table, prior, out_weights):  # type: ignore[no-untyped-def]
-    """Write log(prior * probability of an item's votes) for each truth; return the highest."""
+def _fill_log_weights(codes, start, stop, table, prior, out_weights):  # type: ignore[no-untyped-def]
+    """Store log(prior * probability of an item's votes) for each truth; return the highest of these values."""
     highest = -math.inf
     for t in range(out_weights.size):
         total = math.log(prior[t]) if prior[t] > 0 else -math.inf
@@ -44,8 +44,8 @@ def _write_log_weights(codes, start, stop, table, prior, out_weights):  # type: 
 
 
 @compile_cached
-def _write_weights(codes, start, stop, table, prior, out_weights, zeros):  # type: ignore[no-untyped-def]
-    """Write prior * P(an item's votes) for each truth, divided by a factor; return the sum and log(factor)."""
+def _fill_weights(codes, start, stop, table, prior, out_weights, zeros):  # type: ignore[no-untyped-def]
+    """Store prior * P(an item's votes) for each truth, divided by a factor; return the sum and log(factor)."""
     for t in range(len(zeros)):
         out_weights[t] = prior[t]
     scale = 0.0
@@ -67,7 +67,7 @@ def _write_weights(codes, start, stop, table, prior, out_weights, zeros):  # typ
             out_weights[t] /= total
         scale += math.log(total)
         first = last
-    highest = _write_log_weights(codes, start, stop, table, prior, out_weights)
+    highest = _fill_log_weights(codes, start, stop, table, prior, out_weights)
     if highest == -math.inf:
         return 0.0, 0.0
     total = 0.0
@@ -79,7 +79,7 @@ def _write_weights(codes, start, stop, table, prior, out_weights, zeros):  # typ
 
 @compile_cached
 def _append_and_drop_first(values, last):  # type: ignore[no-untyped-def]
-    """Drop the first value of a tuple and append a new one, without reading or writing memory."""
+    """Drop the first value of a tuple and append a new value; in compiled code, the values stay in registers."""
     return values[1:] + (last,)  # noqa: RUF005
 
 
@@ -90,7 +90,7 @@ def multiply_by_likelihood(indptr, codes, table, posterior, buffer, zeros):  # t
     Return -1, or the first row without a possible truth.
     """
     for i in range(indptr.size - 1):
-        total, _ = _write_weights(codes, indptr[i], indptr[i + 1], table, posterior[i], buffer, zeros)
+        total, _ = _fill_weights(codes, indptr[i], indptr[i + 1], table, posterior[i], buffer, zeros)
         if total == 0:
             return i
         for t in range(len(zeros)):
@@ -99,8 +99,8 @@ def multiply_by_likelihood(indptr, codes, table, posterior, buffer, zeros):  # t
 
 
 @compile_cached
-def write_mean_truth_shares(indptr, answer_ids, truth_shares, out_posterior):  # type: ignore[no-untyped-def]
-    """Write, for each item, the mean of the rows of `truth_shares` that belong to the answers of its votes."""
+def fill_with_mean_truth_shares(indptr, answer_ids, truth_shares, out_posterior):  # type: ignore[no-untyped-def]
+    """For each item, store the mean of ``truth_shares[answer]`` over the answers of its votes in `out_posterior`."""
     truths = truth_shares.shape[1]
     for i in range(indptr.size - 1):
         votes = indptr[i + 1] - indptr[i]
@@ -160,7 +160,7 @@ def run_e_step_few_truths(  # type: ignore[no-untyped-def]
             stop = indptr[i + 1]
             w = start_weights
             if is_pinned.size > 0 and is_pinned[i]:
-                _write_log_weights(codes, start, stop, table, prior, weights)
+                _fill_log_weights(codes, start, stop, table, prior, weights)
                 for t in range(len(zeros)):
                     q = posterior[i, t]
                     if q > 0:
@@ -168,7 +168,7 @@ def run_e_step_few_truths(  # type: ignore[no-untyped-def]
                     w = _append_and_drop_first(w, q)
                     expected = _append_and_drop_first(expected, expected[0] + q)
             else:
-                # The start of `_write_weights`, inlined: a call would take longer than the work.
+                # The start of `_fill_weights`, inlined: a call would take longer than the work.
                 total = 0.0
                 if stop - start <= _VOTES_PER_PRODUCT:
                     for v in range(start, stop):
@@ -179,7 +179,7 @@ def run_e_step_few_truths(  # type: ignore[no-untyped-def]
                         total += w[0]
                         w = _append_and_drop_first(w, w[0])
                 if total < _MIN_PRODUCT:
-                    total, scale = _write_weights(codes, start, stop, table, prior, weights, zeros)
+                    total, scale = _fill_weights(codes, start, stop, table, prior, weights, zeros)
                     log_likelihood += scale
                     for t in range(len(zeros)):
                         w = _append_and_drop_first(w, weights[t])
@@ -232,12 +232,12 @@ def run_e_step_many_truths(  # type: ignore[no-untyped-def]
             start = indptr[i]
             stop = indptr[i + 1]
             if is_pinned.size > 0 and is_pinned[i]:
-                _write_log_weights(codes, start, stop, table, prior, weights)
+                _fill_log_weights(codes, start, stop, table, prior, weights)
                 for t in range(weights.size):
                     if posterior[i, t] > 0:
                         log_likelihood += posterior[i, t] * weights[t]
             else:
-                total, scale = _write_weights(codes, start, stop, table, prior, weights, weights)
+                total, scale = _fill_weights(codes, start, stop, table, prior, weights, weights)
                 log_likelihood += math.log(total) + scale
                 for t in range(weights.size):
                     q = weights[t] / total

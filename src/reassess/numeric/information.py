@@ -55,8 +55,8 @@ def draw_resample_counts(n_groups: int, *, n_resamples: int, seed: int) -> Float
     return weights
 
 
-def measure_information(vote_counts: Floats, item_counts: Floats, resample_counts: Floats) -> Information:
-    """Measure the information per vote, on items where the probability of each truth is known.
+def measure_vote_information(vote_counts: Floats, item_counts: Floats, resample_counts: Floats) -> Information:
+    """Measure the mutual information of truth and vote, on items where the probability of each truth is known.
 
     The estimate from counts is biased upwards: a rater who votes at random seems informative. A bootstrap resample adds
     the same bias once more, so the mean difference of the resamples and the estimate is subtracted. The interval
@@ -80,12 +80,12 @@ def measure_information(vote_counts: Floats, item_counts: Floats, resample_count
     resample_counts
         Resamples of the groups, as from `draw_resample_counts`; float64, shape (resamples, groups).
     """
-    plain = float(_estimate_information_with_bias(vote_counts.sum(axis=0), item_counts.sum(axis=0)))
+    plain = float(_estimate_information_without_correction(vote_counts.sum(axis=0), item_counts.sum(axis=0)))
     flat = vote_counts.reshape(len(vote_counts), -1)
     block = max(1, _CELLS_PER_BLOCK // max(flat.shape[1], 1))
     resampled = np.concatenate(
         [
-            _estimate_information_with_bias(
+            _estimate_information_without_correction(
                 (rows @ flat).reshape(len(rows), *vote_counts.shape[1:]), rows @ item_counts
             )
             for rows in (resample_counts[start : start + block] for start in range(0, len(resample_counts), block))
@@ -100,8 +100,11 @@ def measure_information(vote_counts: Floats, item_counts: Floats, resample_count
     )
 
 
-def _estimate_information_with_bias(vote_counts: Floats, item_counts: Floats) -> Floats:
-    """Estimate the information, without bias correction, from vote counts of shape (..., truths, answers)."""
+def _estimate_information_without_correction(vote_counts: Floats, item_counts: Floats) -> Floats:
+    """Estimate the mutual information of truths and answers, without bias correction.
+
+    `vote_counts` has the shape (..., truths, answers).
+    """
     overall = vote_counts.sum(axis=-2, keepdims=True)
     votes = vote_counts.sum(axis=-1, keepdims=True)
     rows = np.where(votes > 0, vote_counts, overall)

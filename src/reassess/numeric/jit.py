@@ -41,10 +41,10 @@ def thread_count() -> int:
 
 
 def _ignore_errors(method: Callable[..., Any]) -> Callable[..., Any]:
-    def call(*arguments: Any) -> Any:
+    def call_or_return_none(*arguments: Any) -> Any:
         try:
             return method(*arguments)
         except Exception:  # a damaged file can raise anything
             return None
 
-    return call
+    return call_or_return_none

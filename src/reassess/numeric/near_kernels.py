@@ -43,7 +43,7 @@ def _correlate(a, b):  # type: ignore[no-untyped-def]
 
 @compile_cached
 def _are_near(hashes, other_hashes, thumbnails, other_thumbnails, max_bits, min_correlation):  # type: ignore[no-untyped-def]
-    """Return whether two images are near: compare the whole images, and each image with the other's centre."""
+    """Return whether two images are near: compare the images, and each image with the centre of the other image."""
     for a, b in ((0, 0), (0, 1), (1, 0)):
         if (
             _count_one_bits(hashes[a] ^ other_hashes[b]) <= max_bits

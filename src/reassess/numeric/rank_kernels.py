@@ -38,7 +38,7 @@ def _first_id_with_key(keys, key):  # type: ignore[no-untyped-def]
 
 @compile_cached
 def _write_sort_keys(row, lowest_bits, infinity_bits, columns, keys):  # type: ignore[no-untyped-def]
-    """Write a sortable key for each score of a row; return the lowest and the highest key, to detect a NaN."""
+    """Store a sortable key for each score of a row; return the lowest and the highest key, to detect a NaN."""
     low, top = infinity_bits, lowest_bits
     if columns.size == 0:
         for j in range(row.size):
@@ -109,7 +109,7 @@ def _rank_best_of_row(row, targets, start, end):  # type: ignore[no-untyped-def]
 
 @compile_cached
 def rank_best_targets(scores, starts, ends, targets, ranks):  # type: ignore[no-untyped-def]
-    """Write the rank of the best target of each row.
+    """Store the rank of the best target of each row in `ranks`.
 
     The targets of row i are ``targets[starts[i]:ends[i]]``. Ranks are as in `rank_targets`. Return -1, or the first row
     with a NaN.
@@ -159,7 +159,7 @@ def find_nonzero_columns(multi_hot):  # type: ignore[no-untyped-def]
 
 @compile_cached
 def _find_nonzero(multi_hot, indptr, columns):  # type: ignore[no-untyped-def]
-    """Write `indptr`, and as many nonzero columns as fit into `columns`; return the number of nonzero columns."""
+    """Fill `indptr`, and store as many nonzero columns as fit into `columns`; return the number of nonzero columns."""
     flat = multi_hot.reshape(multi_hot.size).view(np.uint8)
     blocks = flat.size // 64
     words = flat[: 64 * blocks].view(np.uint64)
@@ -179,7 +179,10 @@ def _find_nonzero(multi_hot, indptr, columns):  # type: ignore[no-untyped-def]
 
 @compile_cached
 def _add_nonzero(flat, start, end, width, row, count, indptr, columns):  # type: ignore[no-untyped-def]
-    """Append the column of each nonzero byte of a matrix, from `start` to `end`; return the last row and the count."""
+    """Append the columns of nonzero bytes of a matrix to `columns`, for the bytes from `start` to `end`.
+
+    Return the row of the last nonzero byte, and the number of columns so far.
+    """
     for position in range(start, end):
         if flat[position]:
             while position >= (row + 1) * width:

@@ -66,7 +66,7 @@ class PolynomialFit(Printable):
         return Estimate(
             float(self.coefficients[power]),
             standard_error=_standard_error(self.coefficient_shifts[:, power]),
-            df=self._coefficient_degrees_of_freedom(power),
+            df=self._degrees_of_freedom_of_coefficient(power),
         )
 
     def coefficient_difference(self, other_fit: "PolynomialFit", power: int) -> Estimate:
@@ -80,7 +80,7 @@ class PolynomialFit(Printable):
         return Estimate(
             value=value,
             standard_error=error,
-            df=min(self._coefficient_degrees_of_freedom(power), other_fit._coefficient_degrees_of_freedom(power)),
+            df=min(self._degrees_of_freedom_of_coefficient(power), other_fit._degrees_of_freedom_of_coefficient(power)),
         )
 
     def value_at(self, x: float) -> float:
@@ -105,7 +105,7 @@ class PolynomialFit(Printable):
     def _powers(self, x: float) -> Floats:
         return np.asarray((x - self.centre) ** np.arange(self.coefficients.size), np.float64)
 
-    def _coefficient_degrees_of_freedom(self, power: int) -> float:
+    def _degrees_of_freedom_of_coefficient(self, power: int) -> float:
         """Compute the Satterthwaite degrees of freedom of a coefficient, assuming errors of equal variance."""
         own, without = self.inverse_gram[power, power], self.inverse_gram_without_group[:, power]
         covariance = without[:, [power]] + without[:, power] - own  # of the coefficient_shifts of two groups

@@ -97,8 +97,8 @@ def write_sign_flip_p_values(totals, n_of_size_1, n_of_size_2, out_p_values):  #
 
 
 @compile_cached
-def write_kept_questions(indptr, codes, weights, prior_log_odds, min_log_odds, out_is_kept):  # type: ignore[no-untyped-def]
-    """Write whether the log odds of each question reach `min_log_odds` in each replicate."""
+def mark_kept_questions(indptr, codes, weights, prior_log_odds, min_log_odds, out_is_kept):  # type: ignore[no-untyped-def]
+    """Set `out_is_kept` to whether the log odds of each question reach `min_log_odds` in each replicate."""
     log_odds = np.empty(weights.shape[1])
     for q in range(prior_log_odds.size):
         log_odds[:] = prior_log_odds[q]
@@ -111,10 +111,10 @@ def write_kept_questions(indptr, codes, weights, prior_log_odds, min_log_odds, o
 
 
 @compile_cached
-def redraw_answers_and_write_kept_questions(  # type: ignore[no-untyped-def]
+def redraw_answers_and_mark_kept_questions(  # type: ignore[no-untyped-def]
     indptr, raters, cumulative, weights, prior_log_odds, min_log_odds, truths, draws, out_is_kept
 ):
-    """Draw random answers from the truths; write to `out_is_kept` whether each question reaches `min_log_odds`."""
+    """Draw random answers from the truths; set `out_is_kept` to whether each question reaches `min_log_odds`."""
     for q in range(prior_log_odds.size):
         log_odds = prior_log_odds[q]
         truth = 1 if truths[q] else 0

@@ -8,8 +8,8 @@ from reassess.numeric.jit import compile_cached
 
 
 @compile_cached
-def write_order_by_id(ids, indptr, order):  # type: ignore[no-untyped-def]
-    """Write a stable order of rows by id, and where each id starts in this order; takes linear time."""
+def fill_order_by_id(ids, indptr, order):  # type: ignore[no-untyped-def]
+    """Sort rows by id, stably and in linear time: store their order, and where each id starts in this order."""
     for i in range(ids.size):
         indptr[ids[i] + 1] += 1
     for g in range(indptr.size - 1):
@@ -52,7 +52,7 @@ def compare_raters(  # type: ignore[no-untyped-def]
     log_weights = log_prior.copy()
     for i in order:
         if clusters[i] != cluster:
-            _add_cluster(cluster_pairs[:count], residuals, out_sums)
+            _add_residuals_of_cluster(cluster_pairs[:count], residuals, out_sums)
             count = 0
             cluster = clusters[i]
         log_weights[:] = log_prior
@@ -79,12 +79,12 @@ def compare_raters(  # type: ignore[no-untyped-def]
                 out_sums[r, s, 1] += agreed
                 out_sums[r, s, 2] += e
                 out_sums[r, s, 3] += e * (1 - e)
-    _add_cluster(cluster_pairs[:count], residuals, out_sums)
+    _add_residuals_of_cluster(cluster_pairs[:count], residuals, out_sums)
 
 
 @compile_cached
-def _add_cluster(rater_pairs, residuals, out_sums):  # type: ignore[no-untyped-def]
-    """Add the squared residuals of a cluster to `out_sums`, and set the residuals to 0."""
+def _add_residuals_of_cluster(rater_pairs, residuals, out_sums):  # type: ignore[no-untyped-def]
+    """Add the squared residuals of a cluster of items to `out_sums`, and set the residuals to 0."""
     raters = residuals.shape[0]
     for pair in rater_pairs:
         r = pair // raters
@@ -127,7 +127,7 @@ def apply_stop_rule(indptr, p_valid_after_vote, prior, low, high, min_votes, max
 
 
 @compile_cached
-def assign_item_ids(first_segments):  # type: ignore[no-untyped-def]
+def assign_item_ids_to_segments(first_segments):  # type: ignore[no-untyped-def]
     """Give each item an id in order of first appearance, and return the number of items.
 
     A segment is a group of successive votes on the same item. On input, ``first_segments[i]`` is the first segment on

@@ -1,10 +1,10 @@
 """The choice of a few models whose candidates still reach the required recall of golden labels.
 
 After the outline in Beyer et al., arXiv 2006.07159, section 3. The best of many subsets of models looks better than it
-is on the images that selected it. So subsets are searched on some golden images, and tested on the others. The order of
-the tests is fixed before: from all models to subsets with fewer candidates, until the golden answers do not show that a
-subset reaches the recall. All subsets are tested at the same level. A wrong subset can be chosen only if the first
-wrong subset in that order passes its test. So the level holds for the choice, for any number of tests.
+is on the images that selected it. So subsets are searched on some golden images, and tested on the other golden images.
+The order of the tests is fixed before: from all models to subsets with fewer candidates, until the golden answers do
+not show that a subset reaches the recall. All subsets are tested at the same level. A wrong subset can be chosen only
+if the first wrong subset in that order passes its test. So the level holds for the choice, for any number of tests.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ from reassess.text import count_noun
 
 DEFAULT_RECALL = 0.97
 _CONFIDENCE = 0.9  # of a one-sided bound
-_SEARCH_DIVISOR = 3  # subsets are searched on one in three golden images, and tested on the others
+_SEARCH_DIVISOR = 3  # subsets are searched on one in three golden images, and tested on the other images
 
 
 def choose_models(

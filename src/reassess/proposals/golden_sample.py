@@ -81,8 +81,8 @@ def draw_golden(
     if n_questions >= len(candidates) or counts.sum() >= rows.size:
         raise DataError(
             "all-golden",
-            "so many golden questions would leave no questions for the raters",
-            allowed=f"fewer than {len(candidates):,} golden questions, with candidates on 2 images or more",
+            "too many golden questions: no questions would be left for the raters",
+            allowed=f"fewer than {len(candidates):,} golden questions, on fewer images than the candidates",
             found=f"{count_noun(n_questions, 'golden question')}, and {count_noun(len(candidates), 'candidate')} on "
             f"{count_noun(rows.size, 'image')}",
             fix="use fewer golden questions, or more candidates",
@@ -124,7 +124,7 @@ def _measure_label_suspicion(candidates: Candidates, original: LabelSets | None)
     value = np.where(np.isnan(mean_probability), first_shares if has_ranks else np.nan, mean_probability)
     has_value = ~np.isnan(value)
 
-    def find_highest_probability(is_candidate_selected: npt.NDArray[np.bool_]) -> _Floats:
+    def find_highest_probabilities(is_candidate_selected: npt.NDArray[np.bool_]) -> _Floats:
         """Return the highest probability of the selected candidates of each image; -1 for an image without any."""
         highest_values = np.full(images, -1.0)
         rows = is_candidate_selected & has_value
@@ -132,7 +132,7 @@ def _measure_label_suspicion(candidates: Candidates, original: LabelSets | None)
         return highest_values
 
     has_label = np.bincount(image_ids[is_label], minlength=images) > 0
-    label_probability, other_probability = find_highest_probability(is_label), find_highest_probability(~is_label)
+    label_probability, other_probability = find_highest_probabilities(is_label), find_highest_probabilities(~is_label)
     doubt = np.where(label_probability >= 0, 1 - label_probability, other_probability)
     doubt = np.where(has_label, doubt, np.where(other_probability >= 0, 1 - other_probability, -1))
     order = np.lexsort((questions.class_ids, -np.where(has_value, value, -1), ~is_label, image_ids))
@@ -188,17 +188,15 @@ def _choose_image_counts(n_questions: int, stratum_sizes: _Ints, questions_per_i
     """Choose how many images to draw per stratum, so that about `n_questions` are expected."""
     totals = range(1, max(2, int(stratum_sizes.sum())))
 
-    def expected_shortfall_of_questions(n_images: int) -> float:
+    def expected_missing_questions(n_images: int) -> float:
         """Return `n_questions` minus the expected number of questions on `n_images` drawn images."""
         return n_questions - float(_spread_evenly(n_images, stratum_sizes) @ questions_per_image)
 
-    enough = bisect_left(
-        totals, True, key=lambda total: expected_shortfall_of_questions(total) <= 0, hi=len(totals) - 1
-    )
+    enough = bisect_left(totals, True, key=lambda total: expected_missing_questions(total) <= 0, hi=len(totals) - 1)
     return _spread_evenly(
         min(
             totals[max(0, enough - 1) : enough + 1],
-            key=lambda total: (abs(expected_shortfall_of_questions(total)), -total),
+            key=lambda total: (abs(expected_missing_questions(total)), -total),
         ),
         stratum_sizes,
     )

@@ -51,7 +51,7 @@ class ModelSource:
     outputs: Sequence[str] | Mapping[int, str] | None = None
 
     def takes_option(self, option: str) -> bool:
-        """Return whether a model of this kind takes a ``checkpoint``, a ``transform`` or a ``device``.
+        """Return whether this kind of model supports an option: ``checkpoint``, ``transform`` or ``device``.
 
         >>> ModelSource("onnx:m.onnx").takes_option("device"), ModelSource("python:m:f").takes_option("device")
         (True, False)

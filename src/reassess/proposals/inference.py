@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reassess.core import Benchmark, benchmark_of
+from reassess.core import Benchmark, find_predefined_benchmark
 from reassess.core.checks import check_is_collection, check_range
 from reassess.data import ImageSource, benchmark_classes, find_part_path, open_images
 from reassess.data.shards import ShardCounts
@@ -181,10 +181,10 @@ class _Run:
 
     def may_replace(self, path: Path) -> bool:
         """Return whether a file may be replaced."""
-        return self.force or self.unfinished.has_written(path)
+        return self.force or self.unfinished.has_written_output(path)
 
     def start_or_continue(self, share: RunShare | None) -> AbstractContextManager[None]:
-        """Start or continue the run, and hold its folder until the end of the block."""
+        """Start or continue the run, and lock its folder until the end of the block."""
         models = {model_run.name: model_run.identifying_facts for model_run in self.model_runs}
         shards = [model_run.shards for model_run in self.model_runs]
         settings = {"batch_size": self.batch_size, "models": models}
@@ -245,7 +245,7 @@ def _prepare_model_runs(
     models: Sequence[str | ModelSource | ImageModel], files: Sequence[Path], run: _Run, benchmark: Benchmark | None
 ) -> list[ModelRun]:
     """Prepare the run of each model."""
-    classes = benchmark_classes(benchmark_of(run.images.names) if benchmark is None else benchmark)
+    classes = benchmark_classes(find_predefined_benchmark(run.images.names) if benchmark is None else benchmark)
     model_runs: list[ModelRun] = []
     for source, file in zip(models, files, strict=True):
         folder = run.unfinished.shard_folder(file.stem)

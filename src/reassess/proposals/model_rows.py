@@ -67,7 +67,7 @@ class NumberedPredictions:
         return replace(self, image_numbers=np.where(self.image_numbers >= 0, positions[self.image_numbers], -1))
 
 
-def number_predictions(
+def assign_image_numbers_to_predictions(
     name: str,
     predictions: Predictions,
     numbering: ImageNumbering,
@@ -143,7 +143,9 @@ def find_most_probable_pairs(
         first[part_rows] = np.take_along_axis(values, top1[part_rows, None], axis=1)[:, 0]
         positions_above = np.flatnonzero(values > largest.lower_bound)
         row, column = np.divmod(positions_above, classes.size)
-        largest.add(values.ravel()[positions_above], numbered.image_numbers[part_rows][row] * width + classes[column])
+        largest.add_batch(
+            values.ravel()[positions_above], numbered.image_numbers[part_rows][row] * width + classes[column]
+        )
     probabilities, positions = largest.in_descending_order()
 
     before, ranking = (
@@ -156,7 +158,7 @@ def find_most_probable_pairs(
         row, column = np.divmod(positions_above, classes.size)
         other_positions = numbered.image_numbers[rows[~goes_to_raters][part]][row] * width + classes[column]
         before += np.bincount(
-            ranking.count_preceding(values.ravel()[positions_above], other_positions), minlength=before.size
+            ranking.count_scores_ranked_before(values.ravel()[positions_above], other_positions), minlength=before.size
         )
     return MostProbablePairs(
         image_numbers=positions // width,

@@ -67,7 +67,7 @@ def model_name(source: AnyModel) -> str:
 
 
 def select_models_for_option(models: Sequence[str], option: str) -> list[str]:
-    """Select the models that take an option; if no model takes it, all models."""
+    """Select the models that support an option. If no model supports it, select all models."""
     return [model for model in models if ModelSource(model).takes_option(option)] or list(models)
 
 
@@ -263,7 +263,7 @@ def _score_in_worker(task: _ScoringTask) -> Shard:
             found="\n".join(changes).replace(" before", " expected").replace(" now", " on the worker"),
             fix="use the same packages, files and kind of device on all workers",
         )
-    return task.scorer.score_source(model, task.images, task.rows)
+    return task.scorer.score_images_of_shard(model, task.images, task.rows)
 
 
 _opened_models: dict[str, ImageModel] = {}  # the last model that a worker has opened

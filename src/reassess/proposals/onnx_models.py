@@ -69,7 +69,7 @@ def open_onnx(source: ModelSource, name: str, device: str | None) -> ImageModel:
 
 
 def _make_scoring_function(path: Path, session: Any, transform: Transform) -> Callable[[npt.NDArray[np.uint8]], Any]:
-    """Make a function that computes the scores of pixels, in the model's layout and type."""
+    """Make a function that runs the model on images. It converts the pixels to the model's layout and type."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(outputs) != 1:
         raise DataError(

@@ -188,15 +188,15 @@ class OutputClasses:
             else _softmax_numerators(scores, self._is_output_in_class_list)
         )
         sums = np.zeros((len(scores), self.classes.count or 0), np.float32)
-        for outputs in self._outputs_grouped_without_repeated_class:
+        for outputs in self._output_groups:
             sums[:, self.output_class_ids[outputs]] += values[:, outputs]
         total = np.cumsum(sums, axis=1)[:, -1:]
         equal_shares = np.isin(np.arange(sums.shape[1]), self._ids_with_output) / np.float32(self._ids_with_output.size)
         return np.where(total > 0, sums / np.where(total > 0, total, 1), equal_shares).astype(np.float32)
 
     @cached_property
-    def _outputs_grouped_without_repeated_class(self) -> list[npt.NDArray[np.int64]]:
-        """Outputs in groups without a repeated class: the first output of each class, the second output, and so on."""
+    def _output_groups(self) -> list[npt.NDArray[np.int64]]:
+        """Groups of outputs: the first output of each class, then the second output of each class, and so on."""
         assert self.output_class_ids is not None
         remaining = np.flatnonzero(self._is_output_in_class_list)
         groups = []
@@ -207,7 +207,7 @@ class OutputClasses:
         return groups
 
     def _divide_by_class_sum(self, scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Normalize probabilities over the outputs with a class; keep other scores as they are."""
+        """Normalize rows of probabilities over the outputs with a class; do not change rows of other scores."""
         rows = (
             np.flatnonzero(check_rows(scores).is_distribution)
             if self.n_outputs_without_class and len(scores)

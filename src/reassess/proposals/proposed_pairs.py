@@ -180,7 +180,7 @@ def _check_has_valid_question(is_valid: _Bools, n_images: int) -> None:
     if not is_valid.any():
         raise DataError(
             "missing-golden",
-            "no golden question on the models' images is valid",
+            "all golden questions on the models' images have an invalid class",
             found=count_noun(is_valid.size, "invalid golden question"),
-            fix="answer more golden questions: recall needs a valid one",
+            fix="answer more golden questions: recall needs a question with a valid class",
         )

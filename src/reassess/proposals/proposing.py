@@ -34,8 +34,8 @@ from reassess.proposals.model_rows import (
     ImageNumbering,
     MostProbablePairs,
     NumberedPredictions,
+    assign_image_numbers_to_predictions,
     find_most_probable_pairs,
-    number_predictions,
 )
 
 _Bools = npt.NDArray[np.bool_]
@@ -46,9 +46,9 @@ _Models = Mapping[str, Predictions] | Iterable[tuple[str, Predictions]]
 
 @dataclass(frozen=True)
 class _ImageTable:
-    """All images in the order of the candidates, the models that predict each image, and those that send it to raters.
+    """All images in the order of the candidates, and what each model does with each image.
 
-    Symbols: n images, K models by name.
+    Symbols: n images, K models sorted by name.
     """
 
     names: tuple[str, ...]
@@ -171,7 +171,7 @@ def propose(
     check_one_label_each(labels)
     numbering = ImageNumbering(match, labels.images, benchmark.images)
     unordered = [
-        number_predictions(name, predictions, numbering, labels, ignore_unknown, benchmark)
+        assign_image_numbers_to_predictions(name, predictions, numbering, labels, ignore_unknown, benchmark)
         for name, predictions in _iterate_models(models)
     ]
     _check_model_names([model.name for model in unordered])
@@ -261,7 +261,7 @@ def _compute_max_candidates(per_image: float, n_images: int, n_always_included: 
     if n_always_included > max_candidates:
         raise DataError(
             "too-many",
-            "original labels and top-1 predictions alone exceed the allowed candidates per image",
+            "original labels and top-1 predictions are more candidates than allowed",
             allowed=f"{per_image:g} candidates per image",
             found=f"{n_always_included / n_images:.2f} candidates per image, on {n_images:,} images that go to raters",
             fix=Fix(

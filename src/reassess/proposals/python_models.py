@@ -40,7 +40,7 @@ def open_python(source: ModelSource, name: str, device: str | None) -> ImageMode
         function = _get_function(source.name, module, function_name)
 
     def run(images: Any) -> Any:
-        """Call the function, with imports from the working folder."""
+        """Call the function. During the call, it can import modules from the working folder."""
         with _importing_from(folder), redirect_stdout(sys.stderr):  # keep prints of the user's code out of the result
             return function(images)
 

@@ -106,8 +106,8 @@ class ShardScorer:
                     yield number, len(rows)
                 shards.write(number, Shard.from_parts(parts))
 
-    def score_source(self, model: ImageModel, images: ImageSource, shard_rows: range) -> Shard:
-        """Compute a shard from a source that has only the images of the shard."""
+    def score_images_of_shard(self, model: ImageModel, images: ImageSource, shard_rows: range) -> Shard:
+        """Compute a shard; `images` has only the images of this shard."""
         decode = Decoder(images, model.transform)
         batches = zip(self._split_into_batches(range(len(images))), self._split_into_batches(shard_rows), strict=True)
         return Shard.from_parts(

@@ -60,7 +60,7 @@ class SubsetSearch:
 
 
 def measure_model_subsets(result: ProposalResult, golden: GoldenPairs) -> SubsetSearch:
-    """Count hits and candidates of all subsets of the models; of more than 20 models, only growing subsets."""
+    """Count hits and candidates of all subsets of the models; of more than 20 models, only in a greedy search."""
     pairs, valid_pairs = find_pairs_sent_to_raters(result), golden.pairs.take_rows(golden.is_valid)
     return (
         _measure_all_subsets(pairs, valid_pairs)
@@ -113,7 +113,7 @@ def sum_over_subsets(counts: _Ints) -> _Ints:
 
 
 def _measure_greedy_search(pairs: ImageClassPairs, valid_pairs: ImageClassPairs) -> SubsetSearch:
-    """Measure growing subsets: each step adds the model with most new hits per new candidate."""
+    """Measure subsets of 1, 2, 3, ... models: each step adds the model with the most new hits per new candidate."""
     models = pairs.is_proposed.shape[1]
     growing, growing_hits = _GrowingSubset(pairs), _GrowingSubset(valid_pairs)
     subset, chain = np.zeros(models, bool), []
@@ -129,7 +129,7 @@ def _measure_greedy_search(pairs: ImageClassPairs, valid_pairs: ImageClassPairs)
         hits, candidates = counts[best_row]
         subset[remaining[best_row]] = True
         for pairs_of_subset in (growing, growing_hits):
-            pairs_of_subset.add(int(remaining[best_row]))
+            pairs_of_subset.add_model(int(remaining[best_row]))
         chain.append((subset.copy(), hits, candidates))
     subsets, all_hits, all_candidates = zip(*chain, strict=True)
     return SubsetSearch(
@@ -153,7 +153,7 @@ class _GrowingSubset:
         proposed = (self._is_member | self._members[model]) & (self._is_sent | self._sends[model])
         return int(self._counts[proposed].sum())
 
-    def add(self, model: int) -> None:
+    def add_model(self, model: int) -> None:
         """Add a model to the subset."""
         self._is_member |= self._members[model]
         self._is_sent |= self._sends[model]

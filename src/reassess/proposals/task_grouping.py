@@ -43,7 +43,7 @@ _MIN_GAIN = 1e-9  # the smallest reduction of distances that is worth an exchang
 _Ints = npt.NDArray[np.int64]
 
 
-_ComputeDistances = Callable[[_Ints], npt.NDArray[np.float64]]  # from class ids to a distance matrix
+_ComputeClassDistances = Callable[[_Ints], npt.NDArray[np.float64]]  # from class ids to a distance matrix
 _ExplainTask = Callable[[_Ints], str]
 
 
@@ -99,8 +99,10 @@ def make_tasks(
     check_number(size, 1, value_name="number of classes per task", is_whole=True)
     if golden is not None:
         questions = _remove_golden(questions, golden)
-    compute_distances, explain_task = (
-        _make_functions_for_shared_images(questions) if hierarchy is None else _make_functions_for_hierarchy(hierarchy)
+    compute_class_distances, explain_task = (
+        _make_functions_to_group_by_images(questions)
+        if hierarchy is None
+        else _make_functions_to_group_by_hierarchy(hierarchy)
     )
     groups: list[_TaskGroup] = []
     order = np.lexsort((questions.class_ids, questions.image_ids))
@@ -111,7 +113,7 @@ def make_tasks(
         if classes.size <= size:
             groups += [_TaskGroup(image, classes, _WHOLE_IMAGE)] if classes.size else []
             continue
-        parts = _split_into_tasks(classes, compute_distances(classes), size)
+        parts = _split_into_tasks(classes, compute_class_distances(classes), size)
         parts.sort(key=lambda part: int(part[0]))
         groups += [_TaskGroup(image, part, explain_task(part) if part.size > 1 else _REST_OF_IMAGE) for part in parts]
     return _tasks_from_groups(questions, groups)
@@ -183,7 +185,10 @@ def _swap_classes_between_tasks(task_ids: _Ints, distances: npt.NDArray[np.float
 
 
 def _split_class_order(class_order: _Ints, distances_to_next: npt.NDArray[np.float64], size: int) -> list[_Ints]:
-    """Split a sorted list of classes into as few parts as possible, where neighbours differ most."""
+    """Split a sorted list of classes between the most different neighbours, into parts of at most `size` classes.
+
+    The number of parts is as small as possible, and their sizes differ by at most one.
+    """
     n = class_order.size
     count = -(-n // size)
     small, large = divmod(n, count)  # the first `large` parts have one more class
@@ -203,10 +208,10 @@ def _split_class_order(class_order: _Ints, distances_to_next: npt.NDArray[np.flo
     return np.split(class_order, best[large][1][:-1])
 
 
-def _make_functions_for_hierarchy(hierarchy: Hierarchy) -> tuple[_ComputeDistances, _ExplainTask]:
-    """Return two functions for grouping by hierarchy: one computes class distances, one explains a task."""
+def _make_functions_to_group_by_hierarchy(hierarchy: Hierarchy) -> tuple[_ComputeClassDistances, _ExplainTask]:
+    """Return functions to group classes by a hierarchy: a class distance, and a reason for a task."""
 
-    def compute_distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
+    def compute_class_distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
         """Compute the distance of each pair of classes by their common path."""
         paths = [hierarchy.path_from_root(class_id) for class_id in class_ids.tolist()]
         shared = np.array([[len(_common_prefix([a, b])) for b in paths] for a in paths], np.float64)
@@ -218,18 +223,18 @@ def _make_functions_for_hierarchy(hierarchy: Hierarchy) -> tuple[_ComputeDistanc
         common = _common_prefix([hierarchy.path_from_root(class_id) for class_id in class_ids.tolist()])
         return f"{_UNDER_PARENT} {common[-1]}" if common else _NO_PARENT
 
-    return compute_distances, explain_task
+    return compute_class_distances, explain_task
 
 
 def _common_prefix(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """Return the names at the beginning that all paths share."""
+    """Return the longest common beginning of several paths, from the root on."""
     first, last = min(paths), max(paths)
     length = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     return first[:length]
 
 
-def _make_functions_for_shared_images(questions: Questions) -> tuple[_ComputeDistances, _ExplainTask]:
-    """Return two functions for grouping by shared images: one computes class distances, one explains a task."""
+def _make_functions_to_group_by_images(questions: Questions) -> tuple[_ComputeClassDistances, _ExplainTask]:
+    """Return functions to group classes that appear in the same images: a class distance, and a reason for a task."""
     from scipy.sparse import csr_array
 
     ones = np.ones(len(questions), np.int64)
@@ -247,7 +252,7 @@ def _make_functions_for_shared_images(questions: Questions) -> tuple[_ComputeDis
             else table[np.ix_(columns_of_classes, columns_of_classes)]
         )
 
-    def compute_distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
+    def compute_class_distances(class_ids: _Ints) -> npt.NDArray[np.float64]:
         """Compute the Jaccard distance of each pair of classes."""
         common = count_images_with_both_classes(class_ids)
         images = common.diagonal()
@@ -258,7 +263,7 @@ def _make_functions_for_shared_images(questions: Questions) -> tuple[_ComputeDis
         images = int(count_images_with_both_classes(class_ids).min())
         return _NO_SHARED_IMAGE if images == 1 else f"{_SHARED_IMAGES} {images} images or more"
 
-    return compute_distances, explain_task
+    return compute_class_distances, explain_task
 
 
 def mean_votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, max_votes_per_question: int) -> float:

@@ -223,7 +223,7 @@ def _draw_recall_bound(drawing: Drawing, choice: ModelChoice) -> None:
     """Draw a line from the chosen models' recall to its lower confidence bound."""
     if choice.chosen is None or choice.recall_bound is None:
         return
-    candidates, recall = choice.chosen.n_candidates, choice.reported_recall.value or 0.0
+    candidates, recall = choice.chosen.n_candidates, choice.recall_of_chosen_or_all_models.value or 0.0
     ends = np.array([[candidates, choice.recall_bound], [candidates, recall]])
     drawing.draw_line(ends, "-", n_obstacles=16, color=_CHOSEN_COLOUR, linewidth=1.2, zorder=4)
 

@@ -27,7 +27,7 @@ from reassess.report.chart import (
 )
 from reassess.report.chart_figures import as_sentence
 from reassess.report.page import ReportSources, make_content_policy, make_template_environment
-from reassess.text import count_noun, describe_files_by_text, shorten
+from reassess.text import count_noun, group_files_with_same_text, shorten
 
 _MAX_MODELS = 8  # the best models; more would not fit on one page
 # Letters of the name of a model or file, and of each of two models in a cell.
@@ -185,7 +185,7 @@ def _make_notes(findings: Findings) -> Iterator[str]:
         yield f"Soft accuracy: the mean probability that the first class is valid; {ceiling}."
     evaluations = {model: findings.evaluations[model] for model in findings.models[:_MAX_MODELS]}
     yield from map(as_sentence, explain_ranking_by_shared_images(panel))
-    not_scored = describe_files_by_text(
+    not_scored = group_files_with_same_text(
         {_format_model(findings, model): describe_images_not_scored(result) for model, result in evaluations.items()}
     )
     if text := "; ".join(part.removeprefix("all files: ") for part in not_scored):

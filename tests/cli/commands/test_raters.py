@@ -164,7 +164,7 @@ def test_golden_answers_are_found_only_for_validation_images(
 ) -> None:
     votes, golden, rater_golden = sets(tmp_path, prefix="ILSVRC2012_val_")
     sources = {"imagenet-real-golden": golden, "imagenet-real-raters-golden": rater_golden}
-    monkeypatch.setattr("reassess.data.find_first_source_file", sources.get)
+    monkeypatch.setattr("reassess.data.find_first_file_of_source", sources.get)
 
     def read(*argv: object) -> list[str]:
         result = run("raters", votes, *argv, "--json")

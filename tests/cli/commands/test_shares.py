@@ -101,7 +101,7 @@ def test_killed_share_is_taken_over(images: Path, run: Runner) -> None:
 @pytest.mark.parametrize(
     ("argv", "text"),
     [
-        (("--share", "2/2"), "'2/2': share number is out of range (allowed: 0 to 1; found: 2)"),
+        (("--share", "2/2"), "'2/2': number of this share of the run is out of range (allowed: 0 to 1; found: 2)"),
         (
             ("--share", "auto/2"),
             "'auto/2': no environment variable says which share of the run this process computes (allowed: one of",

@@ -148,7 +148,7 @@ def _print_scores(run: CommandRun, computed: ScoresSummary, output: Path) -> Non
     if result.model is not None:
         prior = dict(zip(map(str, result.model.truths), result.model.prior.tolist(), strict=True))
     raters = None if votes.is_anonymous else len(votes.raters)
-    scale = votes.with_full_scale().answers if are_questions(votes.items) else None
+    scale = votes.with_no_maybe_yes().answers if are_questions(votes.items) else None
     counts = {"votes": len(votes), "raters": raters, "items": len(votes.items), "answers": scale}
     golden = None if result.expert_truth is None else result.expert_truth.to_json()
     facts = {"method": name, "output": str(output), **counts, "prior": prior, "golden": golden}

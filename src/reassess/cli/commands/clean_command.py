@@ -39,7 +39,7 @@ from reassess.core import Benchmark, CheckedLabels, Cleaning, Folds, LabelNoise,
 from reassess.data import to_benchmark_names
 from reassess.errors import DataError, add_error_place
 from reassess.formats import read_folds, read_sample
-from reassess.text import count_noun, describe_files_by_text, format_expected_count, join_first
+from reassess.text import count_noun, format_expected_count, group_files_with_same_text, join_first
 
 _MAX_PRINTED_ROWS, _MAX_VERBOSE_ROWS = 5, 100  # rows of each table; kinds of wrong labels with --verbose
 _N_QUESTIONS_TO_DRAW = 100  # golden questions that the printed command draws
@@ -233,7 +233,7 @@ def _add_file_notes(run: CommandRun, held_out: HeldOutPredictions, method: Clean
     for file in held_out.files:
         if has_folds and file.label_rows.size == len(held_out.labels):
             run.add_note(f"{file.name} has predictions for all images, not for one fold, so no fold is checked")
-    for line in describe_files_by_text(
+    for line in group_files_with_same_text(
         {file.name: f"{file.predictions.detected_format}{kinds.get(file.score_kind, '')}" for file in held_out.files}
     ):
         run.add_note(line)

@@ -9,7 +9,7 @@ import click
 from reassess.cli.command_run import CommandRun, add_common_options
 from reassess.cli.help_pages import Choice, Command
 from reassess.cli.screen import print_table
-from reassess.data import SOURCES, KnownFile, Source, fetch_source_files, find_all_source_files
+from reassess.data import SOURCES, KnownFile, Source, fetch_source_files, find_all_files_of_source
 
 
 @click.command(
@@ -30,7 +30,7 @@ def fetch(run: CommandRun, source_names: tuple[str, ...]) -> None:
 
 def _print_sources(run: CommandRun) -> None:
     sources = [
-        (source, find_all_source_files(source.name) or (None,) * len(source.files)) for source in SOURCES.values()
+        (source, find_all_files_of_source(source.name) or (None,) * len(source.files)) for source in SOURCES.values()
     ]
     if run.json:
         run.print_json("fetch", [_source_to_json(run, source, paths) for source, paths in sources])

@@ -243,7 +243,7 @@ def _compare_label_sets(
     sets = dict(zip(files, _read_label_sets(run, files, benchmark), strict=True))
     incomplete = [file for file, labels in sets.items() if isinstance(labels, MultiLabels) and not labels.is_complete]
     if incomplete:
-        run.find_first_source_file(IMAGENET.sources["original"])  # the labels that were reviewed
+        run.find_first_file_of_source(IMAGENET.sources["original"])  # the labels that were reviewed
     pairs = list(combinations(files, 2))
     agreements = {(a, b): label_agreement(sets[a], sets[b]) for a, b in pairs}
     if output is not None:

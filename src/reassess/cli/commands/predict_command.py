@@ -28,7 +28,7 @@ from reassess.cli.packages import check_packages
 from reassess.cli.part_inputs import find_images_path
 from reassess.cli.prediction_inputs import select_value_for_name
 from reassess.cli.screen import print_table
-from reassess.core import Benchmark, benchmark_of
+from reassess.core import Benchmark, find_predefined_benchmark
 from reassess.data import has_class_folders, open_images
 from reassess.data.shares import RunShare
 from reassess.errors import DataError
@@ -162,7 +162,7 @@ def predict(
         results = run_models(sources, output, executor=executor, progress=progress, **options)
     files = [result.file for result in results]
     if benchmark is None:
-        known_benchmark_name = benchmark_of(open_images(images).names).name if images is not None else ""
+        known_benchmark_name = find_predefined_benchmark(open_images(images).names).name if images is not None else ""
         run.suggest_command("evaluate", *files, *([] if known_benchmark_name else ["--labels", "labels.csv"]))
     elif "labels" in benchmark.sources:
         run.suggest_command("evaluate", *files, *make_benchmark_arguments(benchmark))

@@ -31,7 +31,7 @@ from reassess.formats.result_files import short_model_names
 from reassess.report import CHARTS, GalleryCounts, write_chart, write_report
 from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.report.writing import REPORT_SUFFIXES
-from reassess.text import count_noun, describe_files_by_text
+from reassess.text import count_noun, group_files_with_same_text
 
 _SCORE_INPUT_NAMES = ("scores", IMAGENET.sources["scores"])
 
@@ -196,7 +196,7 @@ def _print_findings(
     print_table(["model", f"{shorten_label_set_name(findings.labels.title)} top-1 %", "original top-1 %"], rows)
     for line in explain_ranking_by_shared_images(findings.panel):
         run.print_line(line)
-    for line in describe_files_by_text(
+    for line in group_files_with_same_text(
         {model: describe_label_errors(result) for model, result in findings.evaluations.items()}
     ):
         run.print_line(line)

@@ -35,7 +35,7 @@ from reassess.errors import DataError, MissingResult
 from reassess.evaluation.evaluation_words import shorten_label_set_name
 from reassess.formats.result_files import PrintedNumbers, format_count, short_model_names
 from reassess.numeric import Proportion
-from reassess.text import describe_files_by_text, join_first
+from reassess.text import group_files_with_same_text, join_first
 
 _Part = TypeVar("_Part")
 
@@ -89,7 +89,7 @@ def print_comparison(run: CommandRun, findings: Findings) -> None:
         _print_preferences(findings.model_or_label_preferences)
     if not isinstance(findings.labelling_biases, MissingResult):
         _print_biases(findings.labelling_biases)
-    for line in describe_files_by_text(
+    for line in group_files_with_same_text(
         {model: findings.evaluations[model].detected_input for model in findings.panel.models}
     ):
         run.print_line(line)

@@ -16,7 +16,7 @@ from reassess.evaluation.evaluation_words import MISTAKE_NAMES, describe_missing
 from reassess.evaluation.result import describe_images_not_scored, describe_label_errors, describe_soft_accuracy_ceiling
 from reassess.formats.result_files import PrintedNumbers, format_count
 from reassess.numeric import Proportion
-from reassess.text import count_noun, describe_files_by_text
+from reassess.text import count_noun, group_files_with_same_text
 
 _MAX_PRINTED_CLASSES = 20
 
@@ -200,13 +200,15 @@ def _print_details(run: CommandRun, evaluations: EvaluationsByFile, classes: Cla
             _print_accuracy_by_label_count(file, result)
         elif breakdown == "class":
             _print_accuracy_by_class(run, file, result, classes)
-    for line in describe_files_by_text({file: result.detected_input for file, result in evaluations.items()}):
+    for line in group_files_with_same_text({file: result.detected_input for file, result in evaluations.items()}):
         run.print_line(line)
-    for line in describe_files_by_text(
+    for line in group_files_with_same_text(
         {file: describe_images_not_scored(result) for file, result in evaluations.items()}
     ):
         run.print_line(line)
-    for line in describe_files_by_text({file: describe_label_errors(result) for file, result in evaluations.items()}):
+    for line in group_files_with_same_text(
+        {file: describe_label_errors(result) for file, result in evaluations.items()}
+    ):
         run.print_line(line)
     if accuracies := "; ".join(_describe_accuracies_on_scored_images(evaluations)):
         run.print_line(f"original accuracy on the scored images: {accuracies}")

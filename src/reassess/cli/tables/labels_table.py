@@ -13,7 +13,7 @@ from reassess.errors import MissingResult
 from reassess.evaluation import Evaluation, ranks_by_model
 from reassess.evaluation.result import describe_images_not_scored
 from reassess.formats.result_files import format_count
-from reassess.text import count_noun, describe_files_by_text
+from reassess.text import count_noun, group_files_with_same_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -193,9 +193,9 @@ def _make_footnotes(orders: ModelOrders | MissingResult) -> Iterator[str]:
 
 def _describe_files(evaluations_by_set: Mapping[str, Mapping[str, Evaluation]]) -> Iterator[str]:
     models = next(iter(evaluations_by_set.values()))
-    yield from describe_files_by_text({model: result.detected_input for model, result in models.items()})
+    yield from group_files_with_same_text({model: result.detected_input for model, result in models.items()})
     for name, evaluations in evaluations_by_set.items():
-        lines = describe_files_by_text({model: describe_images_not_scored(evaluations[model]) for model in models})
+        lines = group_files_with_same_text({model: describe_images_not_scored(evaluations[model]) for model in models})
         yield from (f"{name}: {line}" for line in lines)
 
 

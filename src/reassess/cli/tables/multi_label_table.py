@@ -6,7 +6,7 @@ from reassess.cli.command_run import CommandRun, format_interval_cell, format_pe
 from reassess.cli.screen import print_table
 from reassess.core import Classes
 from reassess.evaluation import MultiLabelAccuracy
-from reassess.text import count_noun, describe_files_by_text
+from reassess.text import count_noun, group_files_with_same_text
 
 
 def print_multi_label_accuracy(
@@ -19,7 +19,7 @@ def print_multi_label_accuracy(
     for file, accuracy in accuracies.items():
         if by_class and accuracy.counts_by_class is not None:
             _print_multi_label_classes(file, accuracy, classes)
-    for line in describe_files_by_text(
+    for line in group_files_with_same_text(
         {file: _describe_unscored_images(accuracy) for file, accuracy in accuracies.items()}
     ):
         run.print_line(line)

@@ -13,7 +13,7 @@ from reassess.cli.screen import print_table
 from reassess.core import NOT_ASKED, ORIGINAL_SOURCE, UNRATED, Candidates, ModelChoice, ModelSubset, ProposalResult
 from reassess.formats.tables import write_table
 from reassess.numeric import Proportion
-from reassess.text import count_noun, describe_files_by_text, join_first
+from reassess.text import count_noun, group_files_with_same_text, join_first
 
 _MAX_PRINTED_MODELS = 10
 _SCORE_KINDS = {
@@ -90,7 +90,7 @@ def _print_model_notes(run: CommandRun, result: ProposalResult, detected_formats
             for name, model in models.items()
         },
     ]
-    for line in chain.from_iterable(map(describe_files_by_text, lines_by_model)):
+    for line in chain.from_iterable(map(group_files_with_same_text, lines_by_model)):
         run.print_line(line)
 
 
@@ -183,7 +183,7 @@ def _print_chosen_models(run: CommandRun, choice: ModelChoice) -> None:
         run.print_line(f"{images} without candidates of chosen models; other models have candidates for these images")
     if chosen_subset == choice.all_models:
         images = count_noun(choice.n_check_images + choice.n_search_images, "golden image")
-        run.print_line(f"on all {images}: recall {_format_share(choice.reported_recall)}")
+        run.print_line(f"on all {images}: recall {_format_share(choice.recall_of_chosen_or_all_models)}")
     else:
         images = count_noun(choice.n_check_images, "golden image")
         run.print_line(f"on {images} not used in the search:")

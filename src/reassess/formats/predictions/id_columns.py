@@ -18,7 +18,7 @@ from reassess.formats.predictions.output_lists import (
     require_class_list_for_ids,
     suggest_spelling,
 )
-from reassess.formats.tables import locate_row, refuse_missing_values, to_integers
+from reassess.formats.tables import describe_row_place, refuse_missing_values, to_integers
 from reassess.text import join_first
 
 if TYPE_CHECKING:
@@ -45,12 +45,12 @@ class IdColumns:
 
     @property
     def heading(self) -> str:
-        """The heading of the column for messages; for several columns, their first and last heading."""
+        """The heading of the id column, to name it in messages. For several columns, their first and last heading."""
         return _format_heading_range(self.headings)
 
     @property
     def quoted_heading(self) -> str:
-        """The heading of the column in quotes; for several columns, their first and last heading."""
+        """The heading of the id column in quotes. For several columns, their first and last heading."""
         return _format_heading_range(list(map(repr, self.headings)))
 
     def best_classes(self, output_class_ids: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:
@@ -81,7 +81,7 @@ def parse_lists(series: "pl.Series") -> "pl.Series":
 
 
 class FlatLists(NamedTuple):
-    """The entries of lists of equal length, one list after another."""
+    """Several lists of the same length, concatenated into one column."""
 
     entries: "pl.Series"
     list_length: int
@@ -103,7 +103,7 @@ def flatten_lists(path: Path, series: "pl.Series") -> FlatLists:
         raise DataError(
             "wrong-length",
             "lists have different lengths" if lengths[0] else "list is empty",
-            where=locate_row(path, row, series.name),
+            where=describe_row_place(path, row, series.name),
             allowed=f"{lengths[0]} entries, as in the first row" if lengths[0] else None,
             found=f"{lengths[row]} entries" if lengths[0] else None,
             fix="write the same number of entries for each image",
@@ -220,7 +220,7 @@ def _read_one_column(
             raise DataError(
                 "ambiguous-column",
                 "two columns could be the predictions, and they differ",
-                where=locate_row(path, row),
+                where=describe_row_place(path, row),
                 found=f"{first.name} ({table[first.name][row]}) and {column.name} ({table[column.name][row]})",
                 fix="rename or delete the column that does not contain the predictions",
             )

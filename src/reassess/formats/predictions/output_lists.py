@@ -223,17 +223,17 @@ def map_outputs(
 
 
 def missing_class_names_error(path: Path) -> DataError:
-    """Make the error for a list of corrected class names if the predictions have no class names."""
+    """Make the error for a list that corrects class names, if the prediction file contains no class names."""
     return DataError(
         "unused-option",
-        "list of outputs replaces class names by others, but the prediction file has no class names",
+        "list of outputs corrects class names, but the prediction file contains no class names",
         where=path,
         fix="list the class of each output, one per line",
     )
 
 
 def _parse_name_corrections(classes: Classes, outputs: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Parse lines with a swapped class name, a tab and the correct name; return the correct id of class 0, 1, ..."""
+    """Parse lines with a wrong class name, a tab and the correct name; return the correct id of each class id."""
     lines = [line.split("\t") for line in outputs]
     broken = next((row for row, parts in enumerate(lines) if len(parts) != 2), None)
     if broken is not None:

@@ -112,7 +112,9 @@ def _find_heading_classes(
     if outside:
         raise DataError(
             "unknown-class" if output_class_ids is None else "wrong-outputs",
-            "numbers in column headings are not class ids" if output_class_ids is None else "wrong number of outputs",
+            "number in a column heading is not a class id"
+            if output_class_ids is None
+            else "number in a column heading is not in the list of outputs",
             where=path,
             allowed=f"0 to {count - 1}" if count else None,
             found=join_first(outside),

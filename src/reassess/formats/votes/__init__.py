@@ -7,7 +7,7 @@ from reassess.core import Classes, Id, Sample, Votes
 from reassess.core.checks import check_type
 from reassess.errors import add_error_place
 from reassess.formats.files import as_path, check_suffix, write_to_temporary
-from reassess.formats.sample_files import columns_from_sample
+from reassess.formats.sample_files import make_sample_columns
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.formats.votes.vote_archives import check_fits_archive, read_vote_archive, write_vote_archive
 from reassess.formats.votes.vote_tables import make_vote_table, read_vote_table
@@ -75,5 +75,5 @@ def write_votes(path: str | Path, votes: Votes, *, sample: Sample | None = None,
         return
     table = make_vote_table(votes)
     if sample is not None:
-        table = table.with_columns(**columns_from_sample(votes, table["image"], sample))
+        table = table.with_columns(**make_sample_columns(votes, table["image"], sample))
     write_table(path, table, force=force)

@@ -66,7 +66,7 @@ class StoredNames(StoredItems):
         check_image_names(repeated[IMAGE].head(2).to_list(), where)
 
     def find_positions(self, items: Items) -> npt.NDArray[np.int64]:
-        """Return the position of each of `items` among these items, -1 for a missing item."""
+        """Find the position of each of `items` in this object, -1 for an item that is not there."""
         import polars as pl
 
         if isinstance(items, StoredItems) or isinstance(items, Questions) != self.are_questions:

@@ -132,7 +132,9 @@ def _check_layout(
             where=f"{path}, array tensor",
             allowed=f"numbers of shape ({len(raters)} raters, {len(questions)} questions, answers)",
             found=f"{dtype} {shape}",
-            fix="read the archive as scores: this array has only one number per question" if len(shape) == 1 else None,
+            fix="this array has one number per question, so it contains scores: read the archive as scores"
+            if len(shape) == 1
+            else None,
         )
 
 

@@ -8,7 +8,7 @@ from reassess.core.class_names import parse_class_id
 from reassess.errors import DataError
 from reassess.formats.files import check_input, check_suffix
 from reassess.formats.parquet_pages import describe_bad_parquet_page
-from reassess.formats.tables import find_column, locate_row, refuse_fork, to_text
+from reassess.formats.tables import describe_row_place, find_column, refuse_fork, to_text
 from reassess.formats.votes.stored_names import CLASS, IMAGE, ITEM
 from reassess.formats.votes.vote_tables import ANSWER_NAMES, ITEM_NAMES, RATER_NAMES, find_item_column
 from reassess.text import join_first, to_nfc
@@ -62,7 +62,7 @@ class VoteFolder:
 
     @property
     def item_columns(self) -> list[str]:
-        """The columns of the item: image and class, or item."""
+        """The names of the columns that identify an item: image and class for questions, else item."""
         return [IMAGE, CLASS] if self.are_questions else [ITEM]
 
     def count_rows(self) -> int:
@@ -148,11 +148,11 @@ def _find_columns(path: Path, schema: "pl.DataFrame") -> dict[str, str]:
     elif IMAGE in names and not names & set(ITEM_NAMES):
         raise DataError(
             "not-on-questions",
-            "votes for one class per image cannot be read from a folder",
+            "a folder of votes cannot have a column image without a column class",
             where=path,
             allowed="the columns image and class, or item",
             found=join_first(schema.columns),
-            fix="rename the column image to item; or write one file",
+            fix="rename the column image to item; or, if the answers are classes, write one file instead of a folder",
         )
     else:
         items = {ITEM: find_item_column(path, schema)}
@@ -174,7 +174,7 @@ def _convert_classes(path: Path, first_row: int, series: "pl.Series") -> "pl.Ser
     is_wrong = series.is_not_null() & ((whole.is_null()) | (whole.cast(pl.Float64) != series.cast(pl.Float64)))
     if is_wrong.any():
         row = is_wrong.arg_max() or 0
-        where = locate_row(path, first_row + row, series.name)
+        where = describe_row_place(path, first_row + row, series.name)
         raise DataError("not-a-number", "not a whole number", where=where, found=repr(series[row]))
     return whole.cast(pl.String)
 
@@ -182,7 +182,7 @@ def _convert_classes(path: Path, first_row: int, series: "pl.Series") -> "pl.Ser
 def _refuse_rows(path: Path, first_row: int, is_missing: "pl.Series", column: str) -> None:
     """Raise `DataError` if a value is missing in a row."""
     if is_missing.any():
-        where = locate_row(path, first_row + (is_missing.arg_max() or 0), column)
+        where = describe_row_place(path, first_row + (is_missing.arg_max() or 0), column)
         raise DataError("missing-value", "value is missing", where=where, fix="fill in the value, or delete the row")
 
 

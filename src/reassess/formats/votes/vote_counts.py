@@ -12,7 +12,7 @@ from reassess.core import Classes, Id, Votes
 from reassess.core.checks import check_known, check_range, find_first_duplicate
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats.question_columns import class_ids_from_column, class_ids_from_texts
-from reassess.formats.tables import locate_row, refuse_missing_values, to_integers, to_text
+from reassess.formats.tables import describe_row_place, refuse_missing_values, to_integers, to_text
 from reassess.text import join_first
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _read_long(path: Path, table: "pl.DataFrame", classes: Classes | None) -> _C
         raise DataError(
             "duplicate-class",
             "class is counted twice for an image",
-            where=locate_row(path, row),
+            where=describe_row_place(path, row),
             found=f"image {names[row]}, class {table[_CLASS][row]}",
             fix="add the two counts",
         )
@@ -129,7 +129,7 @@ def _read_wide(path: Path, table: "pl.DataFrame", classes: Classes | None) -> _C
     if repeat := find_first_duplicate(images):
         row = repeat[1]
         raise DataError(
-            "duplicate-image", "image is listed twice", where=locate_row(path, row), found=images[row], fix=_FIX
+            "duplicate-image", "image is listed twice", where=describe_row_place(path, row), found=images[row], fix=_FIX
         )
     headings = [name for name in table.columns if name not in (_IMAGE, _CLASS)]
     id_of, classes = _ids_of_headings(path, headings, classes)
@@ -179,7 +179,7 @@ def _parse_counts(path: Path, series: "pl.Series") -> IntArray:
     counts = to_integers(path, series)
     refuse_missing_values(path, counts)
     values = np.asarray(counts.to_numpy(), np.int64)
-    check_range(values, 0, value_name="count", where=lambda row: locate_row(path, row, series.name))
+    check_range(values, 0, value_name="count", where=lambda row: describe_row_place(path, row, series.name))
     return values
 
 

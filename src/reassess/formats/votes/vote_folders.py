@@ -23,7 +23,7 @@ from reassess.core.items import parse_ids
 from reassess.errors import DataError, OutputError
 from reassess.formats.files import as_path
 from reassess.formats.question_columns import class_ids_from_texts
-from reassess.formats.tables import locate_row
+from reassess.formats.tables import describe_row_place
 from reassess.formats.votes.stored_names import CLASS, ROWS_PER_BLOCK, StoredNames
 from reassess.formats.votes.temporary_tables import TemporaryTable
 from reassess.formats.votes.vote_batches import ANSWER, RATER, Batch, VoteFolder, normalize_class
@@ -166,7 +166,7 @@ class _RowReader:
             self._source.path,
             parse_ids(self._answers.ids),
             [self._answer_counts[number] for number in range(len(self._answers.ids))],
-            lambda number: locate_row(*self._first_rows[number]),
+            lambda number: describe_row_place(*self._first_rows[number]),
             answers,
             items_are_questions=self._source.are_questions,
         )
@@ -206,7 +206,7 @@ def _find_segment_starts(items: "pl.DataFrame", last_item: "pl.DataFrame | None"
 def _group_by_item(
     segments: TemporaryTable, rater_ids: npt.NDArray[np.int32], answer_ids: npt.NDArray[Any], temporary: Path
 ) -> dict[str, Any]:
-    """Group votes by item; return the names of the items, and columns of `Votes`."""
+    """Group votes by item; return a dict with the names of the items, and the arrays for a `Votes` object."""
     segment_starts = create_mapped_array(temporary, len(segments) + 1, np.int64)
     hashes = create_mapped_array(temporary, len(segments), np.uint64)
     for start, frame in segments.iterate_blocks():
@@ -216,10 +216,10 @@ def _group_by_item(
     hashes.sort()
     if not any((hashes[rows][1:] == hashes[rows][:-1]).any() for rows in _overlapping_blocks(len(segments))):
         return {"names": segments, "indptr": segment_starts, "rater_ids": rater_ids, "answer_ids": answer_ids}
-    from reassess.numeric.vote_kernels import assign_item_ids, group_segments_by_item
+    from reassess.numeric.vote_kernels import assign_item_ids_to_segments, group_segments_by_item
 
     item_of_segment = _find_first_segments(segments, temporary)
-    n_items = assign_item_ids(item_of_segment)
+    n_items = assign_item_ids_to_segments(item_of_segment)
     columns = {
         "indptr": create_mapped_array(temporary, n_items + 1, np.int64),
         "rater_ids": create_mapped_array(temporary, rater_ids.size, rater_ids.dtype),

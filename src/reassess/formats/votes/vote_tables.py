@@ -14,9 +14,9 @@ from reassess.core.items import list_names, parse_ids
 from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.formats.question_columns import class_ids_from_column, class_ids_from_texts, columns_from_questions
 from reassess.formats.tables import (
+    describe_row_place,
     find_column,
     find_unique_values,
-    locate_row,
     read_table,
     refuse_missing_values,
     to_nullable_floats,
@@ -43,7 +43,7 @@ def order_answers(
     *,
     items_are_questions: bool,
 ) -> tuple[tuple[Id, ...], npt.NDArray[np.int64]]:
-    """Return all answers in order, and the position of each unique answer in this order.
+    """Return all possible answers, sorted, and the position of each of `unique_answers` among them.
 
     The unique answers are in order of first appearance. `counts` has the number of votes of each, and `locate` returns
     the place of its first vote.
@@ -105,8 +105,8 @@ def _refuse_unknown_answers(
         "unknown-answer" if allowed else "unknown-answer-order",
         "unknown answer",
         where=where,
-        allowed=join_first(allowed, max_items=10) if allowed else "no, maybe, yes; whole numbers",
-        found=join_first(bad) + (f"; and {join_first(good)}" if good else ""),
+        allowed=join_first(allowed, max_items=10) if allowed else "no, maybe, yes; or only whole numbers",
+        found=join_first(bad) + (f"; known answers: {join_first(good)}" if good else ""),
         fix=Fix.join(", or ", "correct it", _LIST_ALL_ANSWERS) if items_are_questions else None,
     )
 
@@ -149,7 +149,7 @@ def read_vote_table(
         path,
         unique_answers,
         np.bincount(answer_ids, minlength=len(unique_answers)).tolist(),
-        lambda unique_id: locate_row(path, int(rows[np.argmax(answer_ids == unique_id)])),
+        lambda unique_id: describe_row_place(path, int(rows[np.argmax(answer_ids == unique_id)])),
         answers,
         items_are_questions=items_are_questions,
     )
@@ -174,11 +174,11 @@ def _refuse_two_answers(
     changed = np.flatnonzero((np.diff(pair_ids[order]) == 0) & (np.diff(answer_ids[order]) != 0))
     if changed.size:
         first, again = order[changed[0] : changed[0] + 2].tolist()
-        second_place = locate_row(path, int(rows[again])).removeprefix(f"{path}, ")
+        second_place = describe_row_place(path, int(rows[again])).removeprefix(f"{path}, ")
         raise DataError(
             "two-answers",
             "rater has two answers to one question",
-            where=locate_row(path, int(rows[first])),
+            where=describe_row_place(path, int(rows[first])),
             found=f"{answers[first]}, and {answers[again]} in {second_place}",
             fix="delete one of the two answers",
         )
@@ -242,7 +242,7 @@ def _refuse_yes_or_no_without_class(path: Path, answers: "pl.Series", classes: C
 
 
 def _refuse_answers_that_are_not_classes(path: Path, answers: Sequence[Id] | None, classes: Classes | None) -> None:
-    """Raise if votes choose classes, but the allowed `answers` are not classes, such as yes and no."""
+    """Raise if the answers in the file are classes, but the allowed `answers` are words such as yes and no."""
     texts = [str(answer) for answer in answers or ()]
     are_not_classes = (
         are_known_answers(texts) if classes is None else all(classes.id_of(text, where=str(path)) < 0 for text in texts)
@@ -253,7 +253,7 @@ def _refuse_answers_that_are_not_classes(path: Path, answers: Sequence[Id] | Non
             "votes choose one class per image, but should answer (image, class) questions",
             where=path,
             allowed=f"a column class, and the answers {join_first(texts)}",
-            fix="use the columns image and class in all vote files, or only image in all",
+            fix="add the column class to this file, or list class names as the possible answers",
         )
 
 

@@ -105,7 +105,7 @@ def test_golden_questions_are_drawn_from_tasks_or_candidates(create: Runner, tas
     golden = {row.image for row in rows(schema.tasks) if row.kind == "golden"}
     assert golden.isdisjoint(row.image for row in rows(schema.tasks) if row.kind == "main")
     assert create("--golden", "8", "--force", tasks=tasks).err.startswith(
-        "Error: so many golden questions would leave no questions for the raters\n"
+        "Error: too many golden questions: no questions would be left for the raters\n"
     )
 
 

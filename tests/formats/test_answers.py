@@ -59,7 +59,7 @@ def test_plain_items_have_only_answers_in_the_file(tmp_path: Path) -> None:
     [
         (TYPO, "'yess' (1 vote); known answers: 'no' (2 votes), 'yes' (1 vote), ' Yes' (1 vote)"),
         (["ja", "nein", "ja"], "'ja' (2 votes), 'nein' (1 vote)"),
-        (["1", "0.5", "0"], "'0.5' (1 vote); and 1 (1 vote), 0 (1 vote)"),
+        (["1", "0.5", "0"], "'0.5' (1 vote); known answers: 1 (1 vote), 0 (1 vote)"),
         (["1", "yes"], "1 (1 vote); known answers: 'yes' (1 vote)"),
         (["true", "false"], "'true' (1 vote), 'false' (1 vote)"),
     ],

@@ -206,7 +206,7 @@ def test_two_names_of_one_image_are_refused_as_in_one_file(tmp_path: Path, other
 
 def test_votes_for_classes_are_refused(tmp_path: Path) -> None:
     pl.DataFrame({"image": ["a"], "rater": ["r"], "answer": ["cat"]}).write_parquet(tmp_path / "a.parquet")
-    with pytest.raises(DataError, match="votes for one class per image") as caught:
+    with pytest.raises(DataError, match="column image without a column class") as caught:
         read_vote_folder(tmp_path, temporary_folder=tmp_path)
     assert caught.value.code == "not-on-questions"
 

@@ -11,7 +11,7 @@ from memory import peak_mib
 
 from reassess import (
     Panel,
-    find_relabelling,
+    find_label_resampler,
     label_uncertainty,
     rank_models,
     read_labels,
@@ -33,7 +33,7 @@ def test_raters_are_resampled_in_10_seconds(row: Any) -> None:
     votes, experts, rater_golden = (
         read_votes(f"imagenet-real-{name}") for name in ("raters", "golden", "raters-golden")
     )
-    label_resampler = find_relabelling(labels, votes, experts, rater_golden, original, threshold=0.8)
+    label_resampler = find_label_resampler(labels, votes, experts, rater_golden, original, threshold=0.8)
     panel = Panel.from_ids("ab", draw_models(2), labels, original=original)
     start = time.perf_counter()
     label_uncertainty(panel, label_resampler)

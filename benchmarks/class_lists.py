@@ -15,7 +15,7 @@ import numpy as np
 from reassess import Classes, LabelSets, Predictions, find_class_list, find_outcomes, read_original_labels
 from reassess.data import benchmark_classes
 from reassess.evaluation import FoundClassList
-from reassess.evaluation.class_list_search import known_orders
+from reassess.evaluation.class_list_search import predefined_class_orders
 from tests.evaluation.simulated_models import Ids, simulate_predictions
 
 ACCURACIES = (0.15, 0.4, 0.55, 0.7, 0.9)
@@ -69,8 +69,8 @@ def measure_random_orders(rng: np.random.Generator) -> Iterator[list[object]]:
         yield cells
 
 
-def measure_known_orders(rng: np.random.Generator) -> Iterator[list[object]]:
-    orders = known_orders(CLASSES, 1000)
+def measure_predefined_orders(rng: np.random.Generator) -> Iterator[list[object]]:
+    orders = predefined_class_orders(CLASSES, 1000)
     for images in (30, 50, 100, 150, 300, 1000, 5000, 50_000):
         cells: list[object] = [images]
         for accuracy in ACCURACIES:
@@ -138,7 +138,7 @@ if __name__ == "__main__":
     rng = np.random.default_rng(0)
     models = ["accuracy", "honest", "sorted as text", "permuted", "wrong rows"]
     print_table("Seconds for 50,000 ids", models, measure_seconds(rng))
-    print_table("Known orders found, with their name", ["images", *ACCURACIES], measure_known_orders(rng))
+    print_table("Known orders found, with their name", ["images", *ACCURACIES], measure_predefined_orders(rng))
     title = "Random orders: found of 10: % of classes correct/% undecided/excess accuracy in points"
     print_table(title, ["images", *ACCURACIES[1:]], measure_random_orders(rng))
     models = ["images", "40 to 90 % accurate", "15 %", "1 to 5 %", "wrong rows"]

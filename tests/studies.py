@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation import LabelResampler, find_relabelling, imagenet_real_scores, label_sets
+from reassess.aggregation import LabelResampler, find_label_resampler, imagenet_real_scores, label_sets
 from reassess.comparison import Panel
 from reassess.core import LabelSets, Questions, ScoreRecipe, Votes
 from tests.helpers import WORDS
@@ -118,7 +118,7 @@ def draw(seed: int, design: Design = PLAIN) -> Study:
     votes = Votes.from_columns(asked, item_ids, chosen.ravel(), by_chance(rng, shares).ravel(), raters, WORDS)
     experts, golden = _golden(rng, design, matrices, float(valid.mean()))
     labels = label_sets(imagenet_real_scores(votes, experts, golden, None, recipe=RULES), design.threshold)
-    label_resampler = find_relabelling(
+    label_resampler = find_label_resampler(
         labels, votes, experts, golden, None, threshold=design.threshold, recipes=[RULES]
     )
     of_all = [labels[name] if is_rated else [0] for name, is_rated in zip(names, rated, strict=True)]

@@ -1,6 +1,6 @@
 from .aggregation import GoldenQuestions as GoldenQuestions
 from .aggregation import aggregate as aggregate
-from .aggregation import find_relabelling as find_relabelling
+from .aggregation import find_label_resampler as find_label_resampler
 from .aggregation import fit_dawid_skene as fit_dawid_skene
 from .aggregation import golden_truth as golden_truth
 from .aggregation import golden_votes as golden_votes

@@ -163,12 +163,12 @@ def test_golden_questions_without_votes_and_scores_are_removed() -> None:
     golden = GoldenQuestions(PAIRS, np.array([True, False, True]))
     scores = scores_of({("a", 1): 0.5, ("a", 7): 0.5})
     voted = votes_of([(0, 0, 0)], Questions.from_columns(["b"], np.array([1])))
-    kept = golden.without_unrated(voted, [scores])
+    kept = golden.without_unrated_questions(voted, [scores])
     assert (kept.questions.images, kept.questions.class_ids.tolist()) == (("a", "b"), [1, 1])
     assert (kept.is_valid.tolist(), kept.n_unrated, kept.to_json()["unrated"]) == ([True, True], 1, 1)
     other = scores_of({("a", 1): 0.5, ("a", 2): 0.5, ("b", 1): 0.5})
-    assert golden.without_unrated(voted, [other]) is golden
-    assert len(golden.without_unrated(voted, [other, scores])) == 2  # a question must be in all scores
+    assert golden.without_unrated_questions(voted, [other]) is golden
+    assert len(golden.without_unrated_questions(voted, [other, scores])) == 2  # a question must be in all scores
     image = GoldenQuestions(PAIRS, np.array([True, False, True]), has_one_class_per_image=True)
-    assert len(image.without_unrated(voted, [scores])) == 3  # all classes of a rated image stay
-    assert len(image.without_unrated(votes_of([], ()), [scores])) == 2
+    assert len(image.without_unrated_questions(voted, [scores])) == 3  # all classes of a rated image stay
+    assert len(image.without_unrated_questions(votes_of([], ()), [scores])) == 2

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reassess.aggregation import calibrated_recipe, find_relabelling, imagenet_real_scores, label_sets
+from reassess.aggregation import calibrated_recipe, find_label_resampler, imagenet_real_scores, label_sets
 from reassess.core import REAL_RECIPE, LabelSets, Questions, ScoreRecipe, Votes
 from reassess.errors import DataError
 from tests.helpers import WORDS, RealVotes, code_of, message
@@ -99,11 +99,13 @@ def test_reweighted_raters_match_loop(seed: int, times: list[int], threshold: fl
     world = case(seed)
     votes, experts, rater_golden, original = world
     labels = label_sets(imagenet_real_scores(votes, experts, rater_golden, original, recipe=PLAIN), threshold)
-    again = find_relabelling(labels, votes, experts, rater_golden, original, threshold=threshold, recipes=[PLAIN])
+    again = find_label_resampler(labels, votes, experts, rater_golden, original, threshold=threshold, recipes=[PLAIN])
     assert again.n_raters == 4
     expected = np.array(odds(world, dict(zip(RATERS, times, strict=True)), PLAIN))
     clear = np.abs(expected - threshold) > 1e-9
-    assert (again.reweight_raters_and_find_kept(np.array([times]))[clear, 0] == (expected >= threshold)[clear]).all()
+    assert (
+        again.find_questions_that_reach_threshold(np.array([times]))[clear, 0] == (expected >= threshold)[clear]
+    ).all()
 
 
 def test_question_without_counted_votes_keeps_prior() -> None:
@@ -113,8 +115,8 @@ def test_question_without_counted_votes_keeps_prior() -> None:
         answers = np.repeat([2, 0, 0, 0] * 3, 3).astype(np.uint8)
         quarter = Votes(experts.items, experts.indptr, experts.rater_ids, answers, experts.raters, WORDS)
         labels = label_sets(imagenet_real_scores(votes, quarter, rater_golden, None, recipe=PLAIN), threshold)
-        again = find_relabelling(labels, votes, quarter, rater_golden, None, threshold=threshold, recipes=[PLAIN])
-        assert (again.reweight_raters_and_find_kept(np.zeros((1, 4), int)) == kept).all()
+        again = find_label_resampler(labels, votes, quarter, rater_golden, None, threshold=threshold, recipes=[PLAIN])
+        assert (again.find_questions_that_reach_threshold(np.zeros((1, 4), int)) == kept).all()
 
 
 def test_raters_with_only_golden_votes_are_included() -> None:
@@ -123,7 +125,7 @@ def test_raters_with_only_golden_votes_are_included() -> None:
     names = ("ann", "bo", "zoe", "new")
     renamed = Votes(few.items, few.indptr, few.rater_ids, few.answer_ids, names, WORDS)
     labels = label_sets(imagenet_real_scores(renamed, experts, rater_golden, original, recipe=PLAIN), 0.8)
-    again = find_relabelling(
+    again = find_label_resampler(
         labels, renamed, experts, rater_golden, original, threshold=0.8, recipes=[REAL_RECIPE, PLAIN]
     )
     assert again.n_raters == 5
@@ -133,7 +135,7 @@ def test_raters_with_only_golden_votes_are_included() -> None:
 def test_recipe_and_original_vote_are_found_from_label_sets() -> None:
     votes, experts, rater_golden, original = case(2)
     labels = label_sets(imagenet_real_scores(votes, experts, rater_golden, None, recipe=PLAIN), 0.5)
-    again = find_relabelling(
+    again = find_label_resampler(
         labels, votes, experts, rater_golden, original, threshold=0.5, recipes=[REAL_RECIPE, PLAIN]
     )
     assert len(set(again.base_log_odds.tolist())) == 1, "only the prior: the original label has no vote"
@@ -149,16 +151,18 @@ def test_recipe_with_too_many_experts_is_skipped() -> None:
     rules = calibrated_recipe()
     scores = imagenet_real_scores(votes, one_expert, rater_golden, None, recipe=rules)
     labels = label_sets(scores, 0.5)
-    again = find_relabelling(labels, votes, one_expert, rater_golden, None, threshold=0.5, recipes=[REAL_RECIPE, rules])
-    assert (again.reweight_raters_and_find_kept(np.ones((1, 4), int))[:, 0] == (scores.values >= 0.5)).all()
-    assert code_of(find_relabelling, labels, votes, one_expert, rater_golden, None, threshold=0.5) == "out-of-range"
+    again = find_label_resampler(
+        labels, votes, one_expert, rater_golden, None, threshold=0.5, recipes=[REAL_RECIPE, rules]
+    )
+    assert (again.find_questions_that_reach_threshold(np.ones((1, 4), int))[:, 0] == (scores.values >= 0.5)).all()
+    assert code_of(find_label_resampler, labels, votes, one_expert, rater_golden, None, threshold=0.5) == "out-of-range"
 
 
 def test_label_sets_that_do_not_follow_from_votes_raise() -> None:
     votes, experts, rater_golden, _ = world = case(2)
 
     def error(labels: LabelSets, threshold: float = 0.5) -> str:
-        return message(find_relabelling, labels, *world, threshold=threshold, recipes=[PLAIN])
+        return message(find_label_resampler, labels, *world, threshold=threshold, recipes=[PLAIN])
 
     labels = label_sets(imagenet_real_scores(votes, experts, rater_golden, None, recipe=PLAIN), 0.5)
     lists = [list(labels[name]) for name in labels.images]
@@ -176,16 +180,16 @@ def test_label_sets_that_do_not_follow_from_votes_raise() -> None:
     assert "5 of 8 rated images get other label sets" in empty, "an empty set is not a missing image"
     assert error(labels, 1.5).startswith("threshold out of range")
     plain = replace(votes, items=tuple(range(len(votes.items))))
-    assert code_of(find_relabelling, labels, plain, *world[1:], threshold=0.5) == "not-on-questions"
+    assert code_of(find_label_resampler, labels, plain, *world[1:], threshold=0.5) == "not-on-questions"
 
 
 def test_published_labels_follow_from_published_votes(
     real_votes: RealVotes, real_labels: LabelSets, real_original: LabelSets
 ) -> None:
     answers = [real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden")]
-    again = find_relabelling(real_labels, *answers, real_original, threshold=0.8)
+    again = find_label_resampler(real_labels, *answers, real_original, threshold=0.8)
     assert (again.n_raters, int(again.has_own_matrix.sum())) == (85, 78)
-    assert int(again.reweight_raters_and_find_kept(np.ones((1, 85), int)).sum()) == 57_553 - 25_111
+    assert int(again.find_questions_that_reach_threshold(np.ones((1, 85), int)).sum()) == 57_553 - 25_111
     recipes = [REAL_RECIPE, replace(REAL_RECIPE, min_experts=2)]
     with pytest.raises(DataError, match=r"[\d,]+ of 24,889 rated images get other label sets"):
-        find_relabelling(real_labels, *answers, None, threshold=0.8, recipes=recipes)
+        find_label_resampler(real_labels, *answers, None, threshold=0.8, recipes=recipes)

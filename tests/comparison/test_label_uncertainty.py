@@ -29,7 +29,7 @@ def test_replicates_match_loop_over_images_and_raters(small: Study) -> None:
     draws = [(np.arange(30), np.arange(60))]
     draws += [(rng.integers(0, 30, 30), rng.integers(0, 60, 60)) for _ in range(40)]
     for replicate, (raters, images) in enumerate(draws):
-        kept = again.reweight_raters_and_find_kept(np.bincount(raters, minlength=30)[None])[:, 0]
+        kept = again.find_questions_that_reach_threshold(np.bincount(raters, minlength=30)[None])[:, 0]
         sets: dict[str, set[int]] = {name: set() for name in panel.images}
         for row in np.flatnonzero(kept).tolist():
             sets[questions.images[questions.image_ids[row]]].add(int(questions.class_ids[row]))
@@ -90,7 +90,7 @@ def test_bias_matches_loop_over_redrawn_votes(small: Study) -> None:
     """The reference draws answers one by one, with the current label sets as the truth."""
     panel, again, _ = small
     rng, questions = np.random.default_rng([3, 1]), again.questions
-    truths = again.reweight_raters_and_find_kept(np.ones((1, 30), int))[:, 0]
+    truths = again.find_questions_that_reach_threshold(np.ones((1, 30), int))[:, 0]
     by_question = np.argsort(again.item_ids, kind="stable")
     shares = []
     for _ in range(100):
@@ -117,7 +117,7 @@ def test_original_hits_are_counted_on_scored_images(small: Study) -> None:
     rng, questions = np.random.default_rng(5), again.questions
     for replicate in range(1, 41):
         raters, images = rng.integers(0, 30, 30), rng.integers(0, 60, 60)
-        kept = again.reweight_raters_and_find_kept(np.bincount(raters, minlength=30)[None])[:, 0]
+        kept = again.find_questions_that_reach_threshold(np.bincount(raters, minlength=30)[None])[:, 0]
         scored = {questions.images[questions.image_ids[row]] for row in np.flatnonzero(kept).tolist()}
         rows = [i for i in images.tolist() if panel.images[i] in scored and i < 50]
         assert uncertainty.n_original_scored[replicate] == len(rows)

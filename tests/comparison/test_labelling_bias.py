@@ -58,9 +58,11 @@ def test_counts_match_reference_in_any_order_of_images(images: Images, random: R
     rows = list(images.items())
     random.shuffle(rows)
     bias = measured(dict(rows))
-    assert bias.total.picked_share_by_label_count == {size: Proportion(*by_size[size]) for size in sorted(by_size)}
+    assert bias.total.original_pick_share_by_label_count == {
+        size: Proportion(*by_size[size]) for size in sorted(by_size)
+    }
     n = sum(count for _, count in by_size.values())
-    assert bias.total.picked_share == Proportion(sum(hits for hits, _ in by_size.values()), n)
+    assert bias.total.original_pick_share == Proportion(sum(hits for hits, _ in by_size.values()), n)
     assert bias.total.chance_share == (pytest.approx(float(chance / n)) if n else None)
     assert (bias.total.p_value is None) == (n == 0)
     counted: Counter[Any] = Counter()
@@ -81,13 +83,13 @@ def test_images_count_only_if_prediction_and_original_label_are_valid() -> None:
         "the prediction is not valid": ({1, 2}, 1, 3),
         "no valid class": (set(), 1, 1),
     }
-    assert measured(images).total.picked_share == Proportion(0, 0)
+    assert measured(images).total.original_pick_share == Proportion(0, 0)
     assert str(measured(images)) == (
         "one: no image with several valid classes has a valid prediction and a valid original label"
     )
     labels, original = LabelSets.from_lists(["a", "b"], [[0, 1], [0, 1]]), LabelSets.from_lists(["b"], [[1]])
     panel = Panel.from_ids(["one"], np.array([[0, 0]]), labels, original=original)
-    assert labelling_biases(panel, labels, original)[0].total.picked_share == Proportion(0, 1)
+    assert labelling_biases(panel, labels, original)[0].total.original_pick_share == Proportion(0, 1)
 
 
 def test_json_counts_original_and_predicted_class_of_each_pair() -> None:
@@ -127,12 +129,12 @@ def test_json_counts_original_and_predicted_class_of_each_pair() -> None:
     json.dumps([document, nothing], allow_nan=False)
 
 
-# --- the raters' favourite -------------------------------------------------------------------------------------------
+# --- the raters' top class -------------------------------------------------------------------------------------------
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_favourite_is_valid_class_with_highest_score(seed: int) -> None:
-    """Images count only if all valid classes are rated; in a tie, the lower class id is the favourite."""
+def test_raters_top_class_is_valid_class_with_highest_score(seed: int) -> None:
+    """Images count only if all valid classes are rated; in a tie, the lower class id is the top class."""
     rng = Random(seed)
     sets = [rng.sample(range(6), rng.randint(1, 4)) for _ in range(25)]
     images = {
@@ -146,14 +148,14 @@ def test_favourite_is_valid_class_with_highest_score(seed: int) -> None:
     for image, (valid, original, predicted) in images.items():
         if len(valid) < 2 or not {original, predicted} <= valid or any((image, c) not in scores for c in valid):
             continue
-        favourite = min(valid, key=lambda c: (-scores[image, c], c))
+        top_class = min(valid, key=lambda c: (-scores[image, c], c))
         for group in ("all", groups[original]):
-            hits[group] += favourite == original
+            hits[group] += top_class == original
             rated[group] += 1
     assert bias.total.raters_share == Proportion(hits["all"], rated["all"])
     for group, part in bias.by_group.items():
         assert part.raters_share == Proportion(hits[group], rated[group])
-    for name in ("picked_share", "raters_share"):
+    for name in ("original_pick_share", "raters_share"):
         parts = [getattr(part, name) for part in bias.by_group.values()]
         assert sum(parts, Proportion(0, 0)) == getattr(bias.total, name)
 
@@ -164,9 +166,9 @@ def test_text_has_a_line_for_each_group() -> None:
     bias = measured(images, scores, {0: "animals", 1: "animals", 2: "plants", 4: "others", 5: "others"})
     assert str(bias) == (
         "one: picks the original label, if several classes are valid, on 2 of 3 images, 66.67 % [20.77, 93.85]; by "
-        "chance 50.00 %, p = 1; by the raters' favourite 50.00 %\n"
+        "chance 50.00 %, p = 1; by the raters' top class 50.00 %\n"
         "one, animals: on 1 of 2 images, 50.00 % [9.45, 90.55]; by "
-        "chance 50.00 %, p = 1; by the raters' favourite 50.00 %\n"
+        "chance 50.00 %, p = 1; by the raters' top class 50.00 %\n"
         "one, others: on 1 of 1 images, 100.0 % [20.65, 100.0]; by "
         "chance 50.00 %, p = 1"
     )
@@ -177,7 +179,7 @@ def test_text_has_a_line_for_each_group() -> None:
     assert others["raters_favourite"] == {"images": 0, "original_chosen": 0, "low": None, "high": None}
 
 
-def test_favourite_exceeds_chance_on_imagenet_except_animals(
+def test_raters_top_class_exceeds_chance_on_imagenet_except_animals(
     real_labels: LabelSets, real_original: LabelSets, real_file: RealFile
 ) -> None:
     files = [real_file(name) for name in ("raters.npz", "golden.npz", "raters_golden.npz")]
@@ -194,7 +196,7 @@ def test_favourite_exceeds_chance_on_imagenet_except_animals(
 def test_original_labels_always_pick_themselves(real_labels: LabelSets, real_original: LabelSets) -> None:
     panel = Panel.from_ids(["own"], real_original.indices[None], real_labels, original=real_original)
     (bias,) = labelling_biases(panel, real_labels, real_original)
-    assert bias.total.picked_share == Proportion(6_448, 6_448)
+    assert bias.total.original_pick_share == Proportion(6_448, 6_448)
     assert bias.total.chance_share == pytest.approx(0.443, abs=0.0005)
     assert str(bias).endswith("100.0 % [99.94, 100.0]; by chance 44.26 %, p < 1e-300")
     assert not bias.pair_counts[:, [0, 1], [1, 0]].any()

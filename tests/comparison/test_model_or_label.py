@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from reassess.aggregation import imagenet_real_scores as real_scores_of
 from reassess.comparison import (
     Disagreements,
-    ModelOrLabelPreference,
+    ModelDisagreements,
     Panel,
     PreferenceCounts,
     model_or_label_preferences,
@@ -95,20 +95,18 @@ def test_images_are_grouped_by_original_label() -> None:
 
 def test_json_contains_counts_intervals_and_reasons() -> None:
     part = Disagreements(10, 3, PreferenceCounts(3, 1, 2), PreferenceCounts(2, 1, 3))
-    document = ModelOrLabelPreference("one.npz", part).to_json()
+    document = ModelDisagreements("one.npz", part).to_json()
     low, high = wilson_interval(3, 6)
     counts = {"rated": 6, "preferred": 3, "tied": 1, "label": 2, "low": low, "high": high}
     assert document | {"file": "one.npz", "disagreements": 10, "unrated_images": 3, **counts} == document
     low, high = wilson_interval(2, 6)
     assert document["raters_only"] == {"rated": 6, "preferred": 2, "tied": 1, "label": 3, "low": low, "high": high}
-    nothing = ModelOrLabelPreference("one.npz", Disagreements(0, 0, PreferenceCounts(0, 0, 0), None)).to_json()
+    nothing = ModelDisagreements("one.npz", Disagreements(0, 0, PreferenceCounts(0, 0, 0), None)).to_json()
     assert (nothing["low"], nothing["raters_only"]) == (None, None)
     assert nothing["raters_only_reason"] == "scores from only the raters are missing"
     json.dumps(document, allow_nan=False)
     unrated = Disagreements(4, 4, PreferenceCounts(0, 0, 0), PreferenceCounts(0, 0, 0))
-    assert (
-        str(ModelOrLabelPreference("one", unrated)) == "one: 4 disagreements with the original labels, 0 of them rated"
-    )
+    assert str(ModelDisagreements("one", unrated)) == "one: 4 disagreements with the original labels, 0 of them rated"
 
 
 def test_original_label_vote_changes_scores_only_on_animals(
@@ -131,10 +129,11 @@ def test_original_label_vote_changes_scores_only_on_animals(
     assert (
         preference.total.n_images
         == animals.n_images + others.n_images
-        == preference.total.preferences_by_scores.model_share.n
+        == preference.total.preferences_by_scores.share_preferring_model.n
     )
     assert preference.total.n_unrated_images == 0
-    assert animals.preferences_by_raters.model_share.hits > animals.preferences_by_scores.model_share.hits
+    by_raters, by_scores = animals.preferences_by_raters, animals.preferences_by_scores
+    assert by_raters.share_preferring_model.hits > by_scores.share_preferring_model.hits
     # The published score of an animal includes the original label's "no", also if the label is not an animal.
     assert (
         abs(others.preferences_by_raters.n_prefer_model - others.preferences_by_scores.n_prefer_model)

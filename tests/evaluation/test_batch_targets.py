@@ -80,12 +80,12 @@ NEITHER = (
 PROBABILITY = (
     "multi-hot target has a number other than 0 and 1\n  where:   row 1, column 0\n"
     "  allowed: 0 or 1 for each class\n  found:   0.5\n"
-    "  fix:     if these are class ids padded with -1, remove columns that contain only -1: a target with one column "
+    "  fix:     if these are class ids padded with -1, use fewer columns than classes: a target with one column "
     "per class is read as multi-hot"
 )
 TOO_LARGE = (
     "class id out of range\n  where:   target, row 1, column 1\n"
-    "  allowed: 0 to 2, and -1 after the last class\n  found:   3"
+    "  allowed: 0 to 2, or -1 as padding at the end of the row\n  found:   3"
 )
 CLASS_TWICE = (
     "class is listed twice for one image\n  where:   target, row 1\n  allowed: each class once, then -1\n"

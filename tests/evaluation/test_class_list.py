@@ -19,7 +19,7 @@ from scipy.stats import binomtest
 from reassess.core import Classes, LabelSets, Predictions, class_folder_order
 from reassess.evaluation import FoundClassList, Outcomes, class_list_search, evaluate, find_class_list, find_outcomes
 from reassess.evaluation.class_list import UndecidedClass
-from reassess.evaluation.class_list_search import known_orders
+from reassess.evaluation.class_list_search import predefined_class_orders
 from reassess.evaluation.evaluation_words import describe_ruled_out_class_lists
 from reassess.evaluation.outcomes import join_and_rank
 from reassess.formats import read_predictions
@@ -111,11 +111,11 @@ def test_wrong_classes_of_a_poor_model_are_undecided(seed: int, imagenet: Benchm
 
 
 NAMES = tuple(f"{word} {i}" for i in range(250) for word in ("Dog", "cat", "Ant", "bee"))
-ORDERS = known_orders(Classes(CLASSES, names=NAMES), CLASSES)
+ORDERS = predefined_class_orders(Classes(CLASSES, names=NAMES), CLASSES)
 
 
 @pytest.mark.parametrize("name", ORDERS)
-def test_known_order_of_1000_classes_is_found_with_150_images(name: str) -> None:
+def test_predefined_order_of_1000_classes_is_found_with_150_images(name: str) -> None:
     rng = np.random.default_rng(len(name))
     for _ in range(5):
         truth = rng.integers(0, CLASSES, 150)
@@ -129,10 +129,10 @@ def test_known_order_of_1000_classes_is_found_with_150_images(name: str) -> None
         assert (result.accuracy_with_list.n, result.accuracy_without_list.n, result.p_value < 5e-5) == (150, 150, True)
 
 
-def test_known_orders_are_sorted_folders_and_shifted_ids() -> None:
+def test_predefined_orders_are_sorted_folders_and_shifted_ids() -> None:
     too_high = "ids that are one too high: they count from 1, or 0 is a background"
     too_low = "ids that are one too low: the first class is missing"
-    assert {name: order.tolist() for name, order in known_orders(Classes(), 12).items()} == {
+    assert {name: order.tolist() for name, order in predefined_class_orders(Classes(), 12).items()} == {
         TEXT: [0, 1, 10, 11, 2, 3, 4, 5, 6, 7, 8, 9],
         "class numbers from 1 sorted as text: 1, 10, 100": [0, 9, 10, 11, 1, 2, 3, 4, 5, 6, 7, 8],
         too_high: [11, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
@@ -140,21 +140,21 @@ def test_known_orders_are_sorted_folders_and_shifted_ids() -> None:
     }
     one, two, nine, ten = "Img1, the first", "img2", "Img9", "img10"
     folders = Classes.from_texts([ten, nine, two, one])
-    assert {name: [folders.names[i] for i in order] for name, order in known_orders(folders, 4).items()} == {
+    assert {name: [folders.names[i] for i in order] for name, order in predefined_class_orders(folders, 4).items()} == {
         "class names sorted without regard to capitals": [one, ten, two, nine],
         "class names sorted with their numbers in order: 2 before 10": [one, nine, two, ten],
         too_high: [two, one, nine, ten],
         too_low: [nine, ten, two, one],
     }
-    assert known_orders(Classes(), 2) == {}
+    assert predefined_class_orders(Classes(), 2) == {}
 
 
-def test_better_order_replaces_a_known_order() -> None:
+def test_better_order_replaces_a_predefined_order() -> None:
     """The class names are sorted, but 20 of the 100 classes had other names at that time."""
     rng = np.random.default_rng(12)
     names = tuple(f"class {word:02d}" for word in rng.permutation(100))
-    known_order = np.argsort(names)
-    order = known_order.copy()
+    predefined_order = np.argsort(names)
+    order = predefined_order.copy()
     order[40:60] = np.roll(order[40:60], 7)
     truth = np.arange(3000) % 100
     predicted = np.argsort(order)[simulate_predictions(rng, truth, 0.8, classes=100, exchanged=0)]
@@ -162,7 +162,7 @@ def test_better_order_replaces_a_known_order() -> None:
     assert (result.order_name, result.class_of_id.tolist()) == (None, order.tolist())
     few = rng.choice(3000, 150, replace=False)
     result = search(predicted[few], labels_of(truth[few], Classes(100, names=names)))
-    assert (result.order_name, result.class_of_id.tolist()) == ("class names sorted as text", known_order.tolist())
+    assert (result.order_name, result.class_of_id.tolist()) == ("class names sorted as text", predefined_order.tolist())
 
 
 def test_order_of_rows_does_not_matter(imagenet: Benchmark) -> None:
@@ -339,7 +339,7 @@ def test_list_of_the_choosing_half_is_confirmed_by_the_other_half(seed: int, cla
 
 
 def best_known(predicted: Ids, truth: Ids, classes: int) -> list[int] | None:
-    """Find the known order that all images confirm: without class names, ids one too high or one too low."""
+    """Find the predefined order that all images confirm: without class names, ids one too high or one too low."""
     if classes < 3:
         return None
     shifts = [[*range(classes)[-1:], *range(classes)[:-1]], [*range(classes)[1:], 0]]
@@ -549,8 +549,8 @@ def test_note_without_a_find_depends_on_the_number_of_images() -> None:
         )
 
     assert words(300, 1000) == (
-        "no other known order of the classes; 300 images of 1,000 classes may be too few for an unknown order: "
-        "that takes about 20,000 images, for a model that is correct on 40 %"
+        "no other predefined order of the classes matches; 300 images of 1,000 classes may be too few to find an order "
+        "that is not predefined: that takes about 20,000 images, for a model that is correct on 40 %"
     )
     assert "that takes about 500 images, for a model that is correct on 70 %" in words(499, 4)
     assert words(2000, 100) == "no other order of the classes makes the model correct on 40 % or more"
@@ -573,7 +573,9 @@ def test_ids_of_another_list_raise_unless_any_list_is_allowed(imagenet: Benchmar
     assert np.count_nonzero(outcomes.original_ranks == 0) == hits
     guess = rng.integers(0, CLASSES, 50_000)
     error = message(find_outcomes, guess, original, original=original, allow_other_class_list=True)
-    assert "no known order of the images matches, and no other order of the classes makes the model correct" in error
+    assert (
+        "no predefined order of the images matches, and no other order of the classes makes the model correct" in error
+    )
     few = rng.choice(50_000, 300, replace=False)
     images = np.array(original.images)[few].tolist()
     as_text_300 = np.argsort(as_text(CLASSES))[simulate_predictions(rng, imagenet.truth[few], 0.55)]

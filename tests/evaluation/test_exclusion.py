@@ -10,8 +10,8 @@ from reassess.evaluation import (
     ExclusionEffect,
     exclusion_effects_by_k,
     find_image_set_name,
+    multi_label_accuracy_of_outcomes,
     summarize,
-    summarize_verdicts,
 )
 from reassess.evaluation.outcomes import EXCLUDED, LABELLED
 from tests.helpers import code_of, message
@@ -67,7 +67,9 @@ def test_excluded_images_have_their_own_state_in_tables_sums_and_verdicts() -> N
     whole = summarize(outcomes, LABELS)
     assert (whole.n_excluded, (whole + whole).n_excluded) == (2, 4)
     none = LabelSets.from_lists(IMAGES, [[]] * 12)
-    accuracy_of_verdicts = summarize_verdicts(outcomes, MultiLabels(LABELS, none, none, np.zeros(12, bool)), None)
+    accuracy_of_verdicts = multi_label_accuracy_of_outcomes(
+        outcomes, MultiLabels(LABELS, none, none, np.zeros(12, bool)), None
+    )
     assert accuracy_of_verdicts.n_unknown == 0
     assert accuracy_of_verdicts.n_valid + accuracy_of_verdicts.n_unreviewed == int(
         np.count_nonzero(outcomes.states == LABELLED)
@@ -126,7 +128,7 @@ def test_set_of_images_is_found_by_names() -> None:
         code_of(find_image_set_name, {"t": ["a.png", "b.png"], "v": ["a.png", "c.png"]}, ["a.png"]) == "ambiguous-set"
     )
     assert message(find_image_set_name, {"val": ["x/1.png", "x/2.png"]}, ["1.png", "2.png"]) == (
-        "the table of duplicates has no set with these images\n  allowed: names such as 1.png, 2.png\n"
-        '  found:   x/1.png, x/2.png, of 1 set: val\n  fix:     the names match by name; use match="name"'
+        "the table of duplicates contains none of these images\n  allowed: names such as 1.png, 2.png\n"
+        '  found:   x/1.png, x/2.png in 1 image set: val\n  fix:     the names match by name; use match="name"'
     )
     assert message(find_image_set_name, {"val": ["q.png"]}, ["1.png"]).endswith("fix:     scan these images too")

@@ -109,7 +109,7 @@ def assert_counts(result: Evaluation, expected: Tally) -> None:
     sizes = {size: [part.n_images, part.n_valid_found] for size, part in result.by_label_count.items()}
     assert sizes == expected.by_size
     for k, part in result.real_accuracy.items():
-        assert sum(by_size.hits[k] for by_size in result.by_label_count.values()) == part.hits
+        assert sum(by_size.hits_by_k[k] for by_size in result.by_label_count.values()) == part.hits
     assert {c: list(counts) for c, *counts in result.per_class.class_counts} == expected.of_class
     assert {(valid, predicted): n for valid, predicted, n in result.per_class.confusions} == expected.instead
     assert result.label_errors == Proportion(*expected.label_errors)
@@ -118,7 +118,7 @@ def assert_counts(result: Evaluation, expected: Tally) -> None:
         near(expected.soft),
         near(expected.ceiling),
     )
-    assert result.mistakes.counts_by_kind == {kind: expected.mistakes[kind] for kind in MISTAKE_KINDS}
+    assert result.mistakes.n_images_by_kind == {kind: expected.mistakes[kind] for kind in MISTAKE_KINDS}
 
 
 def near(value: Fraction | None) -> object:
@@ -218,7 +218,7 @@ def test_original_labels_as_a_model_have_the_accuracy_of_the_paper(
         "0.9947",
     )
     assert {0: 3163} | {size: part.n_images for size, part in result.by_label_count.items()} == LIST_LENGTHS
-    assert sum(result.mistakes.counts_by_kind.values()) == 46_837 - 42_164
+    assert sum(result.mistakes.n_images_by_kind.values()) == 46_837 - 42_164
     assert result.mistakes.n_never_rated == 0  # the label of an unrated image is its original label
     assert result.recall_at_size is None
     assert result.missing_reasons["recall_at_size"] == "some images have more labels than predicted ids (1)"
@@ -415,7 +415,7 @@ def test_scores_and_experts_are_joined_like_predictions() -> None:
     experts = experts_of({("z/d.gif", 1): 0.0})
     result = evaluate(predictions, LABELS, original=original, scores=scores, experts=experts, match="stem")
     expected = ("rejected_by_experts", "asked_and_rejected", "not_asked")
-    assert result.mistakes.counts_by_kind == dict.fromkeys(MISTAKE_KINDS, 0) | dict.fromkeys(expected, 1)
+    assert result.mistakes.n_images_by_kind == dict.fromkeys(MISTAKE_KINDS, 0) | dict.fromkeys(expected, 1)
     assert result.soft_accuracy.accuracy == pytest.approx((0.25 + 0.0 + 0.2) / 3)
 
 
@@ -423,7 +423,7 @@ def test_answers_of_experts_override_raters() -> None:
     scores = scores_of({("a.png", 1): 0.3, ("a.png", 0): 0.9, ("c.png", 0): 0.3, ("c.png", 1): 0.9, ("d.png", 3): 0.9})
     experts = experts_of({("a.png", 1): 0.6, ("c.png", 0): 0.4, ("d.png", 2): 0.2})
     result = evaluate(np.array([1, 0, 0, 2]), LABELS, scores=scores, experts=experts)
-    assert result.mistakes.counts_by_kind == dict.fromkeys(MISTAKE_KINDS, 0) | {
+    assert result.mistakes.n_images_by_kind == dict.fromkeys(MISTAKE_KINDS, 0) | {
         "expert_valid": 1,
         "rejected_by_experts": 2,
     }

@@ -19,8 +19,8 @@ from reassess.numeric import Proportion
 from tests.helpers import fault_of, message, numbered_labels, validation_name
 
 NO_ORDER_MATCHES = (
-    "no known order of the images matches, and no other order of the classes makes the model correct on 40 % or more: "
-    "check that the file belongs to these images and classes; to measure it anyway, do not use original labels: "
+    "no predefined order of the images matches, and no other order of the classes makes the model correct on 40 % or "
+    "more: check that the file belongs to these images and classes; to measure it anyway, do not use original labels: "
     "original=None"
 )
 FOLDERS = "sort the rows with class_folder_order (for readers of class folders)"

@@ -69,7 +69,7 @@ def test_unknown_images_raise_unless_ignored() -> None:
     predictions = predictions_of([0, 1, 1, 1, 1], ["x/a.png", "no.png", "nor.png", "y/c.png", "never.png"])
     assert code_of(join_and_rank, predictions, LABELS) == "unknown-image"
     empty = LabelSets.from_lists([], [])
-    assert "  allowed: none (the label sets are empty)\n" in message(join_and_rank, predictions, empty)
+    assert "  allowed: no names: the label sets contain no images\n" in message(join_and_rank, predictions, empty)
     outcomes = join_and_rank(predictions, LABELS, ignore_unknown=True)
     assert outcomes.states.tolist() == [LABELLED, UNKNOWN, UNKNOWN, LABELLED, UNKNOWN]
     outcomes = join_and_rank(predictions, empty, original=empty, ignore_unknown=True)

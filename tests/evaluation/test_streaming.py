@@ -176,7 +176,7 @@ BAD_BATCHES: list[tuple[dict[str, Any], Any, Any, str]] = [
         [None, "a.png"],
         "target contains neither image names nor image numbers\n"
         "  allowed: image names, or image numbers: integers of shape (images,)\n  found:   object (2,)\n"
-        "  fix:     pass image names; or, to pass valid classes with each batch, omit labels",
+        "  fix:     pass image names; or do not set the argument labels, and pass the valid classes as targets",
     ),
     (
         BY_NAME,

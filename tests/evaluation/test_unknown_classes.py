@@ -72,7 +72,7 @@ def test_unknown_class_is_not_shifted_to_the_first_class(own_class: int) -> None
     ids = np.r_[np.full(100, -1), (truth[100:] + 50) % 100]
     text = message(evaluate, predicted(ids), labels, original=labels)
     assert "found:   0.00 % (0 of 200)\n" in text
-    assert "no known order of the images matches, and no other known order of the classes" in text
+    assert "no predefined order of the images matches, and no other predefined order of the classes" in text
 
 
 def test_unknown_class_is_unreviewed() -> None:

@@ -147,11 +147,11 @@ def test_labelling_bias_has_a_row_for_each_model_and_group() -> None:
     expected = {
         (bias.model, name): part for bias in biases for name, part in {"all": bias.total, **bias.by_group}.items()
     }
-    names = "model", "classes", "picked", "images", "by chance, %", "by the raters' favourite, %"
+    names = "model", "classes", "picked", "images", "by chance, %", "by the raters' top class, %"
     rows = {(model, classes): rest for model, classes, *rest in columns(table, *names)}
     assert rows.keys() == expected.keys()
     for key, part in expected.items():
-        chosen, shares = part.picked_share, (part.chance_share, part.raters_share.value)
+        chosen, shares = part.original_pick_share, (part.chance_share, part.raters_share.value)
         assert rows[key] == [chosen.hits, chosen.n, *(None if share is None else 100 * share for share in shares)]
 
 
@@ -159,7 +159,7 @@ def test_table_of_accuracy_by_label_count_pools_no_numbers() -> None:
     table = CHARTS["label-count"](THREE).table
     for model, size, hits, images in columns(table, "model", "valid classes", "hits", "images"):
         part = THREE.evaluations[model].by_label_count[size]
-        assert (hits, images) == (part.hits[1], part.n_images)
+        assert (hits, images) == (part.hits_by_k[1], part.n_images)
     of_one = [images for model, images in columns(table, "model", "images") if model == "one"]
     assert sum(of_one) == THREE.evaluations["one"].n_scored
 

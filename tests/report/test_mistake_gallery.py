@@ -77,7 +77,7 @@ def test_kinds_of_predictions_on_cards_are_those_of_evaluate() -> None:
             row = panel.images.index(card.image)
             counted[card.kind_by_class[int(panel.top1[i, row])]] += panel.is_scored[row] and not panel.is_valid[i, row]
         mistakes = TWO.evaluations[model].mistakes
-        assert {kind: n for kind, n in mistakes.counts_by_kind.items() if n is not None} == {
+        assert {kind: n for kind, n in mistakes.n_images_by_kind.items() if n is not None} == {
             kind: n for kind, n in counted.items() if "expert" not in kind
         }
     by_votes = make_cards(replace(by_scores, scores=None), rows)

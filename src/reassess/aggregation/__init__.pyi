@@ -32,7 +32,7 @@ from .recipe import calibrated_recipe as calibrated_recipe
 from .recipe import imagenet_real_scores as imagenet_real_scores
 from .recipe import original_label_votes as original_label_votes
 from .relabelling import LabelResampler as LabelResampler
-from .relabelling import find_relabelling as find_relabelling
+from .relabelling import find_label_resampler as find_label_resampler
 from .relabelling import likely_recipes as likely_recipes
 from .reliability import rater_flags as rater_flags
 from .reliability import rater_reliability as rater_reliability

@@ -65,7 +65,7 @@ def count_coincidences(votes: Votes) -> Floats:
 
 
 def default_metric(votes: Votes) -> Metric:
-    """Return the metric for alpha: ordinal if the answers have an order, otherwise nominal.
+    """Return the metric for Krippendorff's alpha: ordinal if the answers have an order, otherwise nominal.
 
     Answers to (image, class) questions have an order. So do numbers, and no, maybe and yes.
     """
@@ -222,7 +222,7 @@ def _keep_first_votes(votes: Votes) -> Votes:
 
 
 def _fit_rater_model(votes: Votes) -> RaterModel:
-    """Estimate the raters' confusion matrices by EM, where the truth of an item is one of the answers."""
+    """Estimate the raters' confusion matrices by EM; the possible truths are the possible answers."""
     # Expected agreements hardly change after thousands of slow EM steps, so convergence does not matter.
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         return fit_dawid_skene(
@@ -276,7 +276,7 @@ def _make_rater_pair(votes: Votes, first_rater: int, second_rater: int, agreemen
 
 
 def _median_and_robust_spread(excess_agreements: list[float]) -> tuple[float, float]:
-    """Compute the median of the pairs' excess agreement, and its robust standard deviation, but at least 1."""
+    """Compute median and robust standard deviation of excess agreements; a deviation below 1 becomes 1."""
     if not excess_agreements:
         return 0.0, 1.0
     median = float(np.median(excess_agreements))

@@ -22,7 +22,7 @@ from reassess.text import Printable
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MeasuredRule(Printable):
-    """Precision and recall of a rule that chooses labels, at one or several points (for example, one per rater)."""
+    """Precision and recall of a rule that chooses labels: a point for each variant, for example for each rater."""
 
     name: str
     point_names: tuple[Id, ...]  # a rater's id, or a share of yes votes, for each point
@@ -104,7 +104,7 @@ def measure_single_rater_rule(golden: GoldenQuestions, votes: Votes, accepted_an
     return MeasuredRule(name=f"one rater: {either}", point_names=tuple(points), points=tuple(points.values()))
 
 
-def measure_yes_share_curve(golden: GoldenQuestions, votes: Votes) -> Curve:
+def measure_precision_recall_of_yes_share(golden: GoldenQuestions, votes: Votes) -> Curve:
     """Measure precision and recall if the score of a question is its share of yes votes.
 
     Other answers than no, maybe and yes: the score is the share of the last answer.
@@ -123,7 +123,7 @@ def measure_yes_share_curve(golden: GoldenQuestions, votes: Votes) -> Curve:
 
 def measure_yes_share_rule(golden: GoldenQuestions, votes: Votes) -> MeasuredRule:
     """Measure the rule "keep a class if its share of yes votes is at least s"; one point per s above 0."""
-    curve = measure_yes_share_curve(golden, votes)
+    curve = measure_precision_recall_of_yes_share(golden, votes)
     points = tuple(curve.point_at_row(row) for row in np.flatnonzero(curve.thresholds > 0).tolist())
     rows = votes.find_positions(golden.questions if votes.classes is None else golden.questions.images)
     sizes = np.unique(votes.sizes[rows]).tolist()

@@ -51,7 +51,7 @@ def aggregate_by_mean(votes: Votes) -> Aggregation:
     check_type(Votes, votes)
     if votes.classes is not None:
         return _aggregate_class_votes(votes)
-    weights, values = _answer_weights(votes), allocate_like(votes.indptr, (len(votes.items), 2), np.float64)
+    weights, values = _answer_values(votes), allocate_like(votes.indptr, (len(votes.items), 2), np.float64)
     are_probabilities = True
     for rows, block in votes.split_into_blocks():
         values[rows, 1] = block.counts() @ weights / np.maximum(block.sizes, 1)
@@ -85,8 +85,8 @@ def _aggregate_voted_items(
     return Aggregation(posterior=result, facts=facts | {"without_votes": len(votes.items) - n_voted})
 
 
-def _answer_weights(votes: Votes) -> npt.NDArray[np.float64]:
-    """Return the weight of each answer in the mean: its known weight, or the answer itself if it is a number."""
+def _answer_values(votes: Votes) -> npt.NDArray[np.float64]:
+    """Return the value of each answer in the mean: 0 for no, 0.5 for maybe, 1 for yes; or the numeric answer."""
     weights = votes.answer_weights
     if weights is None and any(isinstance(answer, str) for answer in votes.answers):
         raise DataError(

@@ -33,7 +33,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class CandidateVotes:
-    """The candidate classes of each item, and the cells of the raters' matrices for which there are votes.
+    """The candidate classes of each item, and the entries (cells) of the raters' matrices that have votes.
 
     Symbols: N items; A answers, which are the classes; P candidates (pairs of an item and a class); C matrix cells;
     V repeated votes: each vote is repeated for each candidate of its item.
@@ -94,7 +94,7 @@ class CandidateVotes:
         return shares
 
     def compute_expected_counts(self, posterior: Floats) -> ExpectedCounts:
-        """Compute expected votes per cell of the confusion matrices, and expected items per class.
+        """Compute the expected number of votes in each confusion matrix cell, and of items of each class.
 
         `posterior` has the probability of each candidate class.
         """
@@ -150,7 +150,7 @@ class CandidateEmSteps:
         )
 
     def run_m_step(self, expected_votes: Floats, expected_items: Floats) -> _ConfusionCellParameters:
-        """Run the M-step: estimate the parameters from expected votes per cell and items per class."""
+        """Run the M-step: estimate the parameters from the expected counts of votes and items."""
         return self.estimate_parameters(
             expected_votes,
             self._sum_cells_by_matrix_row(expected_votes),

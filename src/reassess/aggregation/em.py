@@ -80,7 +80,7 @@ class EmSteps(Protocol[_Block, Parameters]):
         """Run the E-step: replace the posteriors of a block, and return the expected counts."""
 
     def run_m_step(self, expected_votes: Floats, expected_items: Floats) -> Parameters:
-        """Run the M-step: return the parameters that maximize the objective, given expected votes and items."""
+        """Run the M-step: from the expected counts, find the parameters that maximize the objective."""
 
     def log_prior_density(self, parameters: Parameters) -> float:
         """Compute the log density of the priors, which the objective adds to the log likelihood."""
@@ -188,7 +188,7 @@ def to_kernel_layout(matrices: Floats) -> Floats:
 
 
 def rater_answer_codes(votes: Votes) -> npt.NDArray[Any]:
-    """Return rater * number of answers + answer of each vote, which is its row in `to_kernel_layout`."""
+    """Return the row of each vote in `to_kernel_layout`: rater * n_answers + answer."""
     votes.require_raters("a rater model")
     cells = len(votes.raters) * len(votes.answers)
     codes = allocate_like(votes.indptr, len(votes), np.uint16 if cells <= 1 << 16 else np.int64)
@@ -262,7 +262,7 @@ class MatrixEmSteps:
         return counts
 
     def compute_expected_counts(self, block: VoteBlock) -> ExpectedCounts:
-        """Compute expected votes and items from the current posteriors of a block."""
+        """Compute the expected counts of votes and items from the current posteriors of a block."""
         from reassess.numeric.em_kernels import count_expected_votes
 
         counts = self._make_zero_counts(block)
@@ -278,7 +278,7 @@ class MatrixEmSteps:
         return counts
 
     def run_m_step(self, expected_votes: Floats, expected_items: Floats) -> MatrixParameters:
-        """Run the M-step: estimate matrices and prior from expected votes and items."""
+        """Run the M-step: estimate matrices and prior from the expected counts of votes and items."""
         truths, answers = self.pseudo_votes.shape
         expected = expected_votes.reshape(self.n_raters, answers, truths)
         if self.has_one_accuracy:
@@ -299,14 +299,16 @@ class MatrixEmSteps:
         return density
 
     def _make_zero_counts(self, block: VoteBlock) -> ExpectedCounts:
-        """Create expected counts of 0 for each part (group of items) of a block."""
+        """Create expected counts that are all 0, for each group of items (part) of a block."""
         parts, (truths, answers) = block.part_bounds.size - 1, self.pseudo_votes.shape
         votes = np.zeros((parts, self.n_raters * answers, truths))
         return ExpectedCounts(votes, np.zeros((parts, truths)), np.zeros(parts), np.zeros(parts))
 
 
 def _pool_over_truths(counts: Floats, *, has_answer_scale: bool) -> Floats:
-    """Pool counts (raters, answers, truths) over truths, so that each rater is equally accurate for all truths.
+    """Pool counts over truths, so that each rater is equally accurate for all truths.
+
+    Counts have shape (raters, answers, truths).
 
     If the truths are the answers, each rater has one probability of a correct answer, and wrong answers are equally
     likely. If the answers are a scale from no to yes, a rater answers no to valid items as often as yes to invalid

@@ -115,7 +115,7 @@ class GoldenQuestions:
     expert_truth
         The experts' truth and its rule; None if the truth has another source.
     n_unrated
-        Number of questions that `without_unrated` removed.
+        Number of questions that `without_unrated_questions` removed.
 
     Raises
     ------
@@ -161,7 +161,7 @@ class GoldenQuestions:
 
     @property
     def n_valid(self) -> int:
-        """Number of valid questions. Golden questions without a valid class are an error, so it is at least 1."""
+        """Number of golden questions whose class is valid: at least 1, because 0 is an error."""
         return int(np.count_nonzero(self.is_valid))
 
     def to_json(self) -> dict[str, Any]:
@@ -170,8 +170,8 @@ class GoldenQuestions:
         counts = {"questions": len(self), "valid": self.n_valid}
         return {**counts, "rule": source["rule"], "undecided": source["undecided"], "unrated": self.n_unrated}
 
-    def without_unrated(self, votes: Votes, scores: Sequence[Scores]) -> "GoldenQuestions":
-        """Keep each question that has raters' votes, or a score that does not come from experts' answers."""
+    def without_unrated_questions(self, votes: Votes, scores: Sequence[Scores]) -> "GoldenQuestions":
+        """Remove questions without raters' votes, if their score is missing or comes from experts' answers."""
         has_scores = np.logical_and.reduce(
             [self._is_question_in(each) & ~self._is_scored_by_experts(each) for each in scores]
         )
@@ -182,7 +182,7 @@ class GoldenQuestions:
         return replace(self, questions=questions, is_valid=self.is_valid[rows], n_unrated=len(self) - rows.size)
 
     def _is_question_in(self, votes_or_scores: Votes | Scores) -> npt.NDArray[np.bool_]:
-        """Return whether each question is in the votes or scores; with one class per image, whether its image is."""
+        """Return whether the votes or scores contain each question, or its image if an image has one class."""
         questions = self.questions.convert_to_classes(self.questions.classes.merge(classes_of(votes_or_scores)))
         rows = match_images(questions.images, votes_or_scores.images)[questions.image_ids]
         if self.has_one_class_per_image:

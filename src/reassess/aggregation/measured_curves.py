@@ -138,7 +138,7 @@ def measure_curves(
         if votes is None or experts is None:
             raise DataError(
                 "missing-votes",
-                "golden answers cannot be left out without the votes that the scores were made from",
+                "leaving out golden answers needs the votes that the scores were made from",
                 fix="give votes and experts",
             )
         out_of_sample = compute_out_of_sample_scores(

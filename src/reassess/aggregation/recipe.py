@@ -37,7 +37,7 @@ def imagenet_real_scores(
 
 
 class RecipeScores(NamedTuple):
-    """Scores of questions as posteriors, with the rater model and the original labels' votes behind them."""
+    """Posteriors of questions, with the rater model and the original labels' votes that they come from."""
 
     posterior: Posterior
     rater_model: RaterModel  # with the original label as the last rater, if it votes
@@ -71,7 +71,7 @@ def score_by_recipe(
         extra_votes=label_votes,
         extra_model=models.original_label_model,
     )
-    return RecipeScores(result, models.raters_and_label_model, label_votes)
+    return RecipeScores(result, models.model_of_raters_and_original_label, label_votes)
 
 
 def calibrated_recipe(
@@ -121,8 +121,8 @@ class RaterAndLabelModels:
     original_label_model: RaterModel | None
 
     @property
-    def raters_and_label_model(self) -> RaterModel:
-        """The rater model with the original label as the last rater."""
+    def model_of_raters_and_original_label(self) -> RaterModel:
+        """The confusion matrices of all raters, with the original label as the last rater."""
         raters, label = self.rater_model, self.original_label_model
         return replace(
             raters,

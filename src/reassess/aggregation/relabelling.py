@@ -1,4 +1,4 @@
-"""Label sets made again from the same votes with other rater weights, thousands of times for a bootstrap."""
+"""Label sets recomputed from the same votes with other rater weights, thousands of times for a bootstrap."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ _LOG_ODDS_TOLERANCE = 1e-9  # tolerance for log odds
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LabelResampler(Printable):
-    """Votes, raters' matrices and a threshold, from which label sets are made again with other votes or weights.
+    """The input to recompute label sets from resampled votes: votes, raters' matrices and a threshold.
 
     Symbols: R raters, A answers.
     """
@@ -46,8 +46,8 @@ class LabelResampler(Printable):
         """Number of raters."""
         return len(self.matrices)
 
-    def reweight_raters_and_find_kept(self, rater_weights: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
-        """Give each rater's votes a weight, and return which questions then reach the threshold.
+    def find_questions_that_reach_threshold(self, rater_weights: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
+        """Return which questions reach the threshold if each rater's votes have a weight.
 
         `rater_weights` has shape (B, R), for B replicates; the result has shape (questions, B).
         """
@@ -66,7 +66,7 @@ class LabelResampler(Printable):
         )
         return is_kept
 
-    def redraw_answers_and_find_kept_questions(
+    def simulate_questions_that_reach_threshold(
         self, is_valid: npt.NDArray[np.bool_], n_replicates: int, rng: np.random.Generator
     ) -> npt.NDArray[np.bool_]:
         """Simulate that the same raters answer again; return which questions reach the threshold.
@@ -121,7 +121,7 @@ class LabelResampler(Printable):
 
     @cached_property
     def _min_log_odds(self) -> float:
-        """The lowest log odds whose score reaches the threshold in floating point."""
+        """The lowest log odds that, converted to a rounded score, are not below the threshold."""
         low, high = -800.0, 800.0
         with np.errstate(over="ignore"):
             while low < (middle := (low + high) / 2) < high:
@@ -129,7 +129,7 @@ class LabelResampler(Printable):
         return high if self.threshold > 0 else -np.inf
 
 
-def find_relabelling(
+def find_label_resampler(
     labels: LabelSets,
     votes: Votes,
     experts: Votes,
@@ -139,7 +139,7 @@ def find_relabelling(
     threshold: float,
     recipes: Sequence[ScoreRecipe] = (REAL_RECIPE,),
 ) -> LabelResampler:
-    """Find how the label sets were made from the votes: the scoring method and its options.
+    """Find the scoring method and options that made the label sets, to recompute them from resampled votes.
 
     Each recipe is tried with the original label as one more rater, and without. `label_uncertainty` can then resample
     the votes, and make label sets from them.
@@ -186,8 +186,8 @@ def find_relabelling(
     >>> labels = LabelSets.from_lists(["a.png"], [[0]])
     >>> minimums = {"min_experts": 1, "min_experts_on_original": 1}
     >>> rules = ScoreRecipe(**minimums, n_classes_with_original_vote=None, smoothing=1.0, pooling=0.0)
-    >>> resampler = find_relabelling(labels, votes, experts, rated, None, threshold=0.6, recipes=[rules])
-    >>> resampler.reweight_raters_and_find_kept(np.array([[1, 1], [0, 0]]))
+    >>> resampler = find_label_resampler(labels, votes, experts, rated, None, threshold=0.6, recipes=[rules])
+    >>> resampler.find_questions_that_reach_threshold(np.array([[1, 1], [0, 0]]))
     array([[ True, False],
            [False, False]])
 
@@ -219,7 +219,7 @@ def find_relabelling(
 def likely_recipes(
     published_recipe: ScoreRecipe | None = None, method: str = UNKNOWN_METHOD
 ) -> tuple[ScoreRecipe, ...]:
-    """Return the recipes that may have made label sets: the published recipe and the recipe of ``calibrated``."""
+    """Return the recipes to try for given label sets: the published recipe and that of ``calibrated``."""
     recipes = [] if published_recipe is None else [published_recipe]
     if method.partition(", ")[0] == "calibrated":
         options = parse_method(method)[1]
@@ -243,7 +243,7 @@ def _make_label_resampler(
 ) -> LabelResampler:
     """Prepare to compute label sets from resampled votes, with the scoring method and options of `recipe`."""
     questions = require_questions(votes.items)
-    model = estimate_rater_and_label_models(experts, rater_golden, original, recipe).raters_and_label_model
+    model = estimate_rater_and_label_models(experts, rater_golden, original, recipe).model_of_raters_and_original_label
     model_votes = votes.with_possible_answers(model.answers)
     measured_raters = model.raters if original is None else model.raters[:-1]
     raters = tuple(dict.fromkeys((*votes.raters, *measured_raters)))
@@ -274,7 +274,7 @@ def _count_differing_images(labels: LabelSets, resampler: LabelResampler) -> int
         replace(resampler, base_log_odds=resampler.base_log_odds + shift)
         for shift in (-_LOG_ODDS_TOLERANCE, _LOG_ODDS_TOLERANCE)
     )
-    (is_certain,), (is_possible,) = (each.reweight_raters_and_find_kept(equal_weights).T for each in shifted)
+    (is_certain,), (is_possible,) = (each.find_questions_that_reach_threshold(equal_weights).T for each in shifted)
     rows = match_images(questions.images, labels.images, where="the votes")
     is_in = rows >= 0
     classes, sizes = labels.classes_of_rows(rows[is_in])

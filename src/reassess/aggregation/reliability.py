@@ -192,7 +192,7 @@ def _em_truth_probabilities(votes: Votes, truths: tuple[Id, ...]) -> Floats:
         raise DataError(
             "too-few",
             "too few items for EM, so raters cannot be measured",
-            allowed=f"a truth that EM expects on more than {_MIN_EXPECTED_ITEMS} items",
+            allowed=f"more than {_MIN_EXPECTED_ITEMS} items that have the same truth by EM",
             found=f"items: {len(votes.items):,}; truths: {join_first(truths)}",
             fix="give votes on more items, or golden answers",
         )

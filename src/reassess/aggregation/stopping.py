@@ -41,7 +41,7 @@ class StopReplay(Printable):
 
     @property
     def label_jaccard_index(self) -> float:
-        """Jaccard index of labels from all votes and from votes before the stop; the mean over random orders."""
+        """Jaccard index of two label sets: from all votes, and from votes before the stop; mean over random orders."""
         n_in_either = self.n_labels_in_both + self.n_changed_labels
         return float(
             np.divide(self.n_labels_in_both, n_in_either, out=np.ones(n_in_either.shape), where=n_in_either > 0).mean()

@@ -12,7 +12,7 @@ from scipy import sparse
 from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.core import LabelSets
 from reassess.errors import DataError, Fix, ReassessWarning, add_error_place
-from reassess.evaluation.order_checks import check_agreement
+from reassess.evaluation.order_checks import check_agreement_with_original_labels
 from reassess.evaluation.outcomes import find_class_count, join_and_rank
 from reassess.evaluation.probabilities import output_classes
 from reassess.numeric.proportions import mcnemar_p_value
@@ -219,7 +219,7 @@ def _check_agreement(file: HeldOutFile, top1_ids: npt.NDArray[np.int32], labels:
     part = replace(file.predictions, ids=top1_ids[rows, None], scores=None, output_class_ids=None, images=images)
     outcomes = join_and_rank(part, labels, original=labels)
     try:
-        check_agreement(outcomes, labels, labels, name=file.name)
+        check_agreement_with_original_labels(outcomes, labels, labels, name=file.name)
     except DataError as error:
         order = "if its classes are in another order than the labels', name the class of each output with {outputs}"
         error.fix = Fix(f"check that the file belongs to these images; {order}", outputs="[...]")

@@ -121,7 +121,7 @@ def _load_parts_and_join_scores(
         expert_votes, min_experts=min_experts, scored_questions=[file_scores.questions for file_scores in scores_read]
     )
     if votes_with_golden is not None:
-        truth = truth.without_unrated(votes_with_golden, scores_read)
+        truth = truth.without_unrated_questions(votes_with_golden, scores_read)
     votes_source = "" if votes is None else benchmark.sources["votes"]
     files = {
         "votes": votes_source,

@@ -18,7 +18,7 @@ from .mistake_kinds import CoOccurrence as CoOccurrence
 from .mistake_kinds import classify_mistakes as classify_mistakes
 from .mistake_kinds import co_occurrence as co_occurrence
 from .model_or_label import Disagreements as Disagreements
-from .model_or_label import ModelOrLabelPreference as ModelOrLabelPreference
+from .model_or_label import ModelDisagreements as ModelDisagreements
 from .model_or_label import PreferenceCounts as PreferenceCounts
 from .model_or_label import model_or_label_preferences as model_or_label_preferences
 from .model_orders import ModelOrders as ModelOrders

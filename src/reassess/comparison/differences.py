@@ -57,7 +57,7 @@ class Difference(Printable, ABC):
     @property
     @abstractmethod
     def counts(self) -> Mapping[int, int]:
-        """Number of images by difference between the two models, from -2 to 2 without 0."""
+        """Number of images where the models' hits differ by -2, -1, 1 or 2, by this difference."""
 
     @property
     def mean_difference(self) -> float | None:
@@ -93,7 +93,7 @@ class Difference(Printable, ABC):
 
     @property
     def corrected_p_value(self) -> float | None:
-        """The Holm-corrected p-value that decides significance; over images and raters if raters are resampled."""
+        """Holm-corrected p-value that decides significance; its test includes raters if they are resampled."""
         if not self.n_images or self.holm_p_value is not None:
             return self.holm_p_value
         return self.p_value if self.standard_error is None else self.p_value_over_raters
@@ -188,7 +188,7 @@ def compare_every_pair(panel: Panel, uncertainty: LabelUncertainty | None = None
     change = None
     if both.any():
         spread = None if uncertainty is None else uncertainty.lead_change_standard_deviations
-        change = _test_model_pairs(valid & ~hits, spread, removes_hit=hits & ~valid)
+        change = _test_model_pairs(valid & ~hits, spread, has_loss=hits & ~valid)
     return PairwiseTests(
         models=panel.models,
         reassessed_tests=_test_model_pairs(
@@ -207,33 +207,34 @@ class PairDifferences(NamedTuple):
     n_images_differing_by_2: _Ints  # number of images where it is 2
 
 
-def sum_differences_of_model_pairs(adds_hit: _Bools, removes_hit: _Bools) -> PairDifferences:
+def sum_hit_differences_of_model_pairs(has_gain: _Bools, has_loss: _Bools) -> PairDifferences:
     """Sum the differences of every pair of M models over N images, and count the images with a difference.
 
-    A model's value on an image is 1 with a gain, such as a hit; -1 with a loss; otherwise 0. Masks have shape (M, N).
+    A model's value on an image is 1 with a gain, such as a hit; -1 with a loss, such as a hit that another label set
+    takes away; otherwise 0. Masks have shape (M, N).
     """
-    a, b = np.triu_indices(len(adds_hit), 1)
+    a, b = np.triu_indices(len(has_gain), 1)
     equal, opposite = (
-        count_common_hits(adds_hit, adds_hit) + count_common_hits(removes_hit, removes_hit),
-        count_common_hits(adds_hit, removes_hit),
+        count_common_hits(has_gain, has_gain) + count_common_hits(has_loss, has_loss),
+        count_common_hits(has_gain, has_loss),
     )
-    gains, losses = np.count_nonzero(adds_hit, axis=1), np.count_nonzero(removes_hit, axis=1)
+    gains, losses = np.count_nonzero(has_gain, axis=1), np.count_nonzero(has_loss, axis=1)
     totals, sizes = gains - losses, gains + losses
     twos = (opposite + opposite.T)[a, b]
     return PairDifferences(totals[a] - totals[b], sizes[a] + sizes[b] - 2 * (equal[a, b] + twos), twos)
 
 
 def _test_model_pairs(
-    adds_hit: _Bools, standard_errors: _Floats | None = None, *, removes_hit: _Bools | None = None
+    has_gain: _Bools, standard_errors: _Floats | None = None, *, has_loss: _Bools | None = None
 ) -> DifferenceTests:
     """Test the differences of every pair of models, with Holm's correction for all pairs."""
-    totals, ones, twos = sum_differences_of_model_pairs(
-        adds_hit, np.zeros_like(adds_hit) if removes_hit is None else removes_hit
+    totals, ones, twos = sum_hit_differences_of_model_pairs(
+        has_gain, np.zeros_like(has_gain) if has_loss is None else has_loss
     )
-    models, pairs = len(adds_hit), np.triu_indices(len(adds_hit), 1)
+    models, pairs = len(has_gain), np.triu_indices(len(has_gain), 1)
     p_values = sign_flip_p_values(totals, ones, twos)
     if standard_errors is not None:
-        p_values = np.maximum(p_values, normal_p_values(totals / adds_hit.shape[1], standard_errors[pairs]))
+        p_values = np.maximum(p_values, normal_p_values(totals / has_gain.shape[1], standard_errors[pairs]))
     corrected, better = np.ones((models, models)), np.zeros((models, models), np.int8)
     corrected[pairs] = corrected.T[pairs] = adjust_p_values(p_values)
     better[pairs] = np.sign(totals) * (corrected[pairs] < SIGNIFICANCE_LEVEL)

@@ -14,7 +14,7 @@ from reassess.comparison.label_findings import SCORES_MISSING, LabelFindings
 from reassess.comparison.label_uncertainty import LabelUncertainty, label_uncertainty
 from reassess.comparison.labelling_bias import LabellingBias, labelling_biases
 from reassess.comparison.mistake_kinds import ClassifiedMistakes, classify_mistakes
-from reassess.comparison.model_or_label import ModelOrLabelPreference, model_or_label_preferences
+from reassess.comparison.model_or_label import ModelDisagreements, model_or_label_preferences
 from reassess.comparison.pairs import ORIGINAL_LABELS_MISSING, Comparison, compare
 from reassess.comparison.panel import Panel
 from reassess.comparison.placement import Placement, place_models
@@ -249,14 +249,14 @@ class Findings(LabelFindings):
         return tuple(by_model[model] for model in self.models)
 
     @cached_property
-    def model_or_label_preferences(self) -> tuple[ModelOrLabelPreference, ...] | MissingResult:
+    def model_or_label_preferences(self) -> tuple[ModelDisagreements, ...] | MissingResult:
         """How often raters prefer each model's class to the original label."""
         if self.original is None or not self.panel.has_original_label.any():
             return _ORIGINAL_LABELS_MISSING
         if self.scores is None:
             return SCORES_MISSING
         results = model_or_label_preferences(
-            self.panel, self.original, self.scores, self._available_rater_scores, groups=self._original_label_groups
+            self.panel, self.original, self.scores, self._rater_scores_or_none, groups=self._original_label_groups
         )
         by_model = {result.model: result for result in results}
         return tuple(by_model[model] for model in self.models)
@@ -267,9 +267,9 @@ class Findings(LabelFindings):
         if self.original is None or not self.panel.has_original_label.any():
             return _ORIGINAL_LABELS_MISSING
         results = labelling_biases(
-            self.panel, self.labels, self.original, self._available_rater_scores, groups=self._original_label_groups
+            self.panel, self.labels, self.original, self._rater_scores_or_none, groups=self._original_label_groups
         )
-        if not any(result.total.picked_share.n for result in results):
+        if not any(result.total.original_pick_share.n for result in results):
             return _NO_VALID_CHOICES
         by_model = {result.model: result for result in results}
         return tuple(by_model[model] for model in self.models)

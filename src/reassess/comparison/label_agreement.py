@@ -22,7 +22,7 @@ _LabelKeys = npt.NDArray[np.int64]
 class _Verdicts(NamedTuple):
     """(image, class) pairs with a verdict."""
 
-    encode_labels_as_numbers: _LabelKeys  # sorted keys of the pairs
+    pair_keys: _LabelKeys  # sorted keys of the pairs, see `encode_labels_as_numbers`
     verdict_ids: npt.NDArray[np.int64]  # of each pair, index into `VERDICT_NAMES`
 
 
@@ -182,7 +182,7 @@ def _find_agreement_of_images(first_keys: _LabelKeys, second_keys: _LabelKeys, n
 def _count_by_class(
     keys: _LabelKeys, agreements: npt.NDArray[np.int8]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """Return the distinct classes of the labels, and the number of images of each class by `AGREEMENTS`."""
+    """Return the distinct classes, and for each class the number of images with each of `AGREEMENTS`."""
     class_ids, place = np.unique(keys & _CLASS_ID_MASK, return_inverse=True)
     width = len(AGREEMENTS) - 1  # a label exists, so the image is not unlabelled in both
     counts = np.bincount(place * width + agreements[keys >> 32], minlength=class_ids.size * width)
@@ -201,8 +201,8 @@ def _find_verdicts(labels: LabelSets | MultiLabels, image_positions: npt.NDArray
 def _count_verdict_pairs(
     first: _Verdicts, second: _Verdicts, is_shared: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.int64]:
-    """Count (image, class) pairs on shared images by the first label set's verdict and the second's."""
-    pairs = np.union1d(first.encode_labels_as_numbers, second.encode_labels_as_numbers)
+    """Count (image, class) pairs on shared images by the verdicts of the first and of the second label set."""
+    pairs = np.union1d(first.pair_keys, second.pair_keys)
     pairs = pairs[is_shared[pairs >> 32]]
     size = len(VERDICT_NAMES)
     both = np.full((2, pairs.size), VERDICT_NAMES.index("not_named"))

@@ -10,7 +10,7 @@ from reassess.aggregation import (
     LabelResampler,
     MeasuredCurve,
     calibrated_recipe,
-    find_relabelling,
+    find_label_resampler,
     golden_truth,
     imagenet_real_scores,
     likely_recipes,
@@ -30,7 +30,7 @@ from reassess.numeric import Proportion
 from reassess.text import Printable
 
 SCORES_MISSING = MissingResult("scores are missing")
-_NOT_REPEATED = "em", "mean", "majority"  # methods that `find_relabelling` does not repeat
+_NOT_REPEATED = "em", "mean", "majority"  # methods that `find_label_resampler` does not repeat
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -56,7 +56,7 @@ class LabelFindings(Printable):
 
     @cached_property
     def _votes_behind_scores(self) -> Votes | None:
-        """The raters' votes behind the scores, with golden votes added on questions that have no votes otherwise."""
+        """The raters' votes that made the scores, and golden votes on questions without other votes."""
         return None if self.votes is None else with_golden_votes(self.votes, self.rater_golden_votes, self.experts)
 
     @cached_property
@@ -78,7 +78,7 @@ class LabelFindings(Printable):
 
     @cached_property
     def label_resampler(self) -> LabelResampler | MissingResult:
-        """How the label sets were made from the votes, so that they can be made again from resampled votes."""
+        """The resampler that computes the label sets again from resampled votes."""
         if isinstance(self.scores_from_raters, MissingResult):
             return self.scores_from_raters
         assert self._votes_behind_scores is not None
@@ -91,7 +91,7 @@ class LabelFindings(Printable):
         method = UNKNOWN_METHOD if self.scores is None else self.scores.method
         recipes = likely_recipes(self.benchmark.recipe, method)
         try:
-            return find_relabelling(self.labels, *votes, self.original, threshold=self.threshold, recipes=recipes)
+            return find_label_resampler(self.labels, *votes, self.original, threshold=self.threshold, recipes=recipes)
         except DataError as error:
             if method.partition(", ")[0] in _NOT_REPEATED:
                 return MissingResult(
@@ -123,7 +123,7 @@ class LabelFindings(Printable):
         golden = golden_truth(experts, scored_questions=[scores.questions])
         rated = self._votes_behind_scores
         if rated is not None:
-            golden = golden.without_unrated(rated, [scores])
+            golden = golden.without_unrated_questions(rated, [scores])
         measure = partial(measure_curves, self.score_source, scores, golden, in_sample=self.in_sample)
         if rated is None or scores.method == UNKNOWN_METHOD or METHODS[parse_method(scores.method)[0]].uses_all_votes:
             return measure()
@@ -136,7 +136,7 @@ class LabelFindings(Printable):
             return measure()
 
     @property
-    def _available_rater_scores(self) -> Scores | None:
+    def _rater_scores_or_none(self) -> Scores | None:
         """The scores from only the raters' votes, without original labels; None if they cannot be computed."""
         return None if isinstance(self.scores_from_raters, MissingResult) else self.scores_from_raters
 

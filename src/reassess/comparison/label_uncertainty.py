@@ -118,7 +118,7 @@ class LabelUncertainty(Printable):
 
     @cached_property
     def lead_change_standard_deviations(self) -> _Floats:
-        """For each pair of models, the standard deviation of the change of the lead; shape (M, M).
+        """For each pair of models, the standard deviation of the change in lead between labels; shape (M, M).
 
         The lead is the difference in accuracy. The change is the lead by reassessed labels minus the lead by original
         labels.
@@ -137,7 +137,7 @@ class LabelUncertainty(Printable):
         shifted = difference[1:] - difference[1:].mean() + difference[0]
         return float(np.mean((np.sign(shifted) + 1) / 2))
 
-    def to_json(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    def to_json(self, model_pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
         """Return a dict for JSON output, with results for the given pairs of models."""
         return {
             "interval": "95 %, normal, with the bootstrap standard deviation over images and raters; of a model: its "
@@ -162,13 +162,13 @@ class LabelUncertainty(Printable):
                     **_interval_to_json(self.difference_interval(a, b)),
                     "probability_a": self.probability_ahead(a, b),
                 }
-                for a, b in pairs
+                for a, b in model_pairs
             ],
             "sets": self.label_counts_to_json(),
         }
 
     def label_counts_to_json(self) -> dict[str, Any]:
-        """Return how many labels and how many images without a label there are: measured, and mean over replicates."""
+        """Return the number of labels and of images without labels; each as measured, and its mean in replicates."""
         return {
             "rated_images": self.n_rated_images,
             "labels": int(self.n_labels[0]),
@@ -245,7 +245,7 @@ def label_uncertainty(
     panel.check_has_scored_images()
     images, counter = len(panel.images), HitCounter.from_panel(panel, label_resampler)
     original = (
-        label_resampler.reweight_raters_and_find_kept(np.ones((1, label_resampler.n_raters), np.int64)),
+        label_resampler.find_questions_that_reach_threshold(np.ones((1, label_resampler.n_raters), np.int64)),
         np.ones((1, images), np.uint8),
     )
     parts = [counter.count_hits_in_replicates(*original)]
@@ -282,7 +282,7 @@ def label_uncertainty(
 def _draw_replicates(
     label_resampler: LabelResampler, n_images: int, n_replicates: int, rng: np.random.Generator
 ) -> tuple[_Bools, _ImageCounts]:
-    """Draw bootstrap samples (replicates): which questions become labels, and how often each image is drawn."""
+    """Draw bootstrap replicates: return the classes in each label set, and how often each image is drawn."""
     raters, times = (
         np.empty((n_replicates, label_resampler.n_raters), np.int64),
         np.empty((n_replicates, n_images), np.uint8),
@@ -292,14 +292,14 @@ def _draw_replicates(
             draw_bootstrap_counts(rng, label_resampler.n_raters),
             draw_bootstrap_counts(rng, n_images),
         )
-    return label_resampler.reweight_raters_and_find_kept(raters), times
+    return label_resampler.find_questions_that_reach_threshold(raters), times
 
 
 def _estimate_bias(counter: HitCounter, label_resampler: LabelResampler, accuracies: _Floats, seed: int) -> _Floats:
     """Estimate how much raters' errors change the accuracy of each model, by simulating new answers."""
     rng = np.random.default_rng([seed, 1])
-    truths = label_resampler.reweight_raters_and_find_kept(np.ones((1, label_resampler.n_raters), np.int64))[:, 0]
-    kept = label_resampler.redraw_answers_and_find_kept_questions(truths, _BIAS_REPLICATES, rng)
+    truths = label_resampler.find_questions_that_reach_threshold(np.ones((1, label_resampler.n_raters), np.int64))[:, 0]
+    kept = label_resampler.simulate_questions_that_reach_threshold(truths, _BIAS_REPLICATES, rng)
     counts = counter.count_hits_in_replicates(kept, np.ones((_BIAS_REPLICATES, len(counter.is_rated)), np.uint8))
     counts = counts.select(counts.n_scored > 0)
     check_replicates(len(counts.n_scored))

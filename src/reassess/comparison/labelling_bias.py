@@ -2,7 +2,7 @@
 
 A model that knows the valid classes, but not how images were labelled, picks any of them by chance. A model that picks
 the original label far more often has learned how the labels were made, or that labels name the most prominent object.
-For comparison, the same share is computed for the raters' favourite: the valid class that they are most certain of.
+For comparison, the same share is computed for the raters' top class: the valid class that they are most certain of.
 """
 
 import math
@@ -29,7 +29,7 @@ _NO_IMAGES_REASON = "no image with several valid classes has a valid prediction 
 class OriginalLabelShareTexts(NamedTuple):
     """How often the original label is picked: by the model, by chance and by the raters; as texts in percent."""
 
-    picked_share: str
+    original_pick_share: str
     chance_share: str
     raters_share: str
 
@@ -42,65 +42,65 @@ class OriginalLabelPickShares(Printable):
     """
 
     # by number of valid classes: images where the model picks the original label, among all these images
-    picked_share_by_label_count: Mapping[int, Proportion]
-    # how often the original label is the raters' favourite, among images whose valid classes were all rated; the
-    # favourite is the valid class with the highest score from only the raters (lowest id in a tie). None without scores
+    original_pick_share_by_label_count: Mapping[int, Proportion]
+    # how often the original label is the raters' top class, among images whose valid classes were all rated; the
+    # top class is the valid class with the highest score from only the raters (lowest id in a tie). None without scores
     raters_share: Proportion | None = None
 
     @property
-    def picked_share(self) -> Proportion:
-        """Share of images where the model picks the original label, although other classes are valid, too."""
-        return sum(self.picked_share_by_label_count.values(), Proportion(0, 0))
+    def original_pick_share(self) -> Proportion:
+        """Share of images where the model predicts the original label, although other classes are valid too."""
+        return sum(self.original_pick_share_by_label_count.values(), Proportion(0, 0))
 
     @property
     def chance_share(self) -> float | None:
         """Expected share if a valid class is picked at random; None without images."""
-        images, shares = self.picked_share.n, self.picked_share_by_label_count
+        images, shares = self.original_pick_share.n, self.original_pick_share_by_label_count
         return math.fsum(share.n / size for size, share in shares.items()) / images if images else None
 
     @property
     def p_value(self) -> float | None:
         """Exact two-sided p-value, if the null hypothesis is a random pick of a valid class; None without images."""
-        images = {size: part.n for size, part in self.picked_share_by_label_count.items()}
-        return chance_p_value(self.picked_share.hits, images) if images else None
+        images = {size: part.n for size, part in self.original_pick_share_by_label_count.items()}
+        return chance_p_value(self.original_pick_share.hits, images) if images else None
 
     @property
     def formatted_shares(self) -> OriginalLabelShareTexts:
         """The shares as texts: in percent, or "-" if unknown."""
-        favourite = None if self.raters_share is None else self.raters_share.value
-        shares = self.picked_share.value, self.chance_share, favourite
+        by_raters = None if self.raters_share is None else self.raters_share.value
+        shares = self.original_pick_share.value, self.chance_share, by_raters
         return OriginalLabelShareTexts(*("-" if share is None else format_percent(share) for share in shares))
 
     def __str__(self) -> str:
-        share, favourite = self.picked_share, self.raters_share
+        share, raters_share = self.original_pick_share, self.raters_share
         if share.value is None or share.interval is None:
             return _NO_IMAGES_REASON
         low, high = map(format_percent, share.interval)
         text = f"on {share.hits:,} of {share.n:,} images, {format_percent(share.value)} % [{low}, {high}]"
         p_value = self.p_value or 1.0
         chance = f"{format_percent(self.chance_share or 0)} %, p {format_p_value(p_value)}"
-        if favourite is None or favourite.value is None:
+        if raters_share is None or raters_share.value is None:
             return f"{text}; by chance {chance}"
-        return f"{text}; by chance {chance}; by the raters' favourite {format_percent(favourite.value)} %"
+        return f"{text}; by chance {chance}; by the raters' top class {format_percent(raters_share.value)} %"
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output; the reason for each null has its own key."""
-        share, favourite = self.picked_share, self.raters_share
+        share, raters_share = self.original_pick_share, self.raters_share
         document = {
             "images": share.n,
             **_original_label_share_to_json(share),
             "chance": self.chance_share,
             "p_value": self.p_value,
             "raters_favourite": None
-            if favourite is None
-            else {"images": favourite.n, **_original_label_share_to_json(favourite)},
+            if raters_share is None
+            else {"images": raters_share.n, **_original_label_share_to_json(raters_share)},
             "by_label_count": [
                 {"labels": size, "images": part.n, "original_chosen": part.hits}
-                for size, part in self.picked_share_by_label_count.items()
+                for size, part in self.original_pick_share_by_label_count.items()
             ],
         }
         document |= {} if share.n else {"chance_reason": _NO_IMAGES_REASON}
-        return document | ({} if favourite is not None else {"raters_favourite_reason": RATER_SCORES_MISSING})
+        return document | ({} if raters_share is not None else {"raters_favourite_reason": RATER_SCORES_MISSING})
 
 
 def _original_label_share_to_json(proportion: Proportion) -> dict[str, Any]:
@@ -128,8 +128,8 @@ class LabellingBias(Printable):
 
     def _notebook_table(self) -> ListTable:
         parts = {"all": self.total, **self.by_group}
-        rows = ((name, f"{part.picked_share.n:,}", *part.formatted_shares) for name, part in parts.items())
-        headings = ("classes", "images", "original label chosen, %", "by chance, %", "by the raters' favourite, %")
+        rows = ((name, f"{part.original_pick_share.n:,}", *part.formatted_shares) for name, part in parts.items())
+        headings = ("classes", "images", "original label chosen, %", "by chance, %", "by the raters' top class, %")
         return ListTable(headings, len(parts), rows)
 
     @property
@@ -137,9 +137,9 @@ class LabellingBias(Printable):
         return f"{self.model}: how often it picks the original label if several classes are valid"
 
     def __str__(self) -> str:
-        if not self.total.picked_share.n:
+        if not self.total.original_pick_share.n:
             return f"{self.model}: {self.total}"
-        groups = [f"{self.model}, {name}: {part}" for name, part in self.by_group.items() if part.picked_share.n]
+        groups = [f"{self.model}, {name}: {part}" for name, part in self.by_group.items() if part.original_pick_share.n]
         total = f"{self.model}: picks the original label, if several classes are valid, {self.total}"
         return "\n".join([total, *groups])
 
@@ -182,7 +182,7 @@ def labelling_biases(
     """Measure how often each model picks the original label if several classes are valid.
 
     Images count if they have several valid classes, and original label and prediction are both valid. `rater_scores`
-    are scores from only the raters' votes; they give the raters' favourite class.
+    are scores from only the raters' votes; they give the raters' top class.
 
     Source: Beyer et al., "Are we done with ImageNet?", arXiv 2006.07159, section 5.
     """
@@ -195,10 +195,10 @@ def labelling_biases(
     is_used = own_is_valid & (sizes > 1)
     rows, own, sizes = rows[is_used], own[is_used], sizes[is_used]
     valid, _ = labels.classes_of_rows(panel.label_rows[rows])
-    favourites = None
+    raters_top_classes = None
     if rater_scores is not None:
         names = [panel.images[image] for image in rows.tolist()]
-        favourites = _find_favourites(
+        raters_top_classes = _find_raters_top_classes(
             names, valid, sizes, rater_scores.convert_to_classes(original.classes), panel.match
         )
     group_of = groups or {}
@@ -211,11 +211,11 @@ def labelling_biases(
         counts = np.bincount(sizes[is_counted])
         hits = np.bincount(sizes[is_counted & is_original_label], minlength=sizes.max(initial=0) + 1)
         by_size = {size: Proportion(int(hits[size]), int(counts[size])) for size in np.flatnonzero(counts).tolist()}
-        if favourites is None:
+        if raters_top_classes is None:
             return OriginalLabelPickShares(by_size)
-        is_rated = is_counted & (favourites >= 0)
+        is_rated = is_counted & (raters_top_classes >= 0)
         return OriginalLabelPickShares(
-            by_size, Proportion(int(np.sum(favourites[is_rated] == own[is_rated])), int(is_rated.sum()))
+            by_size, Proportion(int(np.sum(raters_top_classes[is_rated] == own[is_rated])), int(is_rated.sum()))
         )
 
     biases = []
@@ -233,21 +233,21 @@ def labelling_biases(
     return tuple(biases)
 
 
-def _find_favourites(
+def _find_raters_top_classes(
     images: Sequence[str],
     valid_ids: npt.NDArray[np.int32],
     n_valid_classes: npt.NDArray[np.int64],
     rater_scores: Scores,
     match: Match,
 ) -> npt.NDArray[np.int32]:
-    """Find the valid class with the highest score of each image; -1 if a valid class has no score."""
+    """For each image, find its valid class with the highest score; -1 if any of its valid classes has no score."""
     rows = match_images(images, rater_scores.questions.images, match=match, known_where="the scores")
     scores = rater_scores.scores_of(np.repeat(rows, n_valid_classes), valid_ids)
     image = np.repeat(np.arange(len(images)), n_valid_classes)
     order = np.lexsort((-scores, image))  # in a tie, the lower class id stays first
-    favourites: npt.NDArray[np.int32] = valid_ids[order[np.cumsum(n_valid_classes) - n_valid_classes]]
-    favourites[image[np.isnan(scores)]] = -1
-    return favourites
+    raters_top_classes: npt.NDArray[np.int32] = valid_ids[order[np.cumsum(n_valid_classes) - n_valid_classes]]
+    raters_top_classes[image[np.isnan(scores)]] = -1
+    return raters_top_classes
 
 
 def _count_class_pairs(

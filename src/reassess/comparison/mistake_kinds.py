@@ -233,8 +233,8 @@ def classify_mistakes(
 class _ClassRelations:
     """Relations of classes, for fast lookup: pairs that count as one class, pairs often valid together, groups."""
 
-    collapsed_keys: npt.NDArray[np.int64]  # keys of pairs
-    co_occurring_keys: npt.NDArray[np.int64]  # keys of pairs
+    collapsed_pair_keys: npt.NDArray[np.int64]  # keys of pairs
+    co_occurring_pair_keys: npt.NDArray[np.int64]  # keys of pairs
     grouped_class_ids: npt.NDArray[np.int64]  # ids of the classes with a group, sorted
     group_numbers: npt.NDArray[np.int64]  # number of the group, for each of these classes
 
@@ -250,10 +250,10 @@ class _ClassRelations:
         pairs = co_occurrence(labels).select_frequent_pairs(min_images)
         number = {name: i for i, name in enumerate(sorted(set(groups.values())))}
         return cls(
-            collapsed_keys=_encode_class_pairs(
+            collapsed_pair_keys=_encode_class_pairs(
                 np.empty((0, 2), np.int32) if collapsed_pairs is None else collapsed_pairs
             ),
-            co_occurring_keys=_encode_class_pairs(np.concatenate([pairs, pairs[:, ::-1]])),
+            co_occurring_pair_keys=_encode_class_pairs(np.concatenate([pairs, pairs[:, ::-1]])),
             grouped_class_ids=np.array(sorted(groups), np.int64),
             group_numbers=np.array([number[groups[class_id]] for class_id in sorted(groups)], np.int64),
         )
@@ -276,8 +276,8 @@ class _ClassRelations:
         instead = np.repeat(predicted_ids, sizes)
         pairs, group = encode_pairs(valid, instead), self.find_group_numbers(valid)
         is_related = {
-            "collapsed": np.isin(pairs, self.collapsed_keys),
-            "co_occurring": np.isin(pairs, self.co_occurring_keys),
+            "collapsed": np.isin(pairs, self.collapsed_pair_keys),
+            "co_occurring": np.isin(pairs, self.co_occurring_pair_keys),
             "same_group": (group >= 0) & (group == self.find_group_numbers(instead)),
         }
         first_classes = np.cumsum(sizes) - sizes

@@ -30,15 +30,15 @@ class PreferenceCounts:
     n_prefer_original: int
 
     @property
-    def model_share(self) -> Proportion:
-        """Share of compared images where the model's class has the higher score."""
+    def share_preferring_model(self) -> Proportion:
+        """Share of compared images where the model's class has a higher score than the original label."""
         return Proportion(self.n_prefer_model, self.n_prefer_model + self.n_ties + self.n_prefer_original)
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output."""
-        low, high = self.model_share.interval or (None, None)
+        low, high = self.share_preferring_model.interval or (None, None)
         counts = {
-            "rated": self.model_share.n,
+            "rated": self.share_preferring_model.n,
             "preferred": self.n_prefer_model,
             "tied": self.n_ties,
             "label": self.n_prefer_original,
@@ -67,7 +67,7 @@ class Disagreements(Printable):
 
 
 @dataclass(frozen=True, repr=False)
-class ModelOrLabelPreference(Printable):
+class ModelDisagreements(Printable):
     """How often a model's class is preferred to the original label, in total and by group of classes."""
 
     model: str  # name of the model
@@ -76,7 +76,7 @@ class ModelOrLabelPreference(Printable):
     by_group: Mapping[str, Disagreements] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        rated, total = self.total.preferences_by_scores.model_share.n, self.total.n_images
+        rated, total = self.total.preferences_by_scores.share_preferring_model.n, self.total.n_images
         text = f"{self.model}: {total:,} disagreements with the original labels, {rated:,} of them rated"
         raters_only = (
             ""
@@ -100,7 +100,7 @@ def model_or_label_preferences(
     rater_scores: Scores | None = None,
     *,
     groups: Mapping[int, str] | None = None,
-) -> tuple[ModelOrLabelPreference, ...]:
+) -> tuple[ModelDisagreements, ...]:
     """Compare scores of the model's class and of the original label, on images where they disagree.
 
     Images count only if the model's class was rated. If the original label was not rated, its score counts as 0.
@@ -126,16 +126,14 @@ def model_or_label_preferences(
         return Disagreements(
             n_images=images.size,
             n_unrated_images=int(np.count_nonzero(by_scores.score_rows[images] < 0)),
-            preferences_by_scores=by_scores.count_preferred_classes(images, top1[images]),
-            preferences_by_raters=None
-            if by_raters is None
-            else by_raters.count_preferred_classes(images, top1[images]),
+            preferences_by_scores=by_scores.count_preferences(images, top1[images]),
+            preferences_by_raters=None if by_raters is None else by_raters.count_preferences(images, top1[images]),
         )
 
     all_images = np.ones(rows.size, bool)
     names = list(dict.fromkeys(group_of.values()))
     return tuple(
-        ModelOrLabelPreference(
+        ModelDisagreements(
             model=model,
             total=count_disagreements(top1, all_images),
             by_group={name: count_disagreements(top1, group == name) for name in names},
@@ -146,7 +144,7 @@ def model_or_label_preferences(
 
 @dataclass(frozen=True, eq=False)
 class _LabelScores:
-    """The scores of the original label of each image; and the row of each image in the scores, -1 if missing."""
+    """For each image, the score of its original label, and its row in the scores (-1 if missing)."""
 
     scores: Scores
     score_rows: npt.NDArray[np.int64]
@@ -158,7 +156,7 @@ class _LabelScores:
         rows = match_images(images, scores.questions.images, match=match, known_where="the scores")
         return cls(scores=scores, score_rows=rows, label_scores=np.nan_to_num(scores.scores_of(rows, label_ids)))
 
-    def count_preferred_classes(self, images: npt.NDArray[np.int64], predicted_ids: _Ints) -> PreferenceCounts:
+    def count_preferences(self, images: npt.NDArray[np.int64], predicted_ids: _Ints) -> PreferenceCounts:
         """Count images by whether the predicted class or the original label has the higher score."""
         predicted_scores, label_scores = (
             self.scores.scores_of(self.score_rows[images], predicted_ids),
@@ -172,8 +170,8 @@ class _LabelScores:
 
 
 def _format_preference(prefix: str, counts: PreferenceCounts) -> str:
-    """State two shares of images: the model's class is preferred, and the label is. "" if no image was rated."""
-    preferred = counts.model_share
+    """State how often the model's class is preferred, and how often the label; "" if no image was rated."""
+    preferred = counts.share_preferring_model
     if preferred.value is None or preferred.interval is None:
         return ""
     low, high = map(format_percent, preferred.interval)

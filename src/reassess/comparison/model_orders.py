@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.comparison.differences import SIGNIFICANCE_LEVEL, format_p_value, sum_differences_of_model_pairs
+from reassess.comparison.differences import SIGNIFICANCE_LEVEL, format_p_value, sum_hit_differences_of_model_pairs
 from reassess.comparison.panel import Panel
 from reassess.core.image_names import match_images
 from reassess.errors import DataError
@@ -296,7 +296,7 @@ def _test_order_changes(models: tuple[str, ...], hits_by_label_set: Mapping[str,
         for first, second in set_pairs
     )
     p_values = [
-        sign_flip_p_values(*sum_differences_of_model_pairs(gains, losses)) for gains, losses in gains_and_losses
+        sign_flip_p_values(*sum_hit_differences_of_model_pairs(gains, losses)) for gains, losses in gains_and_losses
     ]
     holm_p_values = np.split(adjust_p_values(np.concatenate(p_values)), np.cumsum([p.size for p in p_values])[:-1])
     return tuple(

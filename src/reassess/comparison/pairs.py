@@ -241,7 +241,7 @@ def _count_paired_hits(
 def _count_lead_changes(
     panel: Panel, model_rows: tuple[int, int], is_counted: npt.NDArray[np.bool_], **test_results: float | None
 ) -> LeadChange:
-    """Count images by the first model's lead in hits by reassessed labels minus its lead by original labels."""
+    """Count images by the change of the first model's lead in hits, from original to reassessed labels."""
     real, original = (
         hits[list(model_rows)][:, is_counted].astype(np.int8) for hits in (panel.is_valid, panel.is_original_hit)
     )

@@ -1,4 +1,4 @@
-"""Positions of models on a leaderboard: rank, neighbours, and distance from a line of similar models."""
+"""Positions of models on a leaderboard: rank, neighbours, and distance from a line fitted to similar models."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -154,7 +154,7 @@ def measure_original_label_accuracy(labels: LabelSets, original: LabelSets) -> P
 
 
 def _estimate_real_accuracy(leaderboard: Leaderboard, model_row: LeaderboardRow) -> _ExpectedAccuracy | None:
-    """Estimate a model's ReaL accuracy by a line fitted to the nearest rows; None if they have too few families."""
+    """Predict a model's ReaL accuracy by a line fitted to similar models; None if too few families are similar."""
     distance = np.abs(leaderboard.original_accuracies - model_row.original_accuracy)
     # With ties at the largest distance.
     is_near = distance <= np.sort(distance)[min(_N_NEAREST_ROWS, distance.size) - 1]

@@ -112,7 +112,7 @@ def _describe_share(n: int, total: int) -> str:
 
 
 def _describe_model_or_label_preference(findings: Findings) -> Iterator[str]:
-    """Yield a sentence on how often the best model's class is preferred to a different original label."""
+    """Yield a sentence: how often raters prefer the best model's class to a different original label."""
     if isinstance(findings.model_or_label_preferences, MissingResult):
         return
     best = findings.model_or_label_preferences[0]
@@ -121,11 +121,12 @@ def _describe_model_or_label_preference(findings: Findings) -> Iterator[str]:
         if best.total.preferences_by_raters is None
         else best.total.preferences_by_raters
     )
-    if counts.model_share.n:
+    preferring = counts.share_preferring_model
+    if preferring.n:
         judges = "the scores" if best.total.preferences_by_raters is None else "raters"
         yield (
             f"Where {best.model} and the original label differ, {judges} prefer the model's class on "
-            f"{_format_percent(counts.model_share)} of {count_noun(counts.model_share.n, 'compared image')}"
+            f"{_format_percent(preferring)} of {count_noun(preferring.n, 'compared image')}"
         )
 
 

@@ -20,13 +20,13 @@ from .mistakes import validity_probabilities as validity_probabilities
 from .multi_label_accuracy import VERDICTS as VERDICTS
 from .multi_label_accuracy import MultiLabelAccuracy as MultiLabelAccuracy
 from .multi_label_accuracy import multi_label_accuracy as multi_label_accuracy
-from .multi_label_accuracy import summarize_verdicts as summarize_verdicts
+from .multi_label_accuracy import multi_label_accuracy_of_outcomes as multi_label_accuracy_of_outcomes
 from .multi_label_accuracy import verdicts as verdicts
 from .outcomes import Outcomes as Outcomes
 from .outcomes_table import outcomes_table as outcomes_table
 from .per_class import CountsByClass as CountsByClass
 from .result import Evaluation as Evaluation
-from .result import HitsForLabelCount as HitsForLabelCount
+from .result import HitsOnImagesWithNLabels as HitsOnImagesWithNLabels
 from .result import Mistakes as Mistakes
 from .result import SoftAccuracy as SoftAccuracy
 from .result import ranks_by_model as ranks_by_model

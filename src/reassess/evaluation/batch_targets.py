@@ -149,8 +149,8 @@ def _multi_hot_as_bool(target: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
             where=f"row {row}, column {column}",
             allowed="0 or 1 for each class",
             found=target[row, column],
-            fix="if these are class ids padded with -1, remove columns that contain only -1: a target with one column "
-            "per class is read as multi-hot",
+            fix="if these are class ids padded with -1, use fewer columns than classes: a target with one column per "
+            "class is read as multi-hot",
         )
     return hot
 
@@ -163,7 +163,7 @@ def _raise_wrong_class_ids(ids: list[int], row: int, n_outputs: int) -> NoReturn
                 "out-of-range",
                 "class id out of range",
                 where=f"target, row {row}, column {column}",
-                allowed=f"0 to {n_outputs - 1}, and -1 after the last class",
+                allowed=f"0 to {n_outputs - 1}, or -1 as padding at the end of the row",
                 found=class_id,
             )
     raise DataError(

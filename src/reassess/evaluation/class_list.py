@@ -43,17 +43,17 @@ class FoundClassList:
     """
 
     class_of_id: Ids  # class of each id, every class once; int64, shape (classes,)
-    order_name: str | None  # name of a known order; None for any other order
-    # Share of correct images if the ids are not converted, and if they are converted with the list. For a known order,
-    # these are all images with one label. For any other order, these are the images of the confirming half, and the
-    # list is from the choosing half.
+    order_name: str | None  # name of a predefined order; None for any other order
+    # Share of correct images if the ids are not converted, and if they are converted with the list. For a predefined
+    # order, these are all images with one label. For any other order, these are the images of the confirming half, and
+    # the list is from the choosing half.
     accuracy_without_list: Proportion
     accuracy_with_list: Proportion
-    # The highest exact p-value of the tests against the unchanged ids and every other rival. For a known order, it is
-    # multiplied by the number of known orders.
+    # The highest exact p-value of the tests against the unchanged ids and every other rival. For a predefined order, it
+    # is multiplied by the number of predefined orders.
     p_value: float
     # Ids whose class cannot be determined: they have too few images, or about as many images of another class. Their
-    # class in the list is the best guess. Empty for a known order.
+    # class in the list is the best guess. Empty for a predefined order.
     undecided_classes: tuple[UndecidedClass, ...]
     has_class_names: bool = False  # whether the predictions name their classes; ids then number these names
 

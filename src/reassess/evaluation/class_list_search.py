@@ -1,24 +1,24 @@
-"""Search for the class list of a model: whether its ids are from another list, and the class of each id.
+"""Detect ids from another class list than the list of the labels, and find the class of each id.
 
 The ImageNet devkit has its own order of classes. Folders sorted as text have the order 0, 1, 10, 100. A model may have
 been trained on a class list that nobody kept. All these lists are one-to-one: each id is exactly one class.
 
-**Known orders.** `known_orders` are a few predefined lists, such as folders sorted as text, or ids that
-count from 1. They are tested on all images with one label, and a few images are enough. The known order with the most
-correct images must beat the unchanged ids, and every other known order. Against each of these rivals:
+**Predefined orders.** `predefined_class_orders` returns a few lists, such as folders sorted as text, or ids that
+count from 1. They are tested on all images with one label, and a few images are enough. The predefined order with the
+most correct images must beat the unchanged ids, and every other predefined order. Against each of these rivals:
 
 - it must have at least twice as many correct images;
 - it must be better for at least 3 in 4 of the ids where the two lists differ;
 - McNemar's exact test, on the images that only one of the two lists makes correct, must give p < 0.00005 divided by the
-  number of known orders.
+  number of predefined orders.
 
 **Any other order.** The images of each class are split into two halves by a hash of their names, so that the order of
 the rows does not matter. The choosing half determines the one-to-one assignment of classes to ids with the most correct
 images. The confirming half must confirm this assignment against two rivals: the unchanged ids, and the runner-up, which
 gives each id its second most frequent class in the choosing half. Against each of the two, the assignment must have at
 least twice as many correct images, must be better for at least 3 in 4 of all ids, and McNemar's exact test must give
-p < 0.00005. If a known order is confirmed too, the assignment replaces it only if it is significantly better on the
-confirming half.
+p < 0.00005. If a predefined order is confirmed too, the assignment replaces that order only if the assignment is
+significantly better on the confirming half.
 
 **Guarantees.** Assume that the unchanged ids are correct at least as often as with any other list. Then the probability
 of a false find is below 1 in 10,000 for each model, for any number of images and classes, because each list is fixed
@@ -54,7 +54,7 @@ from reassess.numeric.proportions import MIN_P_VALUE, mcnemar_p_value
 
 MAX_SEARCHED_CLASSES = 5_000  # limited by memory: the confusion matrix has this number squared
 
-_SIGNIFICANCE_LEVEL = 5e-5  # significance level of all known orders together, and of any other order
+_SIGNIFICANCE_LEVEL = 5e-5  # significance level of all predefined orders together, and of any other order
 _MIN_CORRECT_RATIO = 2  # a list needs this many times the correct images of each rival
 _MIN_BETTER_SHARE = 0.75  # share of ids where a list must be better than its rival
 _SAME_LABELS_FIX = "pass the result of find_outcomes, and the same labels as to find_outcomes"
@@ -69,7 +69,7 @@ _MIN_CLASSES_FOR_SHIFTS = 3  # with 2 classes, a shift of the ids would be a swa
 
 @dataclass(frozen=True, eq=False)
 class _LabelledPredictions:
-    """Predictions on the images that have one label."""
+    """Predictions on the images that have exactly one label."""
 
     predicted_ids: Ids  # -1 for no class
     label_ids: Ids
@@ -89,7 +89,7 @@ class _LabelledPredictions:
         return confusions.reshape(self.n_classes, self.n_classes)
 
     def is_correct(self, class_of_id: Ids) -> npt.NDArray[np.bool_]:
-        """Return whether each prediction is correct if its id is from this class list; False for the prediction -1."""
+        """Read the predicted ids by this class list, and return whether each is correct; -1 is never correct."""
         is_correct: npt.NDArray[np.bool_] = (self.predicted_ids >= 0) & (
             class_of_id[self.predicted_ids] == self.label_ids
         )
@@ -133,13 +133,14 @@ def find_class_list(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
     images = image_keys(outcomes.images, outcomes.match)
     first, second = _split_into_halves([images[row] for row in predictions.rows.tolist()], predictions.label_ids)
     choosing, confirming = predictions[first].count_confusions(), predictions[second]
-    known_order, assignment = _find_known_order(predictions), _assign_classes(choosing)
+    predefined_order, assignment = _find_predefined_order(predictions), _assign_classes(choosing)
     rivals = [np.arange(predictions.n_classes), _find_runner_up_classes(choosing, assignment)]
     confirmed = _make_class_list_if_confirmed(confirming, assignment, rivals)
     if confirmed is None or (
-        known_order is not None and not _has_significantly_more_hits(confirming, assignment, known_order.class_of_id)
+        predefined_order is not None
+        and not _has_significantly_more_hits(confirming, assignment, predefined_order.class_of_id)
     ):
-        return None if known_order is None else replace(known_order, has_class_names=outcomes.has_class_names)
+        return None if predefined_order is None else replace(predefined_order, has_class_names=outcomes.has_class_names)
     counts = predictions.count_confusions()
     class_of_id = _assign_classes(counts)
     undecided = _find_undecided_classes(counts, class_of_id, class_of_id != assignment)
@@ -168,20 +169,20 @@ def _check_outcomes(outcomes: Outcomes, labels: LabelSets, original: LabelSets |
 def _check_label_rows(labels: LabelSets, rows: npt.NDArray[np.int64], outcomes: Outcomes, labels_name: str) -> None:
     """Raise unless each outcome and its row in the labels have the same image."""
     check_type(LabelSets, labels, value_name=labels_name, fix=_SAME_LABELS_FIX)
-    encode_labels_as_numbers, keys = (
+    label_keys, keys = (
         np.array(image_keys(images, outcomes.match), object) for images in (labels.images, outcomes.images)
     )
-    is_equal, is_joined = rows < len(encode_labels_as_numbers), (rows >= 0) & (rows < len(encode_labels_as_numbers))
-    is_equal[is_joined] = encode_labels_as_numbers[rows[is_joined]] == keys[is_joined]
+    is_equal, is_joined = rows < len(label_keys), (rows >= 0) & (rows < len(label_keys))
+    is_equal[is_joined] = label_keys[rows[is_joined]] == keys[is_joined]
     name_of = outcomes.images.__getitem__
     check_all_valid(
         is_equal, value_name=f"outcomes are from other {labels_name}", name_of=name_of, fix=_SAME_LABELS_FIX
     )
 
 
-def _find_known_order(predictions: _LabelledPredictions) -> FoundClassList | None:
+def _find_predefined_order(predictions: _LabelledPredictions) -> FoundClassList | None:
     """Return the predefined order of classes that the images confirm; None if they confirm no order."""
-    orders = known_orders(predictions.classes, predictions.n_classes)
+    orders = predefined_class_orders(predictions.classes, predictions.n_classes)
     if not orders:
         return None
     order = max(orders, key=lambda name: np.count_nonzero(predictions.is_correct(orders[name])))
@@ -202,7 +203,9 @@ def _make_class_list_if_confirmed(
     against = [predictions.is_correct(rival) for rival in rivals]
     p_value = n_orders * max(_mcnemar_p_value(after, rival) for rival in against)
     if p_value >= _SIGNIFICANCE_LEVEL or not all(
-        _has_far_more_hits(predictions.predicted_ids, after, rival, is_known_order=order_name is not None)
+        _has_far_more_hits_than_rival(
+            predictions.predicted_ids, after, rival, is_predefined_order=order_name is not None
+        )
         for rival in against
     ):
         return None
@@ -227,14 +230,16 @@ def _mcnemar_p_value(is_correct: Hits, is_rival_correct: Hits) -> float:
     return mcnemar_p_value(int((is_correct & ~is_rival_correct).sum()), int((is_rival_correct & ~is_correct).sum()))
 
 
-def _has_far_more_hits(predicted_ids: Ids, is_correct: Hits, is_rival_correct: Hits, *, is_known_order: bool) -> bool:
-    """Return whether a class list has twice the hits of its rival, and more hits for most ids."""
+def _has_far_more_hits_than_rival(
+    predicted_ids: Ids, is_correct: Hits, is_rival_correct: Hits, *, is_predefined_order: bool
+) -> bool:
+    """Return whether a class list has at least twice its rival's hits, and beats the rival for most ids."""
     is_class = predicted_ids >= 0
     gain = np.bincount(
         predicted_ids[is_class], weights=is_correct[is_class].astype(np.int64) - is_rival_correct[is_class]
     )
-    # A known order can have few images of each id. Therefore, only ids where it differs from the rival count.
-    ids = np.count_nonzero(gain) if is_known_order else len(np.unique(predicted_ids[is_class]))
+    # With a predefined order, there can be few images of each id. So only ids with different hits are counted.
+    ids = np.count_nonzero(gain) if is_predefined_order else len(np.unique(predicted_ids[is_class]))
     return bool(
         is_correct.sum() >= _MIN_CORRECT_RATIO * is_rival_correct.sum() and (gain > 0).sum() >= _MIN_BETTER_SHARE * ids
     )
@@ -243,7 +248,7 @@ def _has_far_more_hits(predicted_ids: Ids, is_correct: Hits, is_rival_correct: H
 def select_labelled_predictions(
     outcomes: Outcomes, labels: LabelSets, original: LabelSets | None
 ) -> _LabelledPredictions:
-    """Select the predictions on images with one label: their original label, or else their only valid class."""
+    """Select the predictions on images with one label: the original label, or else the only valid class."""
     if original is not None and outcomes.has_original:
         rows, used = outcomes.original_rows, original.convert_to_classes(labels.classes)
         has_label = rows >= 0
@@ -296,7 +301,7 @@ def _assign_classes(confusions: npt.NDArray[np.int32]) -> Ids:
 
 
 def _find_runner_up_classes(confusions: npt.NDArray[np.int32], class_of_id: Ids) -> Ids:
-    """Return the most frequent class of each id, apart from its assigned class; -1 without another class."""
+    """For each id, return its most frequent class except the assigned class; -1 if there is none."""
     remaining = confusions.copy()
     remaining[np.arange(len(confusions)), class_of_id] = 0
     return np.where(remaining.any(axis=1), remaining.argmax(axis=1), -1)
@@ -305,7 +310,7 @@ def _find_runner_up_classes(confusions: npt.NDArray[np.int32], class_of_id: Ids)
 def _find_undecided_classes(
     confusions: npt.NDArray[np.int32], class_of_id: Ids, has_changed: npt.NDArray[np.bool_]
 ) -> tuple[UndecidedClass, ...]:
-    """List ids whose class is uncertain: if two ids swap their classes, about as many images are correct."""
+    """List ids whose class is uncertain, because about as many images are correct after a swap with another id."""
     # For two ids, an exact one-sided test compares the images that fit their classes with the images that fit the
     # swapped classes. An id is undecided if p > 0.01 for any other id. It is also undecided if `has_changed`: its class
     # from all images is not its class from the choosing half.
@@ -333,11 +338,11 @@ def _find_undecided_classes(
     return tuple(undecided)
 
 
-# --- known orders -----------------------------------------------------------------------------------------------------
+# --- predefined orders ------------------------------------------------------------------------------------------------
 
 
-def known_orders(classes: Classes, n_classes: int) -> dict[str, npt.NDArray[np.int64]]:
-    """Return the predefined orders of classes by name; an order is an array of the class of every id."""
+def predefined_class_orders(classes: Classes, n_classes: int) -> dict[str, npt.NDArray[np.int64]]:
+    """Return predefined class orders by their description; entry i of an order is the class of id i."""
     ids = np.arange(n_classes)
     orders = {ids.tobytes(): ""}
     for name, class_of_id in _generate_orders(classes, ids):

@@ -24,7 +24,7 @@ Ints = npt.NDArray[np.integer[Any]]
 
 
 class _ScoresAsIntegers(NamedTuple):
-    """Scores viewed as integers, with two constants that are needed to compare them in the order of the scores."""
+    """The bits of float scores as integers, with two constants for comparing them in the scores' order."""
 
     bits: Any  # the scores, viewed as integers of the same width
     lowest_integer: Any  # the lowest integer of the type
@@ -44,7 +44,7 @@ def ranks_and_top1(
 
 
 def ranks_in_top_ids(top_ids: npt.NDArray[np.int32], indptr: Ints, targets: Ints) -> npt.NDArray[np.int32]:
-    """Return the rank of each target among the k predicted ids of its row; k if the ids do not contain it."""
+    """Return the rank of each target among the k predicted ids of its row; k if the target is missing."""
     row_of = np.repeat(np.arange(len(top_ids)), np.diff(indptr))
     ranks = np.full(len(targets), top_ids.shape[1], np.int32)
     for rank in range(top_ids.shape[1]):
@@ -59,7 +59,7 @@ def best_ranks_of_scores(
     targets: Ints,
     get_image_name: Callable[[int], str] | None = None,
 ) -> npt.NDArray[np.int32]:
-    """Return the best rank of any target of each row, in one pass over the scores of a batch."""
+    """For each row, return the best rank of its targets, in one pass over the scores of a batch."""
     from reassess.numeric.rank_kernels import rank_best_targets, rank_best_targets_from_bits
 
     ranks = np.empty(len(scores), np.int32)
@@ -74,7 +74,7 @@ def best_ranks_of_scores(
 
 
 def best_ranks(ranks: npt.NDArray[np.int32], indptr: Ints) -> npt.NDArray[np.int32]:
-    """Return the best rank of any target of each row; every row must have a target."""
+    """For each row, return the best rank of its targets; every row must have a target."""
     return np.minimum.reduceat(ranks, indptr[:-1]) if len(indptr) > 1 else ranks[:0]
 
 

@@ -106,17 +106,21 @@ def describe_class_list(class_list: FoundClassList, classes: Classes) -> str:
     half = "" if class_list.order_name else " not used to choose it"
     p_value = f"p {'<' if class_list.p_value == MIN_P_VALUE else '='} {class_list.p_value:.1g}"
     lines.append(
-        f"correct with this list: {_format_share(class_list.accuracy_with_list)} of the images{half}, {p_value}"
+        f"accuracy with this class list:    {_format_share(class_list.accuracy_with_list)} on the images{half}, "
+        f"{p_value}"
     )
-    lines.append(f"correct without list:   {_format_share(class_list.accuracy_without_list)}")
+    lines.append(f"accuracy without this class list: {_format_share(class_list.accuracy_without_list)}")
     if class_list.undecided_classes:
         undecided = [classes.short_name(undecided_class.class_id) for undecided_class in class_list.undecided_classes]
         lines.append(
-            f"undecided:              {count_noun(len(undecided), 'class', 'classes')}: {join_first(undecided)}"
+            f"undecided:                        {count_noun(len(undecided), 'class', 'classes')}: "
+            f"{join_first(undecided)}"
         )
     if len(class_list.class_of_id) <= _MAX_EASILY_CONFUSED_CLASSES:
         n_classes = len(class_list.class_of_id)
-        lines.append(f"other explanation:      the model itself predicts most of the {n_classes} classes wrongly")
+        lines.append(
+            f"other explanation:                the model itself predicts most of the {n_classes} classes wrongly"
+        )
     return "\n  ".join(lines)
 
 
@@ -131,9 +135,9 @@ def describe_ruled_out_class_lists(outcomes: Outcomes, labels: LabelSets, origin
     if images >= enough:
         return f"no other order of the classes makes the model correct on {correct} % or more"
     return (
-        f"no other known order of the classes; {images:,} images of {predictions.n_classes:,} classes may be too few "
-        "for an "
-        f"unknown order: that takes about {enough:,} images, for a model that is correct on {correct} %"
+        f"no other predefined order of the classes matches; {images:,} images of {predictions.n_classes:,} classes may "
+        f"be too few to find an order that is not predefined: that takes about {enough:,} images, for a model that is "
+        f"correct on {correct} %"
     )
 
 
@@ -145,7 +149,7 @@ def _format_share(proportion: Proportion) -> str:
 
 
 def describe_rated_images(labels: LabelSets, original: LabelSets | None, scores: Scores | None, *, match: Match) -> str:
-    """Describe how many images were rated; return "" if an unrated image does not keep its original label."""
+    """Describe how many images were rated; return "" unless all unrated images keep their original label."""
     if original is None or scores is None:
         return ""
     unrated = np.flatnonzero(match_images(labels.images, scores.images, match=match) < 0)

@@ -38,7 +38,7 @@ class ExclusionEffect(Printable):
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 % interval of the difference; None if all images or no images are excluded.
+        """95 % interval of `difference`; None if no image is excluded, or if no image is left.
 
         The difference equals the share of excluded images, times this second difference: the accuracy on the remaining
         images minus the accuracy on the excluded images. These two accuracies are independent, because no image is in
@@ -84,13 +84,13 @@ def find_image_set_name(
         if len(candidates) == 1:
             return candidates[0]
     if not partly:
-        sets_text = f"{count_noun(len(images_by_set), 'set')}: {join_first(tuple(images_by_set))}"
+        sets_text = f"{count_noun(len(images_by_set), 'image set')}: {join_first(tuple(images_by_set))}"
         set_images = tuple(chain.from_iterable(images_by_set.values()))
         raise DataError(
             "unknown-set",
-            "the table of duplicates has no set with these images",
+            "the table of duplicates contains none of these images",
             allowed=f"names such as {join_first(tuple(dict.fromkeys(images)), max_items=2)}",
-            found=f"{join_first(set_images, max_items=2)}, of {sets_text}",
+            found=f"{join_first(set_images, max_items=2)} in {sets_text}",
             fix=suggest_match_fix(set_images, images, match=match) or "scan these images too",
         )
     raise DataError(

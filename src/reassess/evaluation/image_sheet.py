@@ -82,7 +82,8 @@ class ImageSheet(Printable):
             yield self._format_class(candidate.class_id), "; ".join(parts)
         for model, best in self.predictions.items():
             first = "; ".join(
-                "no class" if i is None else self._format_class(i) + self._format_validity(i) for i in best or ()
+                "no class" if i is None else self._format_class(i) + self._format_validity_of_class(i)
+                for i in best or ()
             )
             yield model, "the image is missing" if best is None else first or "no class"
 
@@ -91,7 +92,7 @@ class ImageSheet(Printable):
         label = self.classes.short_name(class_id)
         return label if label == str(class_id) else f"{class_id} {label}"
 
-    def _format_validity(self, class_id: int) -> str:
+    def _format_validity_of_class(self, class_id: int) -> str:
         """Return " (valid)", or the kind of mistake in brackets; "" if the kind is unknown."""
         if class_id in (self.valid_class_ids or ()):
             return " (valid)"

@@ -19,10 +19,10 @@ from reassess.core.image_names import match_images
 from reassess.errors import DataError, MissingResult, add_error_place
 from reassess.evaluation.class_ranks import normalize_top_k
 from reassess.evaluation.mistakes import MISTAKE_KINDS, mistake_kinds, validity_probabilities
-from reassess.evaluation.order_checks import check_agreement
+from reassess.evaluation.order_checks import check_agreement_with_original_labels
 from reassess.evaluation.outcomes import EMPTY, EXCLUDED, LABELLED, UNKNOWN, UNLABELLED, Outcomes, join_and_rank
 from reassess.evaluation.per_class import count_by_class
-from reassess.evaluation.result import Evaluation, HitsForLabelCount, Mistakes, SoftAccuracy
+from reassess.evaluation.result import Evaluation, HitsOnImagesWithNLabels, Mistakes, SoftAccuracy
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import convert_to_numpy
 
@@ -150,7 +150,9 @@ def find_outcomes(
         ignore_unknown=ignore_unknown,
     )
     if original is not None:
-        check_agreement(outcomes, labels, original, allow_other_class_list=allow_other_class_list, name=name)
+        check_agreement_with_original_labels(
+            outcomes, labels, original, allow_other_class_list=allow_other_class_list, name=name
+        )
     return outcomes
 
 
@@ -207,7 +209,7 @@ def summarize(
 
 
 def _count_label_errors(outcomes: Outcomes) -> Proportion:
-    """Count images whose top-1 class is not the original label, and how often it is correct by the label sets."""
+    """Count images whose top-1 class is not the original label, and how many of these top-1 classes are valid."""
     is_mistake = (outcomes.original_rows >= 0) & (outcomes.original_ranks > 0)
     return Proportion(int(np.count_nonzero(is_mistake & outcomes.is_label_error)), int(np.count_nonzero(is_mistake)))
 
@@ -250,7 +252,7 @@ def _count_top_k_hits(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> d
 
 def _count_by_label_count(
     outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]
-) -> dict[int, HitsForLabelCount]:
+) -> dict[int, HitsOnImagesWithNLabels]:
     """Count the scored images by number of valid classes, with their hits and found valid classes."""
     scored = outcomes.states == LABELLED
     sizes = labels.sizes[outcomes.label_rows[scored]]
@@ -260,9 +262,9 @@ def _count_by_label_count(
     valid_in_first_n = np.bincount(sizes, weights=overlap)
     unknown = np.bincount(sizes[overlap < 0], minlength=len(n))
     return {
-        size: HitsForLabelCount(
+        size: HitsOnImagesWithNLabels(
             n_images=int(n[size]),
-            hits={k: int(by_size[size]) for k, by_size in hits.items()},
+            hits_by_k={k: int(by_size[size]) for k, by_size in hits.items()},
             n_valid_found=None if unknown[size] else int(valid_in_first_n[size]),
         )
         for size in np.flatnonzero(n).tolist()

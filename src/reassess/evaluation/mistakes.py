@@ -58,7 +58,7 @@ def kinds_of_invalid_classes(
 
 
 class ValidityProbabilities(NamedTuple):
-    """Probabilities that a class of each image is valid; float64, shape (images,)."""
+    """For each image, the probability that a selected class is valid; float64, shape (images,)."""
 
     of_top1: npt.NDArray[np.float64]  # of the model's top-1 class
     highest: npt.NDArray[np.float64]  # highest probability of any class of the image

@@ -147,7 +147,7 @@ def multi_label_accuracy(
     outcomes = find_outcomes(
         predictions, labels.evaluation_labels, original=original, match=match, ignore_unknown=ignore_unknown
     )
-    return summarize_verdicts(outcomes, labels, original)
+    return multi_label_accuracy_of_outcomes(outcomes, labels, original)
 
 
 def verdicts(outcomes: Outcomes, labels: MultiLabels) -> npt.NDArray[np.int8]:
@@ -164,8 +164,10 @@ def verdicts(outcomes: Outcomes, labels: MultiLabels) -> npt.NDArray[np.int8]:
     return np.select(conditions, range(len(conditions)), len(conditions)).astype(np.int8)
 
 
-def summarize_verdicts(outcomes: Outcomes, labels: MultiLabels, original: LabelSets | None) -> MultiLabelAccuracy:
-    """Count the images with each verdict: the last step of `multi_label_accuracy`."""
+def multi_label_accuracy_of_outcomes(
+    outcomes: Outcomes, labels: MultiLabels, original: LabelSets | None
+) -> MultiLabelAccuracy:
+    """Compute multi-label accuracy from outcomes: the last step of `multi_label_accuracy`."""
     outcomes = outcomes.select_rows(np.flatnonzero(outcomes.states != EXCLUDED))
     verdict = verdicts(outcomes, labels)
     counts = dict(

@@ -2,7 +2,7 @@
 
 A model's top-1 classes usually agree with the original labels on far more images than in a random order of the rows. If
 they do not, one of these mistakes is likely. An *interpretation* of the predictions is either their unchanged rows and
-ids, or another known order of the rows, numbering of the ids or numbering of the images. **The rule:**
+ids, or another predefined order of the rows, numbering of the ids or numbering of the images. **The rule:**
 
 - Another interpretation is an error if Cohen's kappa of its agreement is at least 0.1, and if it is correct on
   significantly more images than the unchanged predictions (McNemar's exact test, p < 0.0001). The error says how to fix
@@ -108,7 +108,7 @@ class _Interpretation:
         )
 
     def is_at_chance_level(self) -> bool:
-        """Return whether at least 1 in 100 random orders of the rows has at least as many hits."""
+        """Permutation test: return whether at least 1 % of random row orders reach the number of hits."""
         excess = self.n_hits - self.n_images * self.chance_agreement
         # By Cantelli's inequality.
         if excess > 0 and self.agreement_variance < _WARNING_LEVEL * (self.agreement_variance + excess**2):
@@ -132,14 +132,14 @@ class _Interpretation:
         return float(pairs / (self.n_images * max(self.n_images - 1, 1)) + mean - mean**2)
 
     def has_too_few_hits_for(self, model_kappa: float, significance_level: float) -> bool:
-        """Return whether so few hits are improbable (p-value below the level) for a model with this kappa."""
+        """Test if the number of hits is too low for a model with this kappa; True if p is below the level."""
         from scipy.special import bdtr
 
         model_accuracy = self.chance_agreement + model_kappa * (1 - self.chance_agreement)
         return float(bdtr(self.n_hits, self.n_images, model_accuracy)) < significance_level
 
     def is_better_than(self, reference: "_Interpretation", level: float = _ERROR_LEVEL) -> bool:
-        """Return whether there are clearly more hits than expected by chance, and than `reference` has."""
+        """Return whether there are clearly more hits than by chance, and clearly more than `reference` has."""
         more, fewer = (
             int(np.count_nonzero(a & ~b))
             for a, b in ((self.is_correct, reference.is_correct), (reference.is_correct, self.is_correct))
@@ -151,7 +151,7 @@ class _Interpretation:
         return f"{format_percent(self.n_hits / self.n_images)} % {self.name}"
 
 
-def check_agreement(
+def check_agreement_with_original_labels(
     outcomes: Outcomes,
     labels: LabelSets,
     original: LabelSets,
@@ -159,7 +159,7 @@ def check_agreement(
     allow_other_class_list: bool = False,
     name: str = "the model",
 ) -> None:
-    """Raise if predictions agree with the original labels only by chance, or far better in another order."""
+    """Raise if predictions agree with the original labels only by chance, or far better in another row order."""
     has_label = outcomes.original_rows >= 0
     if not has_label.any():
         return
@@ -181,10 +181,10 @@ def check_agreement(
         raise _wrong_order_error(unchanged, at_chance, instead, FIX_CLASS_LIST)
     if unchanged.has_too_few_hits_for(_MIN_KAPPA, _ERROR_LEVEL):
         fix = Fix(
-            f"no known order of the images matches, and {describe_ruled_out_class_lists(outcomes, labels, original)}: "
-            "check "
-            "that the "
-            "file belongs to these images and classes; to measure it anyway, do not use original labels: {original}",
+            "no predefined order of the images matches, and "
+            f"{describe_ruled_out_class_lists(outcomes, labels, original)}: "
+            "check that the file belongs to these images and classes; to measure it anyway, do not use original "
+            "labels: {original}",
             original="None",
         )
         raise _wrong_order_error(unchanged, at_chance, "", fix)
@@ -213,7 +213,7 @@ def _wrong_order_error(interpretation: _Interpretation, is_at_chance: bool, alte
 
 
 def _other_interpretations(outcomes: Outcomes, original: LabelSets, label_ids: Ids) -> Iterator[_Interpretation]:
-    """Yield other interpretations of the predictions: each known row order with each numbering of classes."""
+    """Yield other interpretations of the predictions: each predefined row order with each numbering of classes."""
     top1 = outcomes.top1
     classes = original.classes.count or 1 + max(int(part.max(initial=-1)) for part in (top1, original.indices))
     for order in _make_possible_row_orders(outcomes, original, label_ids):

@@ -65,7 +65,7 @@ class Outcomes(Printable):
         return is_correct & (self.original_ranks > 0)
 
     def select_rows(self, rows: npt.NDArray[np.int64]) -> "Outcomes":
-        """Return the outcomes of some rows, in their order."""
+        """Return the outcomes of the given rows, in the given order."""
         columns = ("states", "label_rows", "original_rows", "top1", "best_ranks", "n_valid_found", "original_ranks")
         images = tuple(self.images[row] for row in rows.tolist())
         return replace(self, images=images, **{name: getattr(self, name)[rows] for name in columns})
@@ -192,7 +192,7 @@ def raise_if_unknown(
     raise DataError(
         "unknown-image",
         f"{len(names):,} of {len(images):,} images are not in the label sets",
-        allowed=join_first(known_images, max_items=1) if known_images else "none (the label sets are empty)",
+        allowed=join_first(known_images, max_items=1) if known_images else "no names: the label sets contain no images",
         found=join_first(names, max_items=3),
         fix=suggest_image_number_fix(names) or fix or _CHECK_NAMES,
     )

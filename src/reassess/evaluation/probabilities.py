@@ -138,7 +138,7 @@ def output_classes(predictions: Predictions) -> npt.NDArray[np.int64]:
 def probability_blocks(
     predictions: Predictions, rows: npt.NDArray[np.integer], *, has_probabilities: bool
 ) -> Iterator[tuple[slice, _Floats]]:
-    """Yield blocks of probabilities: a slice of `rows`, and their probabilities of each class that has an output."""
+    """Yield pairs: a slice of `rows`, and the probabilities of these rows for each class that has an output."""
     assert predictions.scores is not None
     outputs = None
     if predictions.output_class_ids is not None:

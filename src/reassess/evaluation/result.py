@@ -20,23 +20,25 @@ _PARTS_BY_ORIGINAL = ("original_scored", "label_errors")
 
 
 @dataclass(frozen=True, repr=False)
-class HitsForLabelCount(Printable):
+class HitsOnImagesWithNLabels(Printable):
     """Counts of images and hits, for images with the same number of valid classes."""
 
     n_images: int
-    hits: dict[int, int]  # images with a valid class among the top k, by k
+    hits_by_k: dict[int, int]  # number of images with a valid class among the top k
     # For n valid classes, the number of valid classes among the model's first n, summed over images; None if the
     # predictions have fewer than n classes.
     n_valid_found: int | None
 
-    def __add__(self, other: "HitsForLabelCount") -> "HitsForLabelCount":
+    def __add__(self, other: "HitsOnImagesWithNLabels") -> "HitsOnImagesWithNLabels":
         n_valid_found = (
             None
             if self.n_valid_found is None or other.n_valid_found is None
             else self.n_valid_found + other.n_valid_found
         )
-        hits = {k: count + other.hits[k] for k, count in self.hits.items()}
-        return HitsForLabelCount(n_images=self.n_images + other.n_images, hits=hits, n_valid_found=n_valid_found)
+        hits = {k: count + other.hits_by_k[k] for k, count in self.hits_by_k.items()}
+        return HitsOnImagesWithNLabels(
+            n_images=self.n_images + other.n_images, hits_by_k=hits, n_valid_found=n_valid_found
+        )
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Mistakes:
     n_never_rated: int
 
     @property
-    def counts_by_kind(self) -> dict[str, int | None]:
+    def n_images_by_kind(self) -> dict[str, int | None]:
         """Number of images by kind, in the order of `MISTAKE_KINDS`."""
         return {name.removeprefix("n_"): n for name, n in vars(self).items()}
 
@@ -140,7 +142,7 @@ class Evaluation(Printable):
     real_accuracy: dict[int, Proportion]
     original_accuracy: dict[int, Proportion] | None
     original_accuracy_on_scored: dict[int, Proportion] | None
-    by_label_count: dict[int, HitsForLabelCount]
+    by_label_count: dict[int, HitsOnImagesWithNLabels]
     per_class: CountsByClass
     soft_accuracy: SoftAccuracy | None
     mistakes: Mistakes | None
@@ -163,7 +165,7 @@ class Evaluation(Printable):
 
     @property
     def recall_at_size(self) -> float | None:
-        """Mean share of an image's n valid classes that are among the model's first n, over scored images."""
+        """Mean recall over scored images: of an image's n valid classes, the share among the model's first n."""
         parts = self.by_label_count
         if not self.n_scored or any(part.n_valid_found is None for part in parts.values()):
             return None
@@ -179,7 +181,7 @@ class Evaluation(Printable):
         if not same or self.real_accuracy.keys() != other.real_accuracy.keys():
             raise DataError("different-labels", "evaluations with different labels or different k cannot be added up")
         sizes = sorted(self.by_label_count.keys() | other.by_label_count.keys())
-        none = HitsForLabelCount(n_images=0, hits=dict.fromkeys(self.real_accuracy, 0), n_valid_found=0)
+        none = HitsOnImagesWithNLabels(n_images=0, hits_by_k=dict.fromkeys(self.real_accuracy, 0), n_valid_found=0)
         summed = ("n_images", "n_empty", "n_unlabelled", "n_unknown", "n_excluded", "unknown_classes", "per_class")
         return replace(
             self,
@@ -233,7 +235,7 @@ class Evaluation(Printable):
             else _proportions_to_json(self.original_accuracy_on_scored),
             "soft": None if soft is None else {"accuracy": soft.accuracy, "ceiling": soft.highest_possible_accuracy},
             "recall_at_size": self.recall_at_size,
-            "mistakes": None if self.mistakes is None else self.mistakes.counts_by_kind,
+            "mistakes": None if self.mistakes is None else self.mistakes.n_images_by_kind,
             "label_errors": None
             if self.label_errors is None
             else {"mistakes_by_original": self.label_errors.n, "correct": self.label_errors.hits},
@@ -258,10 +260,10 @@ class Evaluation(Printable):
         """Return the reason why a result is missing."""
         return self.missing_reasons.get("original" if result_name in _PARTS_BY_ORIGINAL else result_name, NONE_SCORED)
 
-    def _label_count_to_json(self, size: int, counts: HitsForLabelCount) -> dict[str, Any]:
+    def _label_count_to_json(self, size: int, counts: HitsOnImagesWithNLabels) -> dict[str, Any]:
         n = counts.n_images
         recall = None if counts.n_valid_found is None or not n else counts.n_valid_found / size / n
-        real = {k: Proportion(hits, n) for k, hits in counts.hits.items()}
+        real = {k: Proportion(hits, n) for k, hits in counts.hits_by_k.items()}
         return {"labels": size, "n": n, "real": _proportions_to_json(real), "recall_at_size": recall}
 
 
@@ -297,7 +299,7 @@ def describe_images_not_scored(evaluation: Evaluation) -> str:
 
 
 def describe_label_errors(evaluation: Evaluation) -> str:
-    """Say how many mistakes by original labels are correct by the label sets; "" without mistakes."""
+    """Say how many predictions that differ from the original label are valid; "" if no prediction differs."""
     part = evaluation.label_errors
     if part is None or not part.n:
         return ""

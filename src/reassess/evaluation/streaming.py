@@ -48,10 +48,10 @@ class ImageIndex:
 
     def find_image_positions(self, target: Any) -> npt.NDArray[np.int64]:
         """Find the position of each image of a batch, from image names or image numbers."""
-        if isinstance(target, list | tuple) and _starts_with_image_name(target):
+        if isinstance(target, list | tuple) and _are_image_names(target):
             return self._find_positions_by_name(target)
         numbers, are_bits = convert_to_numpy(target)
-        if numbers.ndim == 1 and _starts_with_image_name(numbers):
+        if numbers.ndim == 1 and _are_image_names(numbers):
             return self._find_positions_by_name(numbers.tolist())
         if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or are_bits:
             raise DataError(
@@ -59,7 +59,7 @@ class ImageIndex:
                 "target contains neither image names nor image numbers",
                 allowed="image names, or image numbers: integers of shape (images,)",
                 found=f"{'bfloat16' if are_bits else numbers.dtype} {numbers.shape}",
-                fix="pass image names; or, to pass valid classes with each batch, omit labels",
+                fix="pass image names; or do not set the argument labels, and pass the valid classes as targets",
             )
         if not self.can_use_positions:
             raise DataError(
@@ -149,9 +149,9 @@ class ImageIndex:
         return {key: position for position, key in enumerate(image_keys(self.images))}
 
 
-def _starts_with_image_name(target: Any) -> bool:
-    """Return whether the targets of a batch start with an image name; True if there are no targets."""
-    return not len(target) or isinstance(target[0], str)
+def _are_image_names(targets: Any) -> bool:
+    """Return whether the first target of a batch is an image name; True if there are no targets."""
+    return not len(targets) or isinstance(targets[0], str)
 
 
 class RealAccuracy:
@@ -256,7 +256,7 @@ class RealAccuracy:
 
 
 def index_images(labels: LabelSets | None, images: Sequence[str] | None, *, ignore_unknown: bool) -> ImageIndex | None:
-    """Index the images of the dataset, or of the labels if `images` is None; None without labels."""
+    """Index the images of the dataset, or of the labels if `images` is None. Return None without labels."""
     if labels is None:
         if images is not None:
             raise DataError(

@@ -7,7 +7,7 @@ from itertools import combinations
 from reassess.comparison import Comparison, Difference, Findings, PairedHits
 from reassess.core.labels import DEFAULT_LABEL_SET_NAME
 from reassess.errors import MissingResult
-from reassess.evaluation import HitsForLabelCount
+from reassess.evaluation import HitsOnImagesWithNLabels
 from reassess.evaluation.evaluation_words import shorten_label_set_name
 from reassess.evaluation.result import NONE_SCORED
 from reassess.numeric import Proportion
@@ -44,7 +44,7 @@ _MAX_MODELS_FOR_ALL_PAIRS = 4  # with more models, only neighbours in the rankin
 _MINUS_WORD = " minus "
 # The highest numbers of classes are pooled if fewer images have them; the limit is between these two.
 _MIN_GROUP_LIMIT, _MAX_GROUP_LIMIT = 10, 100
-_ResultsBySize = Mapping[int, HitsForLabelCount]
+_ResultsBySize = Mapping[int, HitsOnImagesWithNLabels]
 
 
 def scatter_chart(findings: Findings) -> Chart | MissingResult:
@@ -189,7 +189,7 @@ def label_count_chart(findings: Findings) -> Chart | MissingResult:
 def _compute_accuracy(results: _ResultsBySize, label_counts: Sequence[int]) -> Proportion:
     """Compute the accuracy on images whose number of valid classes is in `label_counts`."""
     available = [results[size] for size in label_counts if size in results]
-    return Proportion(sum(part.hits[1] for part in available), sum(part.n_images for part in available))
+    return Proportion(sum(part.hits_by_k[1] for part in available), sum(part.n_images for part in available))
 
 
 def _group_label_counts(label_counts: list[int], results_by_model: Mapping[str, _ResultsBySize]) -> list[list[int]]:

@@ -73,13 +73,13 @@ def model_or_label_chart(findings: Findings) -> Chart | MissingResult:
             }.items():
                 if verdicts is None:
                     continue
-                share = verdicts.model_share
+                share = verdicts.share_preferring_model
                 counts = part.n_images, share.n, verdicts.n_prefer_model, verdicts.n_ties, verdicts.n_prefer_original
                 preferred = to_percent(share.value), interval_to_percent(share.interval)
                 rows.append([preference.model, classes, vote_source, *counts, *preferred])
                 if classes == "all" and len(bars) < MAX_DRAWN:
                     bars[f"{shorten(preference.model, _HALF_NAME_LENGTH)}, {vote_source}"] = verdicts
-    if not any(verdicts.model_share.n for verdicts in bars.values()):
+    if not any(verdicts.share_preferring_model.n for verdicts in bars.values()):
         return MissingResult(
             "raters were not asked about any class that a model predicts instead of the original label"
         )
@@ -104,21 +104,21 @@ def original_label_bias_chart(findings: Findings) -> Chart | MissingResult:
     rows: list[list[Cell]] = []
     for bias in findings.labelling_biases:
         for classes, part in {"all": bias.total, **bias.by_group}.items():
-            favourite = None if part.raters_share is None else to_percent(part.raters_share.value)
-            compared_with = to_percent(part.chance_share), part.p_value, favourite
-            rows.append([bias.model, classes, *proportion_cells(part.picked_share), *compared_with])
+            by_raters = None if part.raters_share is None else to_percent(part.raters_share.value)
+            compared_with = to_percent(part.chance_share), part.p_value, by_raters
+            rows.append([bias.model, classes, *proportion_cells(part.original_pick_share), *compared_with])
     columns = {"model": TEXT, "classes": TEXT, "original label picked, %": PERCENT, "95 %": PERCENT, "picked": COUNT}
-    columns |= {"images": COUNT, "by chance, %": PERCENT, "p": P_VALUE, "by the raters' favourite, %": PERCENT}
+    columns |= {"images": COUNT, "by chance, %": PERCENT, "p": P_VALUE, "by the raters' top class, %": PERCENT}
     numbers = make_table("labelling-bias", "How often the original label is picked", columns, rows)
     drawn_biases = [bias.total for bias in findings.labelling_biases[:MAX_DRAWN]]
-    marks = {"the model": [proportion_to_percent(part.picked_share) for part in drawn_biases]}
+    marks = {"the model": [proportion_to_percent(part.original_pick_share) for part in drawn_biases]}
     if any(part.raters_share for part in drawn_biases):
-        marks["the raters' favourite"] = [
+        marks["the raters' top class"] = [
             None if part.raters_share is None else proportion_to_percent(part.raters_share) for part in drawn_biases
         ]
     intervals = Intervals(
         groups=[
-            f"{shorten(bias.model, _HALF_NAME_LENGTH)}: {count_noun(part.picked_share.n, 'image')}"
+            f"{shorten(bias.model, _HALF_NAME_LENGTH)}: {count_noun(part.original_pick_share.n, 'image')}"
             for bias, part in zip(findings.labelling_biases, drawn_biases, strict=False)
         ],
         series=marks,

@@ -73,8 +73,8 @@ _CHART_SECTIONS = {
     "labelling-bias": (
         "Labelling bias",
         "If several classes are valid, how often does the model pick the original label? An unbiased model does so "
-        "only by chance. A model that picks the class with the most certain votes does so as often as the raters' "
-        "favourite is the original label. Counted on images where both the prediction and the original label are "
+        "only by chance. For comparison: how often the original label is the raters' top class, the "
+        "class with the most certain votes. Counted on images where both the prediction and the original label are "
         "valid. Lines are 95 % Wilson intervals over images; p: exact two-sided test against chance.",
     ),
     "curve": (
@@ -252,7 +252,7 @@ def _make_mistake_section(findings: Findings, charts: _Charts) -> Section:
     notes += [f"Not counted: {ERROR_KIND_NAMES[kind]}: {reason}." for kind, reason in reasons.items()]
     evaluations = findings.evaluations.items()
     mistakes = [(model, result.mistakes) for model, result in evaluations if result.mistakes is not None]
-    rows = [[model, *part.counts_by_kind.values()] for model, part in mistakes]
+    rows = [[model, *part.n_images_by_kind.values()] for model, part in mistakes]
     columns = {"model": TEXT} | dict.fromkeys(MISTAKE_NAMES.values(), COUNT)
     table_title = "All mistakes, by the raters' answers about the predicted class"
     tables = [make_table("known", table_title, columns, rows)] if rows else []

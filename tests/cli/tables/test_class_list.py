@@ -16,8 +16,8 @@ NAMES = [f"n{i:08d}" for i in range(12)]
 ANIMALS = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibex", "jay", "kiwi", "lynx"]
 CORRECT_SHARE = "100.0 % (96.90 to 100.0; 120 of 120)"
 WRONG = "0.00 % (0.00 to 3.10; 0 of 120)"
-CORRECT_LINE = f"  correct with this list: {CORRECT_SHARE} of the images not used to choose it, p = 2e-36\n"
-AS_GIVEN = f"  correct without list:   {WRONG}\n"
+CORRECT_LINE = f"  accuracy with this class list:    {CORRECT_SHARE} on the images not used to choose it, p = 2e-36\n"
+AS_GIVEN = f"  accuracy without this class list: {WRONG}\n"
 FIX = "  fix: read the file with the class list of --classes auto\n"
 WARNED = f"Warning: lost.npy: the ids are from another class list\n{CORRECT_LINE}{AS_GIVEN}{FIX}"
 
@@ -73,7 +73,7 @@ def test_auto_uses_the_detected_class_list(shop: Path, run: Runner) -> None:
 
 def test_auto_does_not_change_a_correct_file(shop: Path, run: Runner) -> None:
     out = output_of(run("evaluate", "honest.npy", "--labels", "labels.json", "--classes", "auto"))
-    assert "honest.npy: no other known order of the classes; 240 images of 12 classes may be too few" in out
+    assert "honest.npy: no other predefined order of the classes matches; 240 images of 12 classes may be too" in out
 
 
 @pytest.mark.parametrize(("texts", "kind"), [(NAMES, "best"), (ANIMALS, "scores")], ids=["wnids", "names"])
@@ -110,19 +110,19 @@ def test_document_contains_the_class_list_or_null(shop: Path, run: Runner) -> No
 
 
 def test_undecided_classes_and_known_order_are_named(shop: Path, run: Runner) -> None:
-    """Two classes are predicted half and half; 12 folders sorted as text are a known order."""
+    """Two classes are predicted half and half; 12 folders sorted as text are a predefined order."""
     unclear, ids = PREDICTED_IDS.copy(), np.argsort(CLASS_OF_ID)
     for c in (3, 4):
         unclear[c == TRUTH] = np.arange(20) % 2 * (ids[4] - ids[3]) + ids[3]
     np.save("unclear.npy", unclear)
     run_result = run("evaluate", "unclear.npy", "--labels", "labels.json", "--quiet")
     (line,) = (line for line in run_result.err.splitlines() if "undecided" in line)
-    assert line.startswith("  undecided:              2 classes: ")
+    assert line.startswith("  undecided:                        2 classes: ")
     np.save("text.npy", np.argsort(sorted(range(12), key=str))[TRUTH])
     run_result = run("evaluate", "text.npy", "--labels", "labels.json", "--quiet")
     assert run_result.err.splitlines()[:2] == [
         "Warning: text.npy: the ids are from another class list: class numbers sorted as text: 0, 1, 10, 100",
-        "  correct with this list: 100.0 % (98.42 to 100.0; 240 of 240) of the images, p = 5e-54",
+        "  accuracy with this class list:    100.0 % (98.42 to 100.0; 240 of 240) on the images, p = 5e-54",
     ]
 
 

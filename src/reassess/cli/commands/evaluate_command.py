@@ -44,10 +44,10 @@ from reassess.evaluation import (
     describe_rated_images,
     exclusion_effects_by_k,
     find_class_list,
+    multi_label_accuracy_of_outcomes,
     outcomes_table,
     sort_by_accuracy,
     summarize,
-    summarize_verdicts,
 )
 from reassess.evaluation.evaluation_words import warn_if_other_class_list
 from reassess.formats.files import atomic_writes
@@ -229,7 +229,7 @@ def _evaluate_models(
         multi_label_accuracies={}
         if reviewed is None
         else {
-            file: summarize_verdicts(last[file], reviewed, inputs.original)
+            file: multi_label_accuracy_of_outcomes(last[file], reviewed, inputs.original)
             for file in next(reversed(sorted_evaluations.values()))
         },
         model_orders=_compare_model_orders(outcomes) if isinstance(next(iter(outcomes)), str) else None,

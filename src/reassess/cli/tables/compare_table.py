@@ -15,7 +15,7 @@ from reassess.comparison import (
     LabellingBias,
     LabelUncertainty,
     LeadChange,
-    ModelOrLabelPreference,
+    ModelDisagreements,
     PairedHits,
     PreferenceCounts,
     Ranking,
@@ -206,7 +206,7 @@ def _make_ranking_table(
     return ResultTable(headings, list(zip(*cells, strict=True)))
 
 
-def _print_preferences(preferences: Sequence[ModelOrLabelPreference]) -> None:
+def _print_preferences(preferences: Sequence[ModelDisagreements]) -> None:
     """Print how often the model's class is preferred to the original label, by scores and by raters' votes."""
     headings = ["model or label", "differ", "rated", "model %", "95 %", "label %"]
     has_rater_shares = any(preference.total.preferences_by_raters is not None for preference in preferences)
@@ -217,7 +217,7 @@ def _print_preferences(preferences: Sequence[ModelOrLabelPreference]) -> None:
         cells = [
             preference.model,
             f"{preference.total.n_images:,}",
-            f"{preference.total.preferences_by_scores.model_share.n:,}",
+            f"{preference.total.preferences_by_scores.share_preferring_model.n:,}",
         ]
         rows.append(
             [
@@ -233,10 +233,10 @@ def _print_preferences(preferences: Sequence[ModelOrLabelPreference]) -> None:
 def _format_preference_cells(counts: PreferenceCounts | None) -> list[str | None]:
     if counts is None:
         return [None, None, None]
-    label_share = Proportion(counts.n_prefer_original, counts.model_share.n)
+    label_share = Proportion(counts.n_prefer_original, counts.share_preferring_model.n)
     return [
-        format_percent_cell(counts.model_share),
-        format_interval_cell(counts.model_share),
+        format_percent_cell(counts.share_preferring_model),
+        format_interval_cell(counts.share_preferring_model),
         format_percent_cell(label_share),
     ]
 
@@ -247,9 +247,9 @@ def _print_biases(biases: Sequence[LabellingBias]) -> None:
         [
             bias.model if group == "all" else "",
             group,
-            f"{group_bias.picked_share.n:,}",
-            format_percent_cell(group_bias.picked_share),
-            format_interval_cell(group_bias.picked_share),
+            f"{group_bias.original_pick_share.n:,}",
+            format_percent_cell(group_bias.original_pick_share),
+            format_interval_cell(group_bias.original_pick_share),
             format_percent_cell(group_bias.chance_share),
             None if group_bias.p_value is None else _remove_equals_sign(format_p_value(group_bias.p_value)),
             format_percent_cell(group_bias.raters_share),

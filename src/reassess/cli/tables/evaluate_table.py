@@ -255,7 +255,7 @@ def _describe_accuracies_on_scored_images(evaluations: EvaluationsByFile) -> Ite
 def _print_mistakes(evaluations: EvaluationsByFile) -> None:
     """Print the number of mistakes by kind. A kind without mistakes has no column."""
     counts = {
-        file: result.mistakes.counts_by_kind for file, result in evaluations.items() if result.mistakes is not None
+        file: result.mistakes.n_images_by_kind for file, result in evaluations.items() if result.mistakes is not None
     }
     kinds = [kind for kind in MISTAKE_NAMES if any(counts_of_file[kind] for counts_of_file in counts.values())]
     if not kinds:
@@ -281,7 +281,7 @@ def _print_accuracy_by_label_count(file: str, result: Evaluation) -> None:
     top_k = list(result.real_accuracy)
     rows = []
     for size, size_result in result.by_label_count.items():
-        counts = [Proportion(size_result.hits[k], size_result.n_images) for k in top_k]
+        counts = [Proportion(size_result.hits_by_k[k], size_result.n_images) for k in top_k]
         cells = [cell for count in counts for cell in (format_percent_cell(count), format_interval_cell(count))]
         rows.append([size, f"{size_result.n_images:,}", *cells])
     labels_heading = shorten_label_set_name(result.label_set)

@@ -682,7 +682,7 @@ def test_damaged_record_is_named(images: Path, interrupted: Callable[..., Path],
     elif content is not None:
         path.write_bytes(content)
     assert message(run, images, output, batch_size=2) == (
-        f"record of a run is damaged\n  where:   {path}\n  fix:     start again: rm -r {path.parent}"
+        f"file of an unfinished run is damaged\n  where:   {path}\n  fix:     start again: rm -r {path.parent}"
     )
 
 

@@ -107,7 +107,7 @@ class Candidates(Printable):
     ) -> "Candidates":
         """Create candidates from rows in any order, one row per candidate and source.
 
-        Images without rows are omitted; the others keep their order. Ranks and probabilities are unknown if they are
+        Images without rows are omitted; all other images keep their order. Ranks and probabilities are unknown if they are
         None.
         """
         classes = classes or ID_ONLY_CLASSES

@@ -73,7 +73,7 @@ class ProposalResult(Printable):
 
     @property
     def mean_candidates_per_image(self) -> float | None:
-        """Mean number of candidates per image that goes to raters; None without such images."""
+        """Mean number of candidates per image that raters see; None without images."""
         images = len(self.candidates.questions.images)
         return len(self.candidates) / images if images else None
 

@@ -24,7 +24,7 @@ from reassess.errors import ReassessError
 from reassess.formats.files import sha256
 from reassess.text import count_noun
 
-# The parts that each command needs; "a or b" is either of two.
+# The parts that each command needs. "a or b" means that one of these parts is enough.
 _NEEDED_PARTS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("evaluate", "compare", "report"), ("labels",)),
     "show": ("labels or original or scores or votes or golden",),

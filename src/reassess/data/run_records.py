@@ -105,4 +105,6 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def _damaged_error(path: Path) -> DataError:
-    return DataError("damaged-file", "record of a run is damaged", where=path, fix=f"start again: rm -r {path.parent}")
+    return DataError(
+        "damaged-file", "file of an unfinished run is damaged", where=path, fix=f"start again: rm -r {path.parent}"
+    )

@@ -173,7 +173,7 @@ class UnfinishedRun:
             elif self._has_shards() and not exists(path):
                 raise DataError(
                     "different-run",
-                    "folder contains shards of a run without a record",
+                    "folder contains results of a run, but the file with its settings is missing",
                     where=self.folder,
                     fix=f"start again: rm -r {self.folder}",
                 )

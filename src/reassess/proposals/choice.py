@@ -34,10 +34,11 @@ def choose_models(
     with fewer and fewer candidates, until the lower bound of a subset's recall, with 90 % confidence, is below
     `recall`. The subset before it is chosen.
 
-    The candidates of a subset are those that `propose` chooses for its models only, but with the N that `propose` chose
-    for all models: N pairs of each model may be candidates. If all models of the subset that predict an image agree
-    with its original label, only that label is a candidate. An image that no model of the subset predicts has no
-    candidate. The recall of each subset is over the same golden questions: on images with a candidate of any model.
+    The candidates of a subset are the candidates that `propose` would choose for its models only, but with the N that
+    `propose` chose for all models: N pairs of each model may be candidates. If all models of the subset that predict an
+    image agree with its original label, only that label is a candidate. An image that no model of the subset predicts
+    has no candidate. The recall of each subset is over the same golden questions: on images with a candidate of any
+    model.
 
     Parameters
     ----------

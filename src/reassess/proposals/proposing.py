@@ -343,7 +343,7 @@ def _list_model_candidates(
     image_ids = np.concatenate([image_ids, best_pairs.image_numbers[further_rows]])
     class_ids = np.concatenate([class_ids, best_pairs.class_ids[further_rows]])
     probabilities = np.concatenate([best_pairs.top1_probabilities_by_row[rows], best_pairs.probabilities[further_rows]])
-    order = np.argsort(image_ids, kind="stable")  # the first class of each image, then others by probability
+    order = np.argsort(image_ids, kind="stable")  # the first class of each image, then its other classes by probability
     starts = np.flatnonzero(np.diff(image_ids[order], prepend=-1))
     sizes = np.diff(starts, append=order.size)
     ranks = 1 + np.arange(order.size) - np.repeat(starts, sizes)

@@ -48,7 +48,7 @@ def list_output_files(names: Sequence[str], output: Path) -> list[Path]:
             "no model was given",
             allowed="timm:NAME, torchvision:NAME, onnx:FILE, python:module:function",
         )
-    if output.name in ("", ".."):  # then the folder beside it has no name either
+    if output.name in ("", ".."):  # then the folder beside the output has no name
         raise OutputError(
             "invalid-name", "output has no file name", where=output, fix="add the name of a file or folder"
         )

@@ -93,7 +93,7 @@ def _make_row(path: Path, name: str, row: dict[str, Any]) -> dict[str, Any]:
     if row.get("filename", name) != name:
         raise DataError(
             "two-names",
-            "image name differs between key and filename",
+            "image has a filename that differs from its key",
             where=path,
             found=f"{name} and {row['filename']}",
             fix="remove the filename, or write the file again",

@@ -93,7 +93,7 @@ def read_vote_folder(
     with _convert_full_disk_errors(temporary):
         rows = _RowReader(source, n_rows, temporary)
         for batch in source.iterate_batches():
-            rows.add(batch)
+            rows.add_batch(batch)
         return rows.make_votes(answers)
 
 
@@ -127,7 +127,7 @@ class _RowReader:
         self._last_item: pl.DataFrame | None = None
         self._n_votes = 0
 
-    def add(self, batch: Batch) -> None:
+    def add_batch(self, batch: Batch) -> None:
         """Add the next rows of votes in the order of the files."""
         import polars as pl
 

@@ -107,8 +107,8 @@ class Candidates(Printable):
     ) -> "Candidates":
         """Create candidates from rows in any order, one row per candidate and source.
 
-        Images without rows are omitted; all other images keep their order. Ranks and probabilities are unknown if they are
-        None.
+        Images without rows are omitted; all other images keep their order. Ranks and probabilities are unknown if they
+        are None.
         """
         classes = classes or ID_ONLY_CLASSES
         for plural_name, column in (("class ids", class_ids), ("sources", source_ids)):

@@ -139,11 +139,12 @@ def test_server_saves_many_answers(row: Any, tmp_path: Path, where: str, raters:
 def test_check_of_the_log_file_is_a_small_part_of_each_change(
     row: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    contains_all_own_commits, checks, changes = WriteAheadLog.contains_all_own_commits, [0.0], []
+    contains_all_commits_of_this_process = WriteAheadLog.contains_all_commits_of_this_process
+    checks, changes = [0.0], []
 
     def timed_check(*args: Any, **options: Any) -> bool:
         begin = time.perf_counter()
-        result = contains_all_own_commits(*args, **options)
+        result = contains_all_commits_of_this_process(*args, **options)
         checks[-1] += time.perf_counter() - begin
         return result
 
@@ -152,7 +153,7 @@ def test_check_of_the_log_file_is_a_small_part_of_each_change(
         campaign = open_campaign(tmp_path / "c.db")
         person = add_person(campaign, "ann")
         question = begin_next_turn(campaign, person, time.time()).questions[0].question_id
-        monkeypatch.setattr(WriteAheadLog, "contains_all_own_commits", timed_check)
+        monkeypatch.setattr(WriteAheadLog, "contains_all_commits_of_this_process", timed_check)
         for revision in range(1_500):
             answers = [GivenAnswer(question, 2 * (revision % 2), 1.0, revision)]
             begin = time.perf_counter()

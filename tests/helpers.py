@@ -25,7 +25,7 @@ import pytest
 from rich.cells import cell_len
 
 from reassess.aggregation import Curve, GoldenQuestions
-from reassess.cli.screen import output_width
+from reassess.cli.screen import output_line_width
 from reassess.core import Classes, Items, LabelSets, Posterior, Questions, Scores, Votes
 from reassess.errors import ReassessError, ReassessWarning
 
@@ -249,7 +249,7 @@ def print_fitting(drawn: Callable[[int], str], *, err: bool = False) -> None:
         lines = [line for line in drawn(width).splitlines() if cell_len(line) > width]
         assert [line for line in lines if max(map(len, line.split())) <= 32] == []
         assert not whole - Counter(drawn(width))
-    click.echo(drawn(output_width() if "COLUMNS" in os.environ else 10_000), err=err)
+    click.echo(drawn(output_line_width() if "COLUMNS" in os.environ else 10_000), err=err)
 
 
 def in_one_line(text: str) -> str:

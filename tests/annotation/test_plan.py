@@ -155,7 +155,8 @@ def test_features_that_need_golden_questions_raise_without_them(options: dict[st
             },
             "a pass mark needs valid and invalid practice questions, and golden questions outside practice\n"
             "  found:   1 valid and 0 invalid practice questions\n"
-            "  fix:     add golden questions with the other truth, or remove the pass mark (practice_bar)",
+            "  fix:     add golden questions with the missing truth (valid or invalid), or remove the pass mark "
+            "(practice_bar)",
         ),
         (
             {"golden_tasks": shape_tasks(["m0.png", "m1.png", "m2.png"], [1, 9, 12], Classes(12))},
@@ -205,7 +206,7 @@ def test_practice_that_is_easy_to_pass_names_how_much_would_be_enough(
 ) -> None:
     tasks = 12 if questions == (18, 18) else 1
     practice = PracticeRound(tasks, 0, *questions, bar)
-    assert practice.easiest_blind_strategy == easiest
+    assert practice.best_strategy_without_looking == easiest
     assert practice.n_tasks_needed == enough
     if enough and bar is not None:
         q = sum(questions) // tasks

@@ -97,7 +97,7 @@ ONE_OUTPUT = Predictions.from_scores(np.ones((6, 2)), LABELS.images, output_clas
         ({"a": ids(0, 1), "b": ids(2, 3, 4, 5)}, LABELS, Folds(("0.png", "x.png"), np.array([0, 1])), "wrong-fold",
          "images in no fold and images of fold 0"),
         ({"a": ids(*range(6))}, SEVERAL, None, "not-one-label", "2 classes"),
-        ({}, LABELS, None, "missing-predictions", "0 files, 6 labels"),
+        ({}, LABELS, None, "missing-predictions", "0 files with predictions, 6 labels"),
         ({"a": scores(0, 1, 2), "b": scores(3, 4, 5, columns=3)}, NO_CLASSES, None, "different-classes", "a: 2, b: 3"),
         ({"a": scores(*range(6), columns=3)}, LABELS, None, "wrong-outputs", "3 columns"),
         ({"a": scores(*range(6), columns=4)}, FOUR, None, "missing-classes", "eel, fox (2)"),

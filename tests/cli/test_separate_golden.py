@@ -20,8 +20,8 @@ from tests.helpers import Runner, output_of, results_of, write_files
 RATERS, CLASSES = ("ann", "bo", "cy"), ("cat", "dog")
 MAIN, GOLDEN, IN_PART = 12, 8, 1  # images
 LINES = (
-    "16 golden questions have only raters' golden votes; these votes are used\n",
-    "16 golden items have only raters' golden votes, 3.0 per item (other items: 2.5); these votes are used\n",
+    "votes on 16 golden questions are from the separate file rater-golden\n",
+    "votes on 16 golden items are from the separate file rater-golden: 3.0 per item (other items: 2.5)\n",
     "not used: 2 golden questions on images where raters have not answered all golden questions\n",
 )
 

@@ -20,7 +20,7 @@ from reassess.aggregation import MeasuredCurve, replay_stops
 from reassess.core import VALIDITY, RaterModel, StopRule
 from reassess.data import SOURCES, KnownFile, Source, sources
 from reassess.errors import ReassessError
-from reassess.report import save_curves, save_leaderboard, save_model_choice, save_replays
+from reassess.report import save_curve_figure, save_leaderboard_figure, save_model_choice_figure, save_replay_figure
 from tests.helpers import CURVE, GOOD, GOOD_SHA
 
 # Its own tests stop and resume it, since it stores finished parts in a folder.
@@ -75,10 +75,10 @@ WRITING = (
 )
 FUNCTIONS = (
     "create_campaign out.db",
-    "save_model_choice out.svg",
-    "save_curves out.svg",
-    "save_leaderboard out.png",
-    "save_replays out.svg",
+    "save_model_choice_figure out.svg",
+    "save_curve_figure out.svg",
+    "save_leaderboard_figure out.png",
+    "save_replay_figure out.svg",
     "update_benchmark b",
     "write_chart out.pdf",
     "write_clean_list out.txt",
@@ -142,24 +142,26 @@ def _call(name: str, path: str, force: bool) -> None:
         tasks = reassess.Tasks(questions, np.arange(3), np.arange(2), ["all of the image"] * 2)
         _make_deterministic()
         create_campaign(path, CampaignPlan(tasks), force=force)
-    elif name == "save_curves":
-        save_curves(Path(path), [MeasuredCurve("one", CURVE)], force=force)
-    elif name == "save_model_choice":
+    elif name == "save_curve_figure":
+        save_curve_figure(Path(path), [MeasuredCurve("one", CURVE)], force=force)
+    elif name == "save_model_choice_figure":
         images, ids = ["a.png", "b.png"], {"one": [1, 2], "two": [1, 0]}
         original = reassess.LabelSets.from_lists(images, [[0], [0]])
         models = {model: reassess.Predictions.from_ids(class_ids, images) for model, class_ids in ids.items()}
         golden = reassess.GoldenQuestions(reassess.Questions.from_columns(images, np.array([1, 2])), np.ones(2, bool))
         choice = reassess.choose_models(reassess.propose(models, original), golden)
-        save_model_choice(Path(path), choice, force=force)
-    elif name == "save_replays":
+        save_model_choice_figure(Path(path), choice, force=force)
+    elif name == "save_replay_figure":
         questions = reassess.Questions.from_columns(["a.png"], np.array([1]))
         zeros, matrix = np.zeros(3, np.int64), np.array([[0.9, 0.1], [0.2, 0.8]])
         votes = reassess.Votes.from_columns(questions, zeros, zeros, zeros, ("ann",), ("no", "yes"))
         model = RaterModel((), VALIDITY, votes.answers, matrix[None][:0], matrix, np.ones(2) / 2)
-        save_replays(Path(path), {"one": replay_stops(votes, model, [StopRule(0.1, 0.9)], threshold=0.8)}, force=force)
-    elif name == "save_leaderboard":
+        save_replay_figure(
+            Path(path), {"one": replay_stops(votes, model, [StopRule(0.1, 0.9)], threshold=0.8)}, force=force
+        )
+    elif name == "save_leaderboard_figure":
         board = reassess.read_leaderboard("board.csv")
-        save_leaderboard(Path(path), reassess.fit_trend(board), force=force)
+        save_leaderboard_figure(Path(path), reassess.fit_trend(board), force=force)
     else:
         from tests.formats.test_paths import WRITERS  # the arguments of each writer
 

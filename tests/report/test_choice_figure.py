@@ -7,7 +7,7 @@ import pytest
 
 from reassess.core import ModelChoice, ModelSubset
 from reassess.numeric import Proportion
-from reassess.report import save_model_choice
+from reassess.report import save_model_choice_figure
 
 pytestmark = pytest.mark.usefixtures("report_extra")
 
@@ -22,7 +22,7 @@ def choice() -> ModelChoice:
 
 
 def test_figure_describes_the_choice(tmp_path: Path) -> None:
-    save_model_choice(tmp_path / "a.svg", choice())
+    save_model_choice_figure(tmp_path / "a.svg", choice())
     text = (tmp_path / "a.svg").read_text()
     for words in (
         "7 subsets of 3 models, exact search; 20 valid golden questions, 1 not candidates of any model; recall "
@@ -36,7 +36,7 @@ def test_figure_describes_the_choice(tmp_path: Path) -> None:
 
 def test_figure_without_a_choice_shows_the_best_subsets(tmp_path: Path) -> None:
     """After a greedy search, the label says "found"."""
-    save_model_choice(tmp_path / "a.svg", replace(choice(), is_exact=False, chosen=None, recall_bound=None))
+    save_model_choice_figure(tmp_path / "a.svg", replace(choice(), is_exact=False, chosen=None, recall_bound=None))
     text = (tmp_path / "a.svg").read_text()
     is_shown = [words in text for words in ("all models: 3 models", "best subset found", "chosen", "bar: ")]
     assert is_shown == [True, True, False, False]

@@ -223,7 +223,7 @@ def test_missing_sections_have_a_reason() -> None:
     assert part(results, "curve").notes == ["Not shown: scores are missing."]
     assert part(results, "headline").charts == []
     assert any(
-        "No chart of accuracy by original and by reassessed labels: no model has both" in note
+        "The chart of original and reassessed accuracy is missing: no model has both" in note
         for note in part(results, "headline").notes
     )
 

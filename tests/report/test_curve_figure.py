@@ -12,7 +12,7 @@ import pytest
 from reassess.aggregation import Curve, Goal, GoldenQuestions, MeasuredCurve, MeasuredRule, Point, operating_point
 from reassess.core import Questions, Scores
 from reassess.errors import MissingPackageError, OutputError
-from reassess.report import save_curves, save_leaderboard, save_model_choice
+from reassess.report import save_curve_figure, save_leaderboard_figure, save_model_choice_figure
 from reassess.report.figures import FIGURE_SUFFIXES
 from tests.helpers import message
 from tests.report.cases import FIRST_BYTES, assert_no_overlap
@@ -41,9 +41,9 @@ CURVES = [measure("one.npz", 0, in_sample=True, goal="f1"), measure("two.csv", 1
 def test_figures_are_reproducible_in_each_format(tmp_path: Path, suffix: str) -> None:
     first, second = paths = [tmp_path / f"{i}{suffix}" for i in range(2)]
     for draw in (
-        partial(save_curves, curves=CURVES, rules=[CLOUD, SHARES]),
-        partial(save_leaderboard, trend=TREND, placements=[MINE], original_label_percent=90.02),
-        partial(save_model_choice, choice=choice()),
+        partial(save_curve_figure, curves=CURVES, rules=[CLOUD, SHARES]),
+        partial(save_leaderboard_figure, trend=TREND, placements=[MINE], original_label_percent=90.02),
+        partial(save_model_choice_figure, choice=choice()),
     ):
         for path in paths:
             draw(path, force=True)
@@ -52,7 +52,7 @@ def test_figures_are_reproducible_in_each_format(tmp_path: Path, suffix: str) ->
 
 
 def test_file_describes_the_figure(tmp_path: Path) -> None:
-    save_curves(tmp_path / "f.svg", CURVES, [CLOUD, SHARES])
+    save_curve_figure(tmp_path / "f.svg", CURVES, [CLOUD, SHARES])
     text = (tmp_path / "f.svg").read_text()
     assert "<title>Precision and recall</title>" in text
     (description,) = re.findall(r"<dc:description>(.*?)</dc:description>", text)
@@ -63,7 +63,7 @@ def test_file_describes_the_figure(tmp_path: Path) -> None:
 
 
 def test_curves_points_and_rules_have_labels_that_do_not_overlap(tmp_path: Path, drawings: list[Any]) -> None:
-    save_curves(tmp_path / "f.png", CURVES, [CLOUD, SHARES])
+    save_curve_figure(tmp_path / "f.png", CURVES, [CLOUD, SHARES])
     texts = drawings[0].axes.texts
     first, second = (f"average precision {line.curve.average_precision:.3f}" for line in CURVES)
     point = CURVES[0].operating_point.point
@@ -78,7 +78,7 @@ def test_curves_points_and_rules_have_labels_that_do_not_overlap(tmp_path: Path,
 def test_axes_include_all_points_of_rules(tmp_path: Path, drawings: list[Any]) -> None:
     low = MeasuredRule("low", ("x",), (Point(None, 3, 60, 60),))
     for rules in ([], [low]):
-        save_curves(tmp_path / "f.svg", CURVES, rules, force=True)
+        save_curve_figure(tmp_path / "f.svg", CURVES, rules, force=True)
     limits = [drawing.axes.get_ylim() for drawing in drawings]
     assert limits[0][0] > 0.1
     assert limits[1][0] < 0.05
@@ -88,29 +88,31 @@ def test_axes_include_all_points_of_rules(tmp_path: Path, drawings: list[Any]) -
 @pytest.mark.parametrize("goal", ["threshold=1", "threshold=0", "precision=1"])
 def test_ends_of_a_curve_can_be_chosen(tmp_path: Path, goal: str) -> None:
     golden = GoldenQuestions(Questions.from_columns(["a"], np.array([1])), np.array([True]))
-    save_curves(tmp_path / "f.svg", [measure("s", 0, goal=goal), MeasuredCurve("one", Curve(golden, np.array([0.5])))])
+    save_curve_figure(
+        tmp_path / "f.svg", [measure("s", 0, goal=goal), MeasuredCurve("one", Curve(golden, np.array([0.5])))]
+    )
     assert (tmp_path / "f.svg").stat().st_size > 1_000
 
 
 def test_six_curves_look_different(tmp_path: Path, drawings: list[Any]) -> None:
-    save_curves(tmp_path / "f.svg", [measure(f"{i}", i) for i in range(6)])
+    save_curve_figure(tmp_path / "f.svg", [measure(f"{i}", i) for i in range(6)])
     assert len({(line.get_color(), line.get_linestyle()) for line in drawings[0].axes.lines[:6]}) == 6
 
 
 def test_missing_matplotlib_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingPackageError, match="package matplotlib is missing") as caught:
-        save_curves(tmp_path / "f.svg", CURVES)
+        save_curve_figure(tmp_path / "f.svg", CURVES)
     assert caught.value.fix == "pip install 'reassess[report]'"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_wrong_suffix_and_existing_file_raise(tmp_path: Path) -> None:
     path = tmp_path / "f.gif"
-    assert message(save_curves, path, CURVES) == (
+    assert message(save_curve_figure, path, CURVES) == (
         f"wrong kind of file for a figure\n  where:   {path}\n  allowed: .svg, .png, .pdf\n  found:   .gif"
     )
     (tmp_path / "f.svg").write_text("old")
     with pytest.raises(OutputError):
-        save_curves(tmp_path / "f.svg", CURVES)
+        save_curve_figure(tmp_path / "f.svg", CURVES)
     assert (tmp_path / "f.svg").read_text() == "old"

@@ -10,7 +10,7 @@ import pytest
 
 from reassess.comparison import Placement, Trend, fit_trend, place_models
 from reassess.core import Leaderboard, LeaderboardRow
-from reassess.report import save_leaderboard
+from reassess.report import save_leaderboard_figure
 from tests.report.cases import assert_no_overlap
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -43,7 +43,7 @@ def draw(drawings: list[Any], tmp_path: Path) -> DrawLeaderboard:
     """A function that draws a leaderboard, and returns its axes."""
 
     def draw(slopes: Trend, *placements: Placement, level: float | None = None) -> Any:
-        save_leaderboard(tmp_path / "f.svg", slopes, placements, original_label_percent=level, force=True)
+        save_leaderboard_figure(tmp_path / "f.svg", slopes, placements, original_label_percent=level, force=True)
         return drawings[-1].axes
 
     return draw
@@ -72,7 +72,7 @@ def test_lines_and_models_have_labels_that_do_not_overlap(draw: DrawLeaderboard)
 
 
 def test_file_describes_the_leaderboard_and_hidden_rows(tmp_path: Path) -> None:
-    save_leaderboard(tmp_path / "f.svg", TREND, [MINE], original_label_percent=90.02)
+    save_leaderboard_figure(tmp_path / "f.svg", TREND, [MINE], original_label_percent=90.02)
     text = (tmp_path / "f.svg").read_text()
     hidden = int((TREND.leaderboard.original_accuracies < 70).sum())
     assert "<title>Leaderboard</title>" in text

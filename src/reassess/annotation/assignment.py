@@ -68,7 +68,7 @@ class Rules:
         return self._hash_to_fraction("golden", rater_id, task_number) < self.golden_share
 
     def draw_golden_task_positions(self, rater_id: int, task_number: int, n_positions: int) -> list[int]:
-        """Draw random positions in the list of golden tasks. The rater gets the first task there that suits.
+        """Draw random positions in the list of golden tasks; the rater gets the first suitable task.
 
         `n_positions` is the number of golden tasks. Each suitable task is equally likely to be the first.
         Drawing positions is faster than reading all tasks.

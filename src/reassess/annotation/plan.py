@@ -121,7 +121,8 @@ class CampaignPlan:
                 found=f"{practice.n_valid_questions:,} valid and {practice.n_invalid_questions:,} invalid "
                 "practice questions",
                 fix=Fix(
-                    "add golden questions with the other truth, or remove the pass mark ({practice_bar})",
+                    "add golden questions with the missing truth (valid or invalid), or remove the pass mark "
+                    "({practice_bar})",
                     practice_bar=None,
                 ),
             )

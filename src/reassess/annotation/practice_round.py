@@ -76,7 +76,7 @@ class PracticeRound:
         }
 
     @property
-    def easiest_blind_strategy(self) -> tuple[str, float] | None:
+    def best_strategy_without_looking(self) -> tuple[str, float] | None:
         """The strategy that passes most often without looking at images, and its probability to pass.
 
         None if the probability is at most 5 %.
@@ -96,7 +96,9 @@ class PracticeRound:
         def is_longer_practice_hard_to_guess(length_factor: int) -> bool:
             names = ("n_tasks", "n_invalid_questions", "n_valid_questions")
             return (
-                replace(self, **{name: length_factor * getattr(self, name) for name in names}).easiest_blind_strategy
+                replace(
+                    self, **{name: length_factor * getattr(self, name) for name in names}
+                ).best_strategy_without_looking
                 is None
             )
 

@@ -14,7 +14,7 @@ _ANSWER_WEIGHTS = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
 
 
 class GoldenAnswerCount(NamedTuple):
-    """How often a rater gave one answer to golden questions with the same truth."""
+    """How often a rater gave a certain answer to the golden questions that have a certain truth."""
 
     rater_id: int
     truth: int  # 0 invalid, 1 valid

@@ -128,7 +128,7 @@ def strip_metadata(content: bytes, name: str, *, max_side: int = _MAX_SIDE) -> t
 
 @contextmanager
 def _open_image(content: bytes, name: str) -> "Iterator[Image.Image]":
-    """Open an image for a block, and turn all errors in the block into `DataError`."""
+    """Yield an opened image. An error inside the `with` block becomes a `DataError`."""
     try:
         with add_error_place(name), open_image(BytesIO(content)) as image:
             yield image

@@ -166,7 +166,7 @@ class _SimulatedRater:
         self.n_tasks, self.n_answers, self.seconds_worked, self.last_answer_time = 0, 0, 0.0, 0.0
 
     def answer_task_and_get_end_of_next_task(self, now: float) -> float | None:
-        """Save the answers to the current task, begin the next task, and return the time when it is finished.
+        """Save the answers to the current task and begin the next task; return when the next task is finished.
 
         If there is no task now, return the time when the rater asks again; if no task is left, return None.
         """

@@ -54,7 +54,7 @@ def find_label_verdicts(held_out: HeldOutPredictions, golden: GoldenQuestions | 
 
 
 def decide_checked_labels(answers: Votes) -> GoldenQuestions:
-    """Decide which checked labels are correct: labels with a majority of answers yes. Ties are not used.
+    """Decide which checked labels are correct: those where most answers are yes. Ties are not used.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ class DrawnLabels:
             raise DataError(
                 "out-of-range",
                 "the checked labels have too low probabilities of being drawn",
-                allowed=f"probabilities p with a sum of 1 / p of about {verdicts.size:,}, the number of labels",
+                allowed=f"a sum of 1 / probability of about {verdicts.size:,}, the number of labels",
                 found=f"a sum of {represented:{',.0f' if represented < _MAX_EXACT_COUNT else '.3g'}}",
                 fix="use the probabilities of the draw",
             )

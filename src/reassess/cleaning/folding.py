@@ -140,7 +140,7 @@ def _sort_by_duplicate_group(images: tuple[str, ...], duplicates: Sequence[Seque
 
 
 def _find_first_position_in_connected_groups(groups: Sequence[Sequence[int]], n_positions: int) -> _Ints:
-    """For each position, return the lowest position that it is connected to; groups that overlap are connected."""
+    """Merge groups that overlap; return for each position the lowest position in the same merged group."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

@@ -108,7 +108,7 @@ class HeldOutPredictions:
             raise DataError(
                 "missing-predictions",
                 "held-out predictions are missing",
-                found=f"{count_noun(len(predictions), 'file')}, {count_noun(len(labels), 'label')}",
+                found=f"{count_noun(len(predictions), 'file')} with predictions, {count_noun(len(labels), 'label')}",
             )
         files = join_held_out_files(predictions, labels, folds, match)
         warn_about_split_duplicates(duplicates, labels, files, folds)

@@ -26,7 +26,7 @@ _MIN_IMAGES = 100  # images; a trained model does not predict the same class for
 
 
 class MixedUpClasses(NamedTuple):
-    """Classes whose outputs are exchanged in a file: most images of one class are predicted as the next."""
+    """Classes whose outputs have swapped places in a file: most images of each class are predicted as another."""
 
     file_number: int | None  # None if the classes are mixed up in all files
     predicted_class_of: dict[int, int]  # the class that is mostly predicted instead of each class
@@ -48,18 +48,16 @@ def find_mixed_up_classes(
         other_counts = total - counts
         for cycle in _find_cycles(_find_main_confusions(counts)):
             if _is_significant_majority(
-                _count_predictions_of_next_class(counts, cycle), _count_correct_predictions(counts, cycle)
+                _count_mixed_up_predictions(counts, cycle), _count_correct_predictions(counts, cycle)
             ) and _is_significant_majority(
-                _count_correct_predictions(other_counts, cycle), _count_predictions_of_next_class(other_counts, cycle)
+                _count_correct_predictions(other_counts, cycle), _count_mixed_up_predictions(other_counts, cycle)
             ):
                 return MixedUpClasses(position, cycle)
     cycles = _find_cycles(_find_main_confusions(total))
     in_all = (
         cycle
         for cycle in cycles
-        if _is_significant_majority(
-            _count_predictions_of_next_class(total, cycle), _count_correct_predictions(total, cycle)
-        )
+        if _is_significant_majority(_count_mixed_up_predictions(total, cycle), _count_correct_predictions(total, cycle))
     )
     return next((MixedUpClasses(None, cycle) for cycle in in_all), None)
 
@@ -81,7 +79,7 @@ def _find_main_confusions(counts: _SparseCounts) -> dict[int, int]:
 
 
 def _find_cycles(confusions: Mapping[int, int]) -> list[dict[int, int]]:
-    """Find cycles of classes, where each class is mostly predicted as the next class of the cycle."""
+    """Find groups of classes that are predicted in a circle: most images of each class as the next class."""
     cycles, visited = [], set[int]()
     for start in confusions:
         path: list[int] = []
@@ -95,14 +93,14 @@ def _find_cycles(confusions: Mapping[int, int]) -> list[dict[int, int]]:
     return cycles
 
 
-def _count_predictions_of_next_class(counts: _SparseCounts, cycle: Mapping[int, int]) -> int:
-    """Count the images whose predicted class is the class after their label in a cycle of mixed-up classes."""
-    return sum(int(counts[a, b]) for a, b in cycle.items())
+def _count_mixed_up_predictions(confusion_counts: _SparseCounts, predicted_class_of: Mapping[int, int]) -> int:
+    """Count the images that are predicted as the class that `predicted_class_of` names for their label."""
+    return sum(int(confusion_counts[a, b]) for a, b in predicted_class_of.items())
 
 
-def _count_correct_predictions(counts: _SparseCounts, cycle: Iterable[int]) -> int:
-    """Count the correctly predicted images of the classes in a cycle."""
-    return sum(int(counts[a, a]) for a in cycle)
+def _count_correct_predictions(confusion_counts: _SparseCounts, class_ids: Iterable[int]) -> int:
+    """Count the correctly predicted images of some classes."""
+    return sum(int(confusion_counts[a, a]) for a in class_ids)
 
 
 def _is_significant_majority(n_larger: int, n_smaller: int) -> bool:

@@ -138,7 +138,7 @@ def _find_fold_error(name: str, fold_numbers: _Ints, folds: Folds) -> DataError 
 
 
 def _uneven_repetitions_error(labels: LabelSets, files: list[HeldOutFile], file_counts: _Ints) -> DataError:
-    """Create an error about images that are in more files than other images."""
+    """Create an error about images that are in too few or too many files."""
     min_count, max_count = int(file_counts.min()), int(file_counts.max())
     rare, often = np.flatnonzero(file_counts == min_count), int(np.argmax(file_counts))
     examples = f"{join_first([labels.images[row] for row in rare[:3].tolist()])} ({count_noun(rare.size, 'image')})"

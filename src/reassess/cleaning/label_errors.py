@@ -131,7 +131,7 @@ def _check_options(method: CleaningMethod, **options: object) -> None:
 
 
 def _clean_by_consistency(held_out: HeldOutPredictions, *, min_repetitions: int | None) -> Cleaning:
-    """Keep images whose held-out top-1 class is the label in enough repetitions."""
+    """Keep an image if models that were not trained on this image predict its label in enough repetitions."""
     repetitions = held_out.n_repetitions
     needed = repetitions // 2 + 1 if min_repetitions is None else min_repetitions
     check_number(needed, 1, repetitions, value_name="number of repetitions", is_whole=True)

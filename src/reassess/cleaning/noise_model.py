@@ -221,7 +221,7 @@ def _fit_with_fixed_exponent(
     """Fit all parameters of the noise model to the images, except the `similarity_exponent`."""
     start = NoiseModel.make_initial_model(images.n_classes, similarity_exponent=similarity_exponent)
     calibration_exponent = max(
-        _find_min_calibration_exponent(images, start), _find_likeliest_calibration_exponent(images, start)
+        _find_lowest_exponent_with_certain_images(images, start), _find_likeliest_calibration_exponent(images, start)
     )
     return replace(start, calibration_exponent=calibration_exponent).fit(images)
 
@@ -248,7 +248,7 @@ def _estimate_share_of_lookalike_mistakes(
     counts, ratios = mistakes[has_mistakes], confused[has_mistakes] * (images.n_classes - 1)
 
     def compute_mixture_loss(share: float) -> float:
-        """Return the negative log-likelihood, if this share of mistakes follows the model's probabilities."""
+        """Return the negative log-likelihood of the mistakes, if a share of them follows the probabilities."""
         return -float(counts @ np.log1p(share * (ratios - 1)))
 
     share = minimize_scalar(compute_mixture_loss, bounds=(0, 1 - 1e-6), method="bounded").x
@@ -270,22 +270,24 @@ def _find_likeliest_calibration_exponent(images: ClassCandidates, start: NoiseMo
     return math.exp(minimize_scalar(compute_label_loss, bounds=bounds, method="bounded", options={"xatol": 0.01}).x)
 
 
-def _find_min_calibration_exponent(images: ClassCandidates, start: NoiseModel) -> float:
-    """Find the lowest calibration exponent where the true class of enough images is almost certain.
+def _find_lowest_exponent_with_certain_images(images: ClassCandidates, start: NoiseModel) -> float:
+    """Find the lowest calibration exponent at which enough images have a class with a probability near 1.
 
     If the labels of these images contain fewer mistakes than the model then expects, return the minimum instead.
     """
 
-    def compute_missing_certainty(log_exponent: float) -> float:
-        """Return the required certainty minus the certainty of the most certain images; 0 or less if it is enough."""
+    def compute_gap_to_required_certainty(log_exponent: float) -> float:
+        """Return by how much the most certain images miss the required probability; 0 or less if they reach it."""
         max_probabilities = images.calibrate(math.exp(log_exponent)).max(axis=1)
         return _MIN_ANCHOR_CERTAINTY - float(np.quantile(max_probabilities, 1 - _ANCHOR_SHARE))
 
     low, high = math.log(_MIN_EXPONENT), math.log(_MAX_EXPONENT)
-    if compute_missing_certainty(low) <= 0:
+    if compute_gap_to_required_certainty(low) <= 0:
         return _MIN_EXPONENT
     calibration_exponent = math.exp(
-        high if compute_missing_certainty(high) >= 0 else brentq(compute_missing_certainty, low, high, xtol=0.01)
+        high
+        if compute_gap_to_required_certainty(high) >= 0
+        else brentq(compute_gap_to_required_certainty, low, high, xtol=0.01)
     )
     max_probabilities = images.calibrate(calibration_exponent).max(axis=1)
     certain_images = images.select_rows(

@@ -119,7 +119,7 @@ def _choose_loss(kind: TargetKind, requested_loss: Loss | None) -> Loss:
     if loss is None:
         raise DataError(
             "missing-option",
-            "loss is missing, but targets differ between the losses",
+            "loss is missing, and each loss needs other targets",
             allowed=" or ".join(f"loss={loss!r}" for loss in get_args(Loss)),
             fix="choose the loss",
         )

@@ -1,4 +1,4 @@
-"""Read votes and the other parts that a method needs, and compute scores."""
+"""Read votes and the other inputs of a method, such as golden answers, and compute scores."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from reassess.aggregation import AUTO, METHODS, Aggregation, aggregate, parse_me
 from reassess.aggregation.golden import expert_truth
 from reassess.aggregation.golden_items import count_votes_on
 from reassess.cli.command_run import CommandRun
-from reassess.cli.part_inputs import NO_SOURCE, PartReader, find_part, require_part
+from reassess.cli.part_inputs import NO_SOURCE, BenchmarkPartReader, find_part, require_part
 from reassess.core import IMAGENET, Benchmark, Questions, Scores, Votes
 from reassess.core.image_names import match_images, suggest_match_fix
 from reassess.core.items import require_questions
@@ -73,7 +73,7 @@ class ComputedScores:
         return self.aggregation.scores_with_experts(self.votes)
 
     def count_golden_decided_by_experts(self) -> GoldenCounts:
-        """Count the golden questions, and their images, that have scores only from experts."""
+        """Count the golden questions, and their images, whose scores come only from experts' answers."""
         items = self.aggregation.posterior.items
         assert isinstance(items, Questions)
         return GoldenCounts(len(self.scores) - len(items), len(self.scores.images) - len(items.images))
@@ -86,7 +86,7 @@ class ComputedScores:
 
     @property
     def n_items_with_only_golden_votes(self) -> int:
-        """Number of golden items that have raters' golden votes, but no votes in the main file of votes."""
+        """Number of golden items whose votes are only in the separate file of raters' golden votes."""
         if self.votes_with_golden is self.votes:
             return 0
         has_other_votes = count_votes_on(self.votes_with_golden.items, self.votes) > 0
@@ -102,7 +102,7 @@ def compute_scores(
     *,
     check_votes: Callable[[Votes], object] = lambda _: None,
 ) -> ComputedScores:
-    """Read the votes and the other parts that a method uses, and compute the scores."""
+    """Read the votes and the other inputs of a method, and compute the scores."""
     if method_options["golden"] == NO_SOURCE:
         benchmark = replace(
             benchmark, sources={part: source for part, source in benchmark.sources.items() if part != "golden"}
@@ -110,7 +110,7 @@ def compute_scores(
         method_options = {**method_options, "golden": None}
     name = method or _choose_default_method(benchmark, method_options)
     reject_unused_options(name, method_options, benchmark)
-    reader = PartReader(run, benchmark, needs_classes=benchmark.folder is not None)
+    reader = BenchmarkPartReader(run, benchmark, needs_classes=benchmark.folder is not None)
     main_votes = reader.read_required("votes", votes_source)
     if name == IMAGENET_METHOD:
         # Check the votes before ImageNet's golden answers are read with them.
@@ -153,7 +153,7 @@ def compute_scores(
     )
 
 
-def is_golden_answered_only_by_experts(reader: PartReader) -> bool:
+def is_golden_answered_only_by_experts(reader: BenchmarkPartReader) -> bool:
     """Return whether only experts answered the golden questions, so that they say nothing about raters."""
     votes = {part: data for part, (_, data) in reader.parts.items() if isinstance(data, Votes)}
     golden = votes.pop("golden", None)

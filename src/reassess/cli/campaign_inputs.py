@@ -15,7 +15,7 @@ import numpy as np
 from reassess import annotation
 from reassess.cli.command_run import INPUT_PATH_TYPE, CommandRun
 from reassess.cli.options import ParsedType
-from reassess.cli.part_inputs import NO_SOURCE, PartReader, find_part
+from reassess.cli.part_inputs import NO_SOURCE, BenchmarkPartReader, find_part
 from reassess.core import (
     KNOWN_ANSWERS,
     Benchmark,
@@ -61,22 +61,22 @@ class CampaignParts:
     def rename_images(self, new_names: Mapping[str, str]) -> "CampaignParts":
         """Return the parts with new image names. Names that are not in `new_names` stay."""
 
-        def with_new_names(part: _Part) -> _Part:
+        def with_renamed_images(part: _Part) -> _Part:
             return part if part is None else part.with_images([new_names.get(name, name) for name in part.images])
 
-        def tasks_with_new_names(part: Tasks) -> Tasks:
-            part_sample = part.sample
+        def tasks_with_renamed_images(tasks: Tasks) -> Tasks:
+            old_sample = tasks.sample
             sample = (
                 None
-                if part_sample is None
-                else part_sample.with_images([new_names.get(name, name) for name in part_sample.images])
+                if old_sample is None
+                else old_sample.with_images([new_names.get(name, name) for name in old_sample.images])
             )
-            return replace(part, questions=with_new_names(part.questions), sample=sample)
+            return replace(tasks, questions=with_renamed_images(tasks.questions), sample=sample)
 
-        golden = None if self.golden_tasks is None else tasks_with_new_names(self.golden_tasks)
-        experts, original = with_new_names(self.experts), with_new_names(self.original)
+        golden = None if self.golden_tasks is None else tasks_with_renamed_images(self.golden_tasks)
+        experts, original = with_renamed_images(self.experts), with_renamed_images(self.original)
         return replace(
-            self, tasks=tasks_with_new_names(self.tasks), golden_tasks=golden, experts=experts, original=original
+            self, tasks=tasks_with_renamed_images(self.tasks), golden_tasks=golden, experts=experts, original=original
         )
 
 
@@ -93,7 +93,7 @@ def load_campaign_parts(
 
     `golden_count_or_source` is a number of golden questions to draw, or a source of golden questions.
     """
-    reader = PartReader(run, benchmark)
+    reader = BenchmarkPartReader(run, benchmark)
     source_tasks = _read_tasks_or_candidates(run.add_input("tasks", tasks_file), reader.classes)
     reader.parts["tasks"] = tasks_file, source_tasks.questions
     reader.set_benchmark_from_images(reader.images, needs_classes=True)
@@ -195,7 +195,7 @@ GOLDEN_NOT_IN_TASKS_NOTE = "golden images are not in the raters' tasks: answers 
 
 
 def read_golden_votes_or_questions(
-    reader: PartReader, path: Path, *, raise_if_contradictory: bool = False
+    reader: BenchmarkPartReader, path: Path, *, raise_if_contradictory: bool = False
 ) -> Votes | Questions:
     """Read experts' votes from a golden file or, if the file has no answers, its golden questions.
 

@@ -239,12 +239,12 @@ class _PathType(click.Path):
         return super().convert(value, param, ctx)
 
 
-class _OutputType(_PathType):
+class _OutputPathType(_PathType):
     is_output = True  # so the command has --force
 
 
 INPUT_PATH_TYPE = _PathType(path_type=Path)  # an input
-OUTPUT_PATH_TYPE = _OutputType(path_type=Path)
+OUTPUT_PATH_TYPE = _OutputPathType(path_type=Path)
 
 
 class FiniteRange(click.FloatRange):

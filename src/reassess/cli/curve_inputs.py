@@ -17,7 +17,7 @@ from reassess.aggregation import (
 from reassess.aggregation.golden_items import find_golden_vote_files
 from reassess.cli.aggregate_inputs import is_golden_answered_only_by_experts
 from reassess.cli.command_run import CommandRun
-from reassess.cli.part_inputs import PartReader, find_part, find_scores, require_part
+from reassess.cli.part_inputs import BenchmarkPartReader, find_part, find_scores, require_part
 from reassess.core import Benchmark, LabelSets, Scores, Votes
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.data import find_part_path, read_votes
@@ -60,7 +60,7 @@ def load_curve_inputs(
     if not files and benchmark is not None:
         require_part(run, benchmark, "scores")
         files = (benchmark.sources["scores"],)
-    reader = PartReader(run, benchmark)
+    reader = BenchmarkPartReader(run, benchmark)
     paths = {f"scores {number}": find_scores(run, file) for number, file in enumerate(files, 1)}
     for file, (part, path) in zip(files, paths.items(), strict=True):
         scores = (
@@ -83,7 +83,7 @@ def load_curve_inputs(
     return dict(zip(files, scores_files, strict=True)), curve_inputs
 
 
-def _read_scores_of_golden_images(reader: PartReader, part: str, folder: Path, golden: str | None) -> Scores:
+def _read_scores_of_golden_images(reader: BenchmarkPartReader, part: str, folder: Path, golden: str | None) -> Scores:
     """Read the scores of golden images from a folder of scores; other scores do not matter."""
     if golden is None or reader.run.reading_options.match not in (None, "path"):
         raise click.UsageError("A folder of scores needs --golden, and cannot be used with --match other than path.")
@@ -94,7 +94,7 @@ def _read_scores_of_golden_images(reader: PartReader, part: str, folder: Path, g
 
 
 def _load_parts_and_join_scores(
-    reader: PartReader, votes: Path | None, golden: str | None, min_experts: int | None
+    reader: BenchmarkPartReader, votes: Path | None, golden: str | None, min_experts: int | None
 ) -> tuple[list[Scores], CurveInputs]:
     """Read golden answers, votes and original labels, and join them with the scores read before."""
     benchmark = reader.benchmark

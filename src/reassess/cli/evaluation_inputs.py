@@ -10,7 +10,7 @@ import click
 
 from reassess.aggregation import label_sets, with_golden_votes
 from reassess.cli.command_run import CommandRun, reject_repeated_files
-from reassess.cli.part_inputs import NO_SOURCE, PartReader, require_part
+from reassess.cli.part_inputs import NO_SOURCE, BenchmarkPartReader, require_part
 from reassess.core import (
     USUAL_THRESHOLD,
     Benchmark,
@@ -81,11 +81,11 @@ class EvaluationInputs:
             if self.benchmark.folder is not None and part in self.benchmark.sources:
                 run.add_input(part, Path(self.benchmark.sources[part]))
 
-    def make_join_arguments(self, run: CommandRun) -> dict[str, Any]:
-        """Return the arguments of `reassess.find_outcomes` for joining images by name."""
+    def make_image_matching_arguments(self, run: CommandRun) -> dict[str, Any]:
+        """Return the arguments of `reassess.find_outcomes` that say how images are matched by name."""
         return {"match": self.benchmark.match or "path", "ignore_unknown": run.reading_options.ignore_unknown}
 
-    def compute_outcomes(self, predictions: Predictions, labels: LabelSets, **join_arguments: Any) -> Outcomes:
+    def compute_outcomes(self, predictions: Predictions, labels: LabelSets, **matching_arguments: Any) -> Outcomes:
         """Compute the outcome of each image with one label set, as `reassess.find_outcomes` does.
 
         With several named label sets, rows without image names are in the order of the first label set. An image is
@@ -102,7 +102,7 @@ class EvaluationInputs:
             scores=self.scores,
             benchmark=self.benchmark,
             known_image_lists=[label_set.images for label_set in self.label_sets.values()],
-            **join_arguments,
+            **matching_arguments,
         )
 
 
@@ -120,7 +120,7 @@ def load_evaluation_inputs(
     """Read the parts that models are evaluated with, and convert them to one class list."""
     label_sources = [labels] if isinstance(labels, str) else list(labels or ())
     is_imagenet_by_default = benchmark is None and not label_sources and thresholds is None
-    reader = PartReader(run, benchmark)
+    reader = BenchmarkPartReader(run, benchmark)
     if not needs_labels and not label_sources and benchmark is not None and "labels" not in benchmark.sources:
         reader.parts["labels"] = benchmark.folder or Path("labels"), LabelSets.from_lists([], [], reader.classes)
     elif thresholds is None:
@@ -147,7 +147,7 @@ def load_evaluation_inputs(
 
 
 def _join_evaluation_inputs(
-    reader: PartReader,
+    reader: BenchmarkPartReader,
     is_imagenet_by_default: bool,
     thresholds: tuple[float, ...] | None,
     label_set_names: Sequence[str],
@@ -182,7 +182,7 @@ def _join_evaluation_inputs(
 
 @contextmanager
 def suggest_other_benchmark_in_errors(is_imagenet_by_default: bool) -> Iterator[None]:
-    """If ImageNet is the default, errors in the block also suggest the options for another benchmark."""
+    """In the `with` block, errors also suggest the options for another benchmark, if ImageNet is the default."""
     try:
         yield
     except ReassessError as error:
@@ -218,7 +218,7 @@ def _make_label_set(parts: Mapping[str, Any], threshold: float, name: str) -> La
     )
 
 
-def _explain_class_source(reader: PartReader, parts: Mapping[str, DataWithClasses]) -> None:
+def _explain_class_source(reader: BenchmarkPartReader, parts: Mapping[str, DataWithClasses]) -> None:
     """If there is no class list, add an explanation of which files the class names come from."""
     classes = next((classes_of(part_data) for part_data in parts.values()), Classes())
     if not classes.has_local_ids:
@@ -244,7 +244,7 @@ def load_original_and_golden(
     run: CommandRun, benchmark: Benchmark, original: str | None, golden: str | None, *, needs_golden: bool = False
 ) -> EvaluationInputs:
     """Read the original labels, if available, and the golden answers, if given or needed."""
-    reader = PartReader(run, benchmark)
+    reader = BenchmarkPartReader(run, benchmark)
     reader.read_original_labels(original)
     if golden is not None or needs_golden:
         try:

@@ -79,13 +79,13 @@ table_option = output_option("TABLE", "Write the table: csv, tex or md.", requir
 
 
 def is_file_of_part(benchmark: Benchmark | None, file: Path, part: str) -> bool:
-    """Return whether a file is this part of a benchmark folder."""
+    """Return whether a file is the standard file of a part in the benchmark's folder, such as labels.csv."""
     folder = None if benchmark is None else benchmark.folder
     return folder is not None and file.stem == part and file.parent.resolve() == folder.resolve()
 
 
 def save_settings(run: CommandRun, benchmark: Benchmark | None, output: Path, part: str, **settings: Any) -> None:
-    """Save settings and input hashes in benchmark.json, if the output is this part of the benchmark."""
+    """Save settings and input hashes in benchmark.json, if the output is the benchmark's file of this part."""
     if benchmark is not None and benchmark.folder is not None and is_file_of_part(benchmark, output, part):
         made_from = {str(entry["name"]): str(entry["sha256"]) for entry in run.hash_inputs()}
         made_from[part] = sha256(find_current_output_path(output))

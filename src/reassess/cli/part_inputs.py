@@ -61,7 +61,7 @@ def find_images_path(run: CommandRun, benchmark: Benchmark, *, needed_by: str | 
 
 
 def find_part(run: CommandRun, benchmark: Benchmark, part: str, source: str | None) -> Path | None:
-    """Return the file of a part if it is on this machine; None if it is missing, or `source` is "none"."""
+    """Return the file of a benchmark part if it is on this machine; None if it is missing, or `source` is "none"."""
     if source == NO_SOURCE:
         return None
     if source is not None:
@@ -77,7 +77,7 @@ def find_part(run: CommandRun, benchmark: Benchmark, part: str, source: str | No
 
 
 def require_part(run: CommandRun, benchmark: Benchmark | None, part: str, source: str | None = None) -> Path:
-    """Return the file of a part that the command needs. Download the file if necessary."""
+    """Return the file of a benchmark part, which the command needs. Download the file if necessary."""
     if source is not None:
         return run.find_or_download_source(part, source)
     if benchmark is None:
@@ -88,7 +88,7 @@ def require_part(run: CommandRun, benchmark: Benchmark | None, part: str, source
 
 
 def find_scores(run: CommandRun, source: str) -> Path:
-    """Return the path of scores, and add the file, or the files of the folder, to the inputs."""
+    """Return the path of a file or folder of scores, and add its files to the inputs."""
     folder = Path(source)
     if not folder.is_dir():
         return run.find_or_download_source("scores", source)
@@ -102,11 +102,12 @@ def apply_match_option(run: CommandRun, benchmark: Benchmark) -> Benchmark:
     return benchmark if run.reading_options.match is None else replace(benchmark, match=run.reading_options.match)
 
 
-class PartReader:
-    """A reader of the parts that a command needs. Options or the benchmark name the file of each part.
+class BenchmarkPartReader:
+    """A reader of the benchmark parts that a command needs, such as labels and votes.
 
-    The parts are converted to the benchmark's classes, answers and image names. Files are added to the inputs of the
-    command. Without --benchmark, `set_benchmark_from_images` finds the benchmark by image names.
+    The file of each part comes from an option, or from the benchmark. The parts are converted to the benchmark's
+    classes, answers and image names. Files are added to the inputs of the command. Without --benchmark,
+    `set_benchmark_from_images` finds the benchmark by image names.
     """
 
     def __init__(self, run: CommandRun, benchmark: Benchmark | None, *, needs_classes: bool = True) -> None:
@@ -198,10 +199,10 @@ class PartReader:
                 self.read_part("rater-golden", path)
 
     def check_same_item_kind(self) -> None:
-        """Raise an error if some votes are about (image, class) questions and others are not."""
+        """Raise an error if some votes are about (image, class) questions and other votes are not."""
         check_same_vote_kind({str(path): votes for path, votes in self.parts.values() if isinstance(votes, Votes)})
 
-    def _check_answers_are_used(self) -> None:
+    def _check_votes_have_listed_answers(self) -> None:
         """Raise an error if no vote has one of the answers listed by --answers or benchmark.json."""
         answers, source = self.run.reading_options.answers, "--answers"
         if answers is None and "votes" in self.parts:
@@ -225,7 +226,7 @@ class PartReader:
         With `must_share_images`, two parts without a common image are an error. With `label_sets_must_share_images`,
         so are two label sets without a common image.
         """
-        self._check_answers_are_used()
+        self._check_votes_have_listed_answers()
         named_parts = {f"{path} ({part})": data for part, (path, data) in self.parts.items()}
         aligned_parts = align_parts(named_parts, self.benchmark, self.classes)
         parts = dict(zip(self.parts, aligned_parts.values(), strict=True))

@@ -91,7 +91,7 @@ def select_value_for_name(
     option_name: str,
     special_values: Sequence[str] = (),
 ) -> str | Path | None:
-    """Return the value for one name, if an option has values such as ``[NAME=]FILE``; None without a value.
+    """Return the value for one name from an option with values ``[NAME=]FILE``; None if it has no such value.
 
     A value without a name is for all names. The value is a file, or one of `special_values`.
     """
@@ -160,7 +160,11 @@ def _detect_class_list(
     """Detect the class list of a model's outputs; None if the labels have the same class list."""
     with add_error_place(path):
         outcomes = inputs.compute_outcomes(
-            predictions, inputs.labels, allow_other_class_list=True, name=str(path), **inputs.make_join_arguments(run)
+            predictions,
+            inputs.labels,
+            allow_other_class_list=True,
+            name=str(path),
+            **inputs.make_image_matching_arguments(run),
         )
     class_list = find_class_list(outcomes, inputs.labels, inputs.original)
     if class_list is None:

@@ -43,7 +43,7 @@ def is_terminal(*, err: bool = False) -> bool:
     return stream is not None and stream.isatty()  # None: the stream is closed
 
 
-def output_width(*, err: bool = False) -> int:
+def output_line_width(*, err: bool = False) -> int:
     """Return the width of the output in columns: COLUMNS if set, or the terminal's width, or 100."""
     columns = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns) > 0:
@@ -96,7 +96,7 @@ def _quote_word(word: str) -> str:
 
 def _print_rendered(render: Callable[[int], str], *, err: bool = False) -> None:
     """Print the text that `render` makes for the width of the output."""
-    click.echo(render(output_width(err=err)), err=err)
+    click.echo(render(output_line_width(err=err)), err=err)
 
 
 def _wrap_line(line: str, width: int) -> list[str]:

@@ -94,11 +94,11 @@ def _iter_outcomes_and_count_unknown(
     run: CommandRun, files: tuple[Path, ...], inputs: EvaluationInputs, unknown_image_counts: dict[str, int]
 ) -> Iterator[tuple[str, Predictions, Outcomes]]:
     """Yield each file with its predictions and outcomes; add its unknown images to the counts."""
-    join_arguments = inputs.make_join_arguments(run)
+    matching_arguments = inputs.make_image_matching_arguments(run)
     for file, predictions in iter_predictions(run, files, inputs):
         with add_error_place(file):
             outcomes = inputs.compute_outcomes(
-                predictions, inputs.labels, allow_other_class_list=True, name=file, **join_arguments
+                predictions, inputs.labels, allow_other_class_list=True, name=file, **matching_arguments
             )
         class_list = find_class_list(outcomes, inputs.labels, inputs.original)
         warn_if_other_class_list(file, class_list, inputs.labels.classes, stacklevel=2)

@@ -72,7 +72,7 @@ class ScoredFolder:
         )
 
     def count_golden_decided_by_experts(self) -> GoldenCounts:
-        """Count the golden questions, and their images, that have scores only from experts."""
+        """Count the golden questions, and their images, whose scores come only from experts' answers."""
         scores = self.scores_by_experts
         return GoldenCounts(0, 0) if scores is None else GoldenCounts(len(scores), len(scores.images))
 
@@ -83,7 +83,7 @@ class ScoredFolder:
 
     @property
     def n_items_with_only_golden_votes(self) -> int:
-        """Always 0: a folder has no separate golden votes, so no item has only golden votes."""
+        """Always 0, since a folder of votes has no separate file of raters' golden votes."""
         return 0
 
 

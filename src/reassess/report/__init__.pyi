@@ -1,12 +1,12 @@
-from .accuracy_figures import save_leaderboard as save_leaderboard
+from .accuracy_figures import save_leaderboard_figure as save_leaderboard_figure
 from .chart import Chart as Chart
 from .chart import Column as Column
 from .chart import Table as Table
 from .charts import CHARTS as CHARTS
 from .charts import write_chart as write_chart
 from .cleaning_report import write_wrong_label_page as write_wrong_label_page
-from .curve_figures import save_curves as save_curves
-from .curve_figures import save_model_choice as save_model_choice
-from .curve_figures import save_replays as save_replays
+from .curve_figures import save_curve_figure as save_curve_figure
+from .curve_figures import save_model_choice_figure as save_model_choice_figure
+from .curve_figures import save_replay_figure as save_replay_figure
 from .writing import GalleryCounts as GalleryCounts
 from .writing import write_report as write_report

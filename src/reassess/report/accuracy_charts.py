@@ -80,7 +80,7 @@ def scatter_chart(findings: Findings) -> Chart | MissingResult:
 
 
 def _capitalize_default_name(label_set: str) -> str:
-    """Capitalize the name "reassessed" of label sets without a name; return other names unchanged."""
+    """Capitalize the default name "reassessed" of a label set; return any other name unchanged."""
     return label_set.capitalize() if label_set == DEFAULT_LABEL_SET_NAME else label_set
 
 

@@ -35,7 +35,7 @@ _OTHER_STYLE = SeriesStyle(MUTED_COLOUR, ".")
 _INTERVAL_SAMPLES = 24  # points along an interval that labels should not cover
 
 
-def save_leaderboard(
+def save_leaderboard_figure(
     path: Path,
     trend: Trend,
     placements: Sequence[Placement] = (),
@@ -56,7 +56,7 @@ def plot_leaderboard(
     *,
     is_brief: bool = False,
 ) -> None:
-    """Plot a leaderboard; if `is_brief`, the label of a placed model has only its name and rank."""
+    """Plot a leaderboard; if `is_brief`, the labels of the user's models have only name and rank."""
     lowest_accuracy = _find_lowest_accuracy(trend, placements)
     _draw_points(drawing, trend, lowest_accuracy)
     for i, line in enumerate(trend.band_lines):

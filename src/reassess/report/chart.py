@@ -91,7 +91,7 @@ class Table:
 
     @property
     def csv_rows(self) -> list[list[Any]]:
-        """Cells of the CSV file with all digits, two for each interval."""
+        """Rows of the CSV file: numbers are not rounded, and an interval fills two cells."""
         have_intervals = self._find_interval_columns()
         return [[number for cells in map(_to_csv_cells, row, have_intervals) for number in cells] for row in self.rows]
 

@@ -97,7 +97,7 @@ def plot_intervals(drawing: Drawing, intervals: Intervals) -> None:
             drawing.descriptions.append(
                 f"{group}, {intervals.chance_markers[1]}: {format_number(chance, intervals.number_format)}"
             )
-    _finish_intervals(drawing, intervals)
+    _set_axes_of_intervals(drawing, intervals)
 
 
 def _draw_value(drawing: Drawing, mark: MeasuredValue, y: float, series_index: int, number_format: str) -> None:
@@ -109,7 +109,8 @@ def _draw_value(drawing: Drawing, mark: MeasuredValue, y: float, series_index: i
     axes.text(1.015, y, text, color=style.colour, transform=transform, verticalalignment="center")
 
 
-def _finish_intervals(drawing: Drawing, intervals: Intervals) -> None:
+def _set_axes_of_intervals(drawing: Drawing, intervals: Intervals) -> None:
+    """Set the limits, titles and reference line of the axes, so that all intervals are visible."""
     axes = drawing.axes
     values = [
         bound

@@ -60,7 +60,7 @@ def mistake_kinds_chart(findings: Findings) -> Chart | MissingResult:
 
 
 def model_or_label_chart(findings: Findings) -> Chart | MissingResult:
-    """Create a chart of whether raters prefer a model's class or the original label, where they differ."""
+    """Create a chart of whether raters prefer a model's class or the original label, if these differ."""
     if isinstance(findings.model_or_label_preferences, MissingResult):
         return findings.model_or_label_preferences
     rows: list[list[Cell]] = []

@@ -27,7 +27,7 @@ _BEST_COLOUR, _CHOSEN_COLOUR, _ALL_COLOUR = "#0072b2", "#000000", "#6e6e6e"
 _CHOICE_SAMPLES = 200  # points along the line that labels should not cover
 
 
-def save_curves(
+def save_curve_figure(
     path: Path, curves: Sequence[MeasuredCurve], rules: Sequence[MeasuredRule] = (), *, force: bool = False
 ) -> None:
     """Save a figure of precision-recall curves, with baseline rules such as the majority vote as points."""
@@ -42,7 +42,7 @@ def plot_curves(drawing: Drawing, curves: Sequence[MeasuredCurve], rules: Sequen
             drawing, measured_curve, other_curves, _COLOURS[i % len(_COLOURS)], _DASH_STYLES[i % len(_DASH_STYLES)]
         )
     for i, rule in enumerate(rules):
-        _draw_baseline_rule(drawing, rule, _MARKERS[i % len(_MARKERS)])
+        _draw_points_of_rule(drawing, rule, _MARKERS[i % len(_MARKERS)])
     _finish_axes(drawing, curves, rules)
 
 
@@ -90,7 +90,7 @@ def _draw_chosen_threshold(drawing: Drawing, operating_point: OperatingPoint, co
     drawing.add_label(text, point, color=colour, fontweight="bold")
 
 
-def _draw_baseline_rule(drawing: Drawing, rule: MeasuredRule, marker: str) -> None:
+def _draw_points_of_rule(drawing: Drawing, rule: MeasuredRule, marker: str) -> None:
     points = np.array([(point.recall.value, point.precision.value) for point in rule.points], np.float64)
     is_cloud = len(points) > _MAX_LABELLED_VARIANTS
     size, colour, fill = (3.5, "#9a9a9a", "none") if is_cloud else (6.5, "#333333", "white")
@@ -135,7 +135,10 @@ def _find_reliable_points(curve: Curve) -> npt.NDArray[np.bool_]:
 def _select_anchors_far_from_curves(
     anchors: npt.NDArray[np.float64], other_curves: Sequence[MeasuredCurve]
 ) -> npt.NDArray[np.float64]:
-    """Return the half of the anchors (points to put a text at) that is farthest from other curves, if there are any."""
+    """Return the half of the anchors (possible points of a text label) that is farthest from other curves.
+
+    Without other curves, return all anchors.
+    """
     if not other_curves:
         return anchors
     points = np.concatenate(
@@ -145,7 +148,7 @@ def _select_anchors_far_from_curves(
     return anchors[np.argsort(-gaps, kind="stable")[: len(anchors) // 2]]
 
 
-def save_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, force: bool = False) -> None:
+def save_replay_figure(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, force: bool = False) -> None:
     """Save a figure of stop rules: the share of votes that each rule uses, and how similar its labels stay."""
     save_figure(
         path, partial(_plot_replays, replays=replays), title="Votes that a stop rule does not need", force=force
@@ -179,7 +182,7 @@ def _plot_replays(drawing: Drawing, replays: Mapping[str, Sequence[StopReplay]])
     )
 
 
-def save_model_choice(path: Path, choice: ModelChoice, *, force: bool = False) -> None:
+def save_model_choice_figure(path: Path, choice: ModelChoice, *, force: bool = False) -> None:
     """Save a figure of the recall and the number of candidates of subsets of models, with the chosen subset."""
     save_figure(path, partial(_plot_choice, choice=choice), title="Models to propose candidates", force=force)
 

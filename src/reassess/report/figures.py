@@ -1,4 +1,4 @@
-"""What all figures have in common: style, places of labels, and files with a title and a description."""
+"""What all figures have in common: style, positions of labels, and files with a title and a description."""
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from reassess.errors import ReassessWarning, require_package
 from reassess.formats.files import check_suffix, write_to_temporary
-from reassess.report.label_placing import LabelBox, place_labels
+from reassess.report.label_placing import LabelBox, find_label_positions
 from reassess.text import escape_controls, join_first
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _font_characters(path: str) -> frozenset[str]:
 
 @dataclass
 class Drawing:
-    """Axes of a figure, with labels that are placed after drawing, and texts for the figure's description."""
+    """Axes of a figure, with labels that get their positions after drawing, and texts for the description."""
 
     axes: "Axes"
     # The text, anchors and style of each label.
@@ -226,7 +226,7 @@ def _render_figure(
             legend.set_bbox_to_anchor(figure_box, figure.transFigure)
         figure.set_layout_engine(None)  # labels are placed in pixels, so nothing may move from here on
         if drawing.labels:
-            _place_labels(drawing)
+            _position_labels(drawing)
         yield figure, _describe_figure(drawing)
 
 
@@ -269,7 +269,7 @@ def _make_metadata(suffix: str, title: str, description: str) -> dict[str, Any]:
     return kinds[suffix]
 
 
-def _place_labels(drawing: Drawing) -> None:
+def _position_labels(drawing: Drawing) -> None:
     axes = drawing.axes
     to_pixels, to_data = axes.transData.transform, axes.transData.inverted().transform
     # Labels with one anchor go first; a curve has many anchors, so its label finds a place later.
@@ -282,7 +282,7 @@ def _place_labels(drawing: Drawing) -> None:
     ]
     frame = axes.get_window_extent()
     area = frame.x0 + 4, frame.y0 + 4, frame.x1 - 4, frame.y1 - 4
-    positions = place_labels(labels, np.asarray(to_pixels(np.concatenate(drawing.obstacles))), area)
+    positions = find_label_positions(labels, np.asarray(to_pixels(np.concatenate(drawing.obstacles))), area)
     for text, label, (corner, anchor) in zip(texts, labels, positions, strict=True):
         start = np.clip(anchor, corner, np.add(corner, (label.width, label.height)))
         side = ("left", "center", "right")[int(2.99 * (start[0] - corner[0]) / label.width)]  # where the line ends

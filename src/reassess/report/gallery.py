@@ -97,7 +97,7 @@ def _make_thumbnail(source: str | BytesIO) -> Thumbnail:
 
 @dataclass(frozen=True)
 class CardEntry:
-    """A class or another short text on a line of a card."""
+    """A short text on a line of a card, such as a class name."""
 
     text: str
     note: str = ""  # in small print

@@ -1,4 +1,4 @@
-"""Find places for the labels of a figure, near their points, where they cover as little as possible."""
+"""Find positions for the text labels of a figure, near their points, where they cover as little as possible."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,52 +32,54 @@ class LabelBox:
     height: float  # pixels
 
 
-class LabelPlace(NamedTuple):
-    """The lower left corner of a label, and the point where the line from the label ends, in pixels."""
+class LabelPosition(NamedTuple):
+    """The position of a text label in a figure, in pixels."""
 
-    corner: tuple[float, float]
-    anchor: tuple[float, float]
+    corner: tuple[float, float]  # lower left corner of the text
+    anchor: tuple[float, float]  # where the line from the text ends
 
 
-def place_labels(labels: Sequence[LabelBox], obstacles: _Points, area: _Rectangle) -> list[LabelPlace]:
-    """Find a place for each label in the area, where labels cover few obstacles and do not overlap.
+def find_label_positions(labels: Sequence[LabelBox], obstacles: _Points, area: _Rectangle) -> list[LabelPosition]:
+    """Find a position for each label in the area, where labels cover few obstacles and do not overlap.
 
-    The labels are placed one after another, in several orders; the order with the lowest cost wins. Each label takes
-    the position with the lowest cost: its distance to the anchor, the covered points, and the labels and lines that
-    overlap or cross.
+    The labels get their positions one after another, in several orders; the order with the lowest cost wins. Each label
+    takes the position with the lowest cost: its distance to the anchor, the covered points, and the labels and lines
+    that overlap or cross.
     """
     rng = np.random.default_rng(0)
     orders = [range(len(labels)), *(rng.permutation(len(labels)).tolist() for _ in range(_MAX_ORDERS - 1))]
-    best_labels: dict[int, _PlacedLabelBox] = {}
+    best_labels: dict[int, _PositionedLabel] = {}
     lowest_cost = np.inf
     for order in orders:
-        placed = _place_in_order(order, labels, obstacles, area)
+        placed = _position_labels_in_order(order, labels, obstacles, area)
         cost = sum(label.cost for label in placed.values())
         if cost < lowest_cost:
             best_labels, lowest_cost = placed, cost
         if lowest_cost < _COVERED_POINT_COST * len(labels):  # another order cannot be much better
             break
     placed_labels = (best_labels[i] for i in range(len(labels)))
-    return [LabelPlace(_to_coordinates(label.corner), _to_coordinates(label.anchor)) for label in placed_labels]
+    return [LabelPosition(_to_coordinates(label.corner), _to_coordinates(label.anchor)) for label in placed_labels]
 
 
-def _place_in_order(
+def _position_labels_in_order(
     order: Sequence[int], labels: Sequence[LabelBox], obstacles: _Points, area: _Rectangle
-) -> "dict[int, _PlacedLabelBox]":
-    """Place the text labels of a figure one after the other, in this `order` of their positions in `labels`.
+) -> "dict[int, _PositionedLabel]":
+    """Find a position for one label of a figure after the other; `order` lists indices in `labels`.
 
-    The keys of the result are positions in `labels`, too.
+    The keys of the result are indices in `labels`, too.
     """
-    placed: dict[int, _PlacedLabelBox] = {}
+    placed: dict[int, _PositionedLabel] = {}
     for i in order:
         counter = _PointCounter.from_points(obstacles, area)
         placed[i] = _find_position(labels[i], counter, list(placed.values()), area)
-        obstacles = np.concatenate([obstacles, np.tile(placed[i].make_covered_points(), (_LABEL_POINT_WEIGHT, 1))])
+        obstacles = np.concatenate(
+            [obstacles, np.tile(placed[i].make_points_of_text_and_line(), (_LABEL_POINT_WEIGHT, 1))]
+        )
     return placed
 
 
 @dataclass(frozen=True, eq=False)
-class _PlacedLabelBox:
+class _PositionedLabel:
     """A text label at its position, with a line to its anchor (the point of the chart that it describes)."""
 
     corner: _Points
@@ -85,7 +87,7 @@ class _PlacedLabelBox:
     anchor: _Points
     cost: float
 
-    def make_covered_points(self) -> _Points:
+    def make_points_of_text_and_line(self) -> _Points:
         """Return a grid of points over the text, and points along the line from the text to its anchor."""
         across, up = (np.arange(0.0, length + _MARGIN, _MARGIN).clip(max=length) for length in self.size)
         text = self.corner + np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
@@ -123,9 +125,9 @@ class _PointCounter:
 
 
 def _find_position(
-    label: LabelBox, counter: _PointCounter, placed_labels: Sequence[_PlacedLabelBox], area: _Rectangle
-) -> _PlacedLabelBox:
-    """Place a text label in the plot, where the cost of its position and its anchor is lowest."""
+    label: LabelBox, counter: _PointCounter, placed_labels: Sequence[_PositionedLabel], area: _Rectangle
+) -> _PositionedLabel:
+    """Find the position and the anchor of a text label that have the lowest cost."""
     size = np.array([label.width, label.height])
     candidate_coordinates = _make_candidate_coordinates(label, area)
     corners = np.stack(np.meshgrid(*candidate_coordinates), axis=-1).reshape(-1, 2)
@@ -144,16 +146,19 @@ def _find_position(
     rows, columns = np.unravel_index(best_positions, costs.shape)
     corners, anchors = corners[rows], label.anchors[columns]
     lines = _make_lines_to_anchors(corners, size, anchors)
-    total = costs[rows, columns] + _compute_cost_of_crossed_points(lines, counter)
+    total = costs[rows, columns] + _compute_cost_of_points_near_lines(lines, counter)
     for placed_label in placed_labels:
         near = (lines > placed_label.corner - _MARGIN) & (lines < placed_label.corner + placed_label.size + _MARGIN)
         total[near.all(axis=-1).any(axis=0)] += _CROSSING_COST
     best = int(np.argmin(total))
-    return _PlacedLabelBox(corner=corners[best], size=size, anchor=anchors[best], cost=float(total[best]))
+    return _PositionedLabel(corner=corners[best], size=size, anchor=anchors[best], cost=float(total[best]))
 
 
-def _compute_cost_of_crossed_points(lines: _Points, counter: _PointCounter) -> _Points:
-    """Return a cost for the points of the chart that are close to each line; `lines` has shape (points, lines, 2)."""
+def _compute_cost_of_points_near_lines(lines: _Points, counter: _PointCounter) -> _Points:
+    """Return a cost for each line, from the number of chart points near the line.
+
+    `lines` has shape (points, lines, 2).
+    """
     to_anchor = np.hypot(*np.moveaxis(lines - lines[-1], -1, 0))
     # The line ends at the anchor, so points around the anchor do not count.
     near = counter.count_in_rectangles(lines - _MARGIN, lines + _MARGIN) * (to_anchor > 2 * _BEST_DISTANCE)
@@ -174,7 +179,7 @@ def _make_candidate_coordinates(label: LabelBox, area: _Rectangle) -> tuple[_Poi
 
 
 def _covers_line(line: _Points, candidate_coordinates: tuple[_Points, _Points], size: _Points) -> npt.NDArray[np.bool_]:
-    """Return for each candidate position whether the label would cover or almost touch a point of the line."""
+    """Return for each possible position of a text label whether the text would cover or almost touch the line."""
     across, up = (
         (points > starts[:, None] - _MARGIN) & (points < starts[:, None] + side + _MARGIN)
         for points, starts, side in zip(line.T, candidate_coordinates, size, strict=True)

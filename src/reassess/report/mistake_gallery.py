@@ -71,17 +71,19 @@ def sample_images(findings: Findings, max_per_kind: int, *, seed: int = 0) -> Im
     order = np.random.default_rng(seed).permutation(len(panel.images))
     sampled_rows: dict[int, None] = {}
 
-    def add_to_sample(is_of_kind: _ImageMask) -> SampleCounts:
+    def sample_images_of_kind(is_of_kind: _ImageMask) -> SampleCounts:
+        """Add images of one kind to the sample, and count the sampled images and all images of this kind."""
         rows = order[is_of_kind[order]][:max_per_kind].tolist()
         sampled_rows.update(dict.fromkeys(rows))
         return SampleCounts(len(rows), int(np.count_nonzero(is_of_kind)))
 
     mistakes = {
-        model: add_to_sample(panel.is_scored & ~panel.is_valid[panel.models.index(model)]) for model in findings.models
+        model: sample_images_of_kind(panel.is_scored & ~panel.is_valid[panel.models.index(model)])
+        for model in findings.models
     }
     errors = dict(zip(panel.models, panel.is_label_error, strict=True))
-    label_errors = {model: add_to_sample(errors[model]) for model in findings.models if errors[model].any()}
-    problems = {key: add_to_sample(mask) for key, mask in _find_images_by_label_problem(findings).items()}
+    label_errors = {model: sample_images_of_kind(errors[model]) for model in findings.models if errors[model].any()}
+    problems = {key: sample_images_of_kind(mask) for key, mask in _find_images_by_label_problem(findings).items()}
     return ImageSample(
         rows=tuple(sorted(sampled_rows)),
         mistake_counts=mistakes,
@@ -143,7 +145,7 @@ def make_cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
 
 
 def _is_disputed(sheet: ImageSheet, predicted_ids: set[int]) -> bool:
-    """Return whether raters disagree about a class of the card; without votes, the scores decide."""
+    """Return whether raters disagree about a class of an image, by their votes or, without votes, by the scores."""
     class_ids = {*(sheet.valid_class_ids or ()), sheet.original_class_id, *predicted_ids}
     for candidate in sheet.candidates or ():
         if candidate.class_id not in class_ids:
@@ -181,7 +183,7 @@ def make_mistake_gallery(
     }
     return Gallery(
         introduction=_write_introduction(sample, len(cards)),
-        cards=[_make_card(card, findings.classes, findings.threshold) for card in cards],
+        cards=[_make_gallery_card(card, findings.classes, findings.threshold) for card in cards],
         thumbnails=thumbnails,
         models=tuple(sample.mistake_counts),
         mistake_kinds=ERROR_KIND_NAMES,
@@ -191,7 +193,7 @@ def make_mistake_gallery(
 
 
 def _make_label_error_key(model: str) -> str:
-    """Return the key of the filter for a model's label errors."""
+    """Return the key of the page's filter for images with a label error of a model."""
     return f"error {model}"
 
 
@@ -210,7 +212,7 @@ def _write_introduction(sample: ImageSample, n_images: int) -> str:
     )
 
 
-def _make_card(mistake_card: MistakeCard, classes: Classes, threshold: float) -> Card:
+def _make_gallery_card(mistake_card: MistakeCard, classes: Classes, threshold: float) -> Card:
     sheet, get_class_name = mistake_card.sheet, classes.short_name
     descriptions = _describe_votes(sheet, threshold)
     valid, original = sheet.valid_class_ids or (), sheet.original_class_id

@@ -292,12 +292,12 @@ def _make_script_data(page: Page, charts: Sequence[Chart]) -> dict[str, Any]:
             }
             for section in page.interactive_tables
         },
-        "classes": _find_names_of_table_classes(page),
+        "classes": _find_names_of_classes_in_tables(page),
         "noClass": UNKNOWN_CLASS_NAME,
     }
 
 
-def _find_names_of_table_classes(page: Page) -> dict[str, str]:
+def _find_names_of_classes_in_tables(page: Page) -> dict[str, str]:
     """Return the names of all classes in interactive tables, by id."""
     sections = page.interactive_tables
     tables = [(section.class_id_columns, rows) for section in sections for rows in section.rows.values()]

@@ -120,7 +120,7 @@ def _make_accuracy_section(findings: Findings, scatter: Chart | MissingResult) -
     if missing_names := describe_missing_class_names(findings.benchmark, findings.classes):
         notes.append(as_sentence(missing_names))
     if isinstance(scatter, MissingResult):
-        notes.append(f"No chart of accuracy by original and by reassessed labels: {scatter}.")
+        notes.append(f"The chart of original and reassessed accuracy is missing: {scatter}.")
     charts = [] if isinstance(scatter, MissingResult) else [scatter]
     wide_table = make_table("accuracy", "Accuracy", columns, rows)
     wide_table = replace(wide_table, is_ranking=not any(findings.panel.n_not_shared))

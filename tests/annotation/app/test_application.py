@@ -92,7 +92,7 @@ def test_waiting_requests_time_out_together(
 ) -> None:
     client = site.client("ann")
     monkeypatch.setattr(database, "_LOCK_TIMEOUT_MS", 10)
-    with site.campaign.write_guard:  # another request waits for the database there
+    with site.campaign.write_lock:  # another request waits for the database there
         refused = client.post("/next", json={"held": []})
     assert refusal(refused) == UNAVAILABLE
     assert "cannot be used: another change by this process has locked the database for too long" in caplog.text

@@ -387,7 +387,7 @@ def test_log_overwritten_within_one_tick_is_noticed(path: Path) -> None:
                 add_person(campaign, "yan")
             os.pwrite(descriptor, whole, 0)
             os.close(descriptor)
-            campaign.write_guard._is_log_changed = False  # type: ignore[attr-defined]
+            campaign.write_lock._is_log_changed = False  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("how", _LOG_CHANGES)

@@ -47,7 +47,7 @@ def test_unrated_images_keep_their_original_label(scores: Path, run: Runner) -> 
     assert json.loads((scores / "l.json").read_text()) == {"b.png": [], "c.png": [8], "a.png": [1, 2]}
     Path("b").mkdir()
     assert (
-        "to ask about more classes of images without a label: reassess propose FILE... --unasked --top-k 3 "
+        "to ask about more classes of images without a valid class: reassess propose FILE... --unasked --top-k 3 "
         "--benchmark b -o more.csv\n"
     ) in run(*MAKE, "--benchmark", "b", "--force").out.replace("\n  ", " ")
     assert run(*MAKE, "--original", "none", "--force").code == 0

@@ -171,14 +171,14 @@ def test_unreachable_recall_is_an_error_and_subsets_are_printed(many: Path, run:
     result = run(*argv, "--details", "subsets.csv")
     assert (result.code, result.err) == (
         1,
-        "Error: the golden answers do not show that all models together reach this recall\n"
+        "Error: recall is too high: the golden answers do not show that all models together reach it\n"
         "  allowed: up to 0.2545\n  found:   0.9\n"
         "  fix:     choose a lower recall, or more candidates per image: 9 of 18 golden labels are not candidates of "
         "any model\n",
     )
     assert result.out.splitlines()[:3] == [
         "no models chosen: even with all models, recall is too low: 0.5000 (9 of 18)",
-        "recall with all models is at least 0.2545, with 90 % confidence",
+        "recall of the candidates of all models together is at least 0.2545, with 90 % confidence",
         "9 of 18 golden labels are neither candidates of a model nor original labels",
     ]
     assert not Path("out.csv").exists()
@@ -231,7 +231,7 @@ def test_chosen_models_are_printed_first(pets: Path, run: Runner) -> None:
     assert lines[:4] == [
         "out.csv: 16 candidates for 4 images (4.00 per image)",
         "0 images need no question: all models agree with the original label",
-        "N: the 0 most probable (image, class) pairs of each model; N is chosen for at most 7.4 candidates per "
+        "N = 0 most probable (image, class) pairs of each model: the largest N with at most 7.4 candidates per "
         "image on average",
         "the first 10 of 19 models, by candidates of only one source (--verbose shows all)",
     ]

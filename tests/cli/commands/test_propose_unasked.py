@@ -34,8 +34,7 @@ def test_unasked_candidates_are_sorted_by_information(shop: Path, run: Runner) -
     assert [line.split()[0] for line in table.splitlines()[2:6]] == ["3.jpg", "4.jpg", "1.jpg", "4.jpg"]
     assert "out.jsonl: 4 candidates, the most informative first\n" in notes
     assert (
-        "4 predicted classes are not labels, and raters were not asked about them: 2 on rated images, 2 on "
-        "unrated images\n"
+        "raters were not asked about 4 predicted classes that are not labels: 2 on rated images, 2 on unrated images\n"
     ) in notes
     assert [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()] == [
         {

@@ -160,7 +160,7 @@ def test_earlier_votes_estimate_votes_under_a_stop_rule(questions: Path, run: Ru
     """All raters agree, so each question is closed after two votes: 14 of at most 28 votes."""
     write_files(questions, {"pets/votes.csv": EARLIER, "pets/golden.csv": GOLDEN})
     argv = [*ARGV, "--benchmark", "pets", "--per-question", "4", "--stop", "0.1,0.9"]
-    assert "about 14 votes (2.00 per question, stop rule 0.1, 0.9); to estimate hours: --seconds" in output_of(
+    assert "about 14 votes (2.00 per question, stop rule 0.1, 0.9); add --seconds to estimate the hours" in output_of(
         run(*argv)
     )
     results = document_of(run(*argv, "--json", "--force"), "tasks")["results"]

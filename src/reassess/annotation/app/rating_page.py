@@ -121,7 +121,7 @@ def _make_image_response(content: bytes, media_type: str) -> Response:
 
 
 def _shown_task_to_json(turn: Turn) -> dict[str, Any]:
-    """Return a turn (one task shown to one person) as a dict for the JSON that the rating page reads."""
+    """Return a task that is shown to a person as a dict for the JSON that the rating page reads."""
     rows = [
         {"question": row.question_id, "class": row.class_id, "answer": row.answer, "revision": row.revision}
         for row in turn.questions

@@ -86,13 +86,13 @@ class SignInLimit:
         return 0
 
     def count_sign_in_attempt(self, address: str, now: float) -> None:
-        """Count a sign-in attempt before its token is checked; `uncount_correct_sign_in` undoes this.
+        """Count a sign-in attempt before its token is checked; `remove_attempt_with_correct_token` undoes this.
 
         Otherwise, many attempts at the same time could pass the limit.
         """
         self._wrong_attempts.append((now, _network_of_address(address)))
 
-    def uncount_correct_sign_in(self, address: str, now: float) -> None:
+    def remove_attempt_with_correct_token(self, address: str, now: float) -> None:
         """Remove a sign-in attempt from the count of wrong attempts, because its token is correct."""
         if (counted := (now, _network_of_address(address))) in self._wrong_attempts:
             self._wrong_attempts.remove(counted)

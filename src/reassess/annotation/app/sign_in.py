@@ -161,7 +161,7 @@ async def _sign_in(request: Request) -> Response:
     if secret is None:
         return JSONResponse({"error": "This link is not valid. Please ask for a new one."}, 403)
     if not wait_seconds:
-        attempts.uncount_correct_sign_in(address, now)
+        attempts.remove_attempt_with_correct_token(address, now)
     response = Response(status_code=204)
     response.set_cookie(site.session_cookie_name, secret, max_age=int(SESSION_SECONDS), **_cookie_options(request))
     return response

@@ -80,9 +80,9 @@ def check_replaceable(address: str | Path, replacement: Path | None = None) -> N
 
 
 def _count_lost_answers(connection: sqlite3.Connection, replacement: Path | None) -> int:
-    """Count the answers of people that would be lost if `replacement` replaced the connected file.
+    """Count the answers in the open campaign file that the file `replacement` does not contain.
 
-    If `replacement` is None, all answers would be lost. Return 0 if the connected file is not a campaign.
+    If `replacement` is None, count all answers. Return 0 if the open file is not a campaign.
     """
     try:
         if replacement is not None:
@@ -99,7 +99,7 @@ def _count_lost_answers(connection: sqlite3.Connection, replacement: Path | None
 
 @contextmanager
 def temporary_campaign_file(path: Path, *, force: bool = False) -> Iterator[Path]:
-    """Yield a temporary path for a campaign file, which replaces the old file after the block.
+    """Yield a temporary path for a campaign file, which replaces the old file after the `with` block.
 
     `OutputError` if the old file has a write-ahead log, a file beside it that ends in -wal. The log contains the newest
     answers of the old campaign, and SQLite would apply them to the new file.
@@ -145,7 +145,7 @@ _LOCK_TIMEOUT = 1.0  # seconds; other processes hold the lock briefly during eac
 
 @contextmanager
 def lock_campaign_file(address: str | Path) -> Iterator[None]:
-    """Lock an SQLite file for a block, so that only this process serves or upgrades it.
+    """Lock an SQLite file during the `with` block, so that only this process serves or upgrades it.
 
     A database server needs no lock. The lock file is beside the real file, not beside a link to it.
     """

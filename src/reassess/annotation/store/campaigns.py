@@ -29,7 +29,7 @@ from reassess.annotation.assignment import Rules
 from reassess.annotation.store import schema
 from reassess.annotation.store.database import (
     RESTORE_FIX,
-    WriteGuard,
+    CheckedWriteLock,
     check_campaign_exists,
     connect_for_reading,
     convert_database_errors,
@@ -67,7 +67,7 @@ class Campaign:
     consent_text: str  # text that people must agree to first; may be empty
     images_path: str | None  # folder or archive of the images; None if unknown
     settings: dict[str, Any]  # settings of the benchmark, as in its benchmark.json
-    write_guard: AbstractContextManager[Any]  # entered for each change
+    write_lock: AbstractContextManager[Any]  # entered for each change
 
     def close(self) -> None:
         """Close all database connections."""
@@ -86,14 +86,14 @@ def open_campaign(address: str | Path) -> Campaign:
             check_schema_version(connection, address)
             return _read_campaign(
                 connection,
-                nullcontext() if is_server_address(address) else WriteGuard(engine, os.path.realpath(address)),
+                nullcontext() if is_server_address(address) else CheckedWriteLock(engine, os.path.realpath(address)),
             )
     except BaseException:
         engine.dispose()
         raise
 
 
-def _read_campaign(connection: Connection, write_guard: AbstractContextManager[Any]) -> Campaign:
+def _read_campaign(connection: Connection, write_lock: AbstractContextManager[Any]) -> Campaign:
     try:
         rows = connection.execute(select(schema.campaign)).all()
         if len(rows) != 1:
@@ -122,7 +122,7 @@ def _read_campaign(connection: Connection, write_guard: AbstractContextManager[A
             consent_text=row.consent,
             images_path=row.images,
             settings=dict(row.settings),
-            write_guard=write_guard,
+            write_lock=write_lock,
         )
     except DataError:
         raise
@@ -134,7 +134,7 @@ def _read_campaign(connection: Connection, write_guard: AbstractContextManager[A
 
 @contextmanager
 def use_campaign(address: str | Path) -> Iterator[Campaign]:
-    """Open a campaign for a block, and turn database errors in the block into `DataError`."""
+    """Yield an open campaign. A database error inside the `with` block becomes a `DataError`."""
     with convert_database_errors(address), closing(open_campaign(address)) as campaign:
         yield campaign
 
@@ -183,7 +183,7 @@ class Transaction:
 
     connection: Connection
     campaign: Campaign
-    reopened_positions: list[int] = field(default_factory=list)  # positions of main tasks that raters can get again
+    reopened_task_positions: list[int] = field(default_factory=list)  # of main tasks that raters can get again
 
     @property
     def rules(self) -> Rules:
@@ -201,7 +201,7 @@ class Transaction:
         return row
 
     def lock_person_and_actor(self, person_id: int, actor_id: int | None) -> Row[Any]:
-        """Lock the rows of a person and of the owner who changes their name or link; return the person's row."""
+        """Lock a person's row and the row of the owner who changes the person's name or link; return the first row."""
         locked = {
             person: self.lock_person(person)
             for person in sorted({person_id, person_id if actor_id is None else actor_id})
@@ -222,18 +222,18 @@ class Transaction:
         if self.connection.dialect.name != "sqlite":
             self.connection.execute(_LOCK_CAMPAIGN_SHARED if is_shared else _LOCK_CAMPAIGN).all()
 
-    def take_as_long_as_lock_campaign(self) -> None:
+    def imitate_duration_of_lock_campaign(self) -> None:
         """Take as long as `lock_campaign`, but lock nothing: response times must not reveal golden tasks."""
         if self.connection.dialect.name != "sqlite":
             self.connection.execute(_READ_CAMPAIGN).all()
 
-    def reserve_votes(self, question_ids: Sequence[int]) -> None:
-        """Reserve one vote of a rater on each question; nothing is reserved on golden questions."""
+    def reserve_one_vote_per_question(self, question_ids: Sequence[int]) -> None:
+        """Reserve one vote on each question for a rater who is answering; golden questions have no reserved votes."""
         if question_ids:
             self.connection.execute(_UPDATE_RESERVED, {"numbers": question_ids, "change": 1})
 
-    def release_reserved_votes(self, question_ids: Sequence[int]) -> None:
-        """Release one reserved vote on each question; nothing is reserved on golden questions."""
+    def release_one_vote_per_question(self, question_ids: Sequence[int]) -> None:
+        """Release one reserved vote on each question; golden questions have no reserved votes."""
         if question_ids:
             self.connection.execute(_UPDATE_RESERVED, {"numbers": question_ids, "change": -1})
 
@@ -258,7 +258,7 @@ class Transaction:
                 if is_main and free != free_before:
                     task_rows.append({"number": number, "n_raters": free})
                 if free and (is_reopened or (is_main and not free_before)):
-                    self.reopened_positions.append(position if is_main else _POSITION_AFTER_ALL)
+                    self.reopened_task_positions.append(position if is_main else _POSITION_AFTER_ALL)
             self.store_raters_still_allowed(task_rows)
 
     def store_raters_still_allowed(self, task_rows: Sequence[Mapping[str, int]]) -> None:
@@ -266,10 +266,10 @@ class Transaction:
         if task_rows:
             self.connection.execute(_UPDATE_FREE, task_rows)
 
-    def move_search_positions_back(self) -> None:
-        """Move each rater's position in the list of tasks back to the first reopened task; skip locked rows."""
-        if self.reopened_positions:
-            self.connection.execute(_MOVE_CURSORS_BACK, {"least": min(self.reopened_positions)})
+    def restart_searches_at_first_reopened_task(self) -> None:
+        """Let each rater's search for the next task restart at the first reopened task; skip locked rows."""
+        if self.reopened_task_positions:
+            self.connection.execute(_MOVE_CURSORS_BACK, {"least": min(self.reopened_task_positions)})
 
     def log_action(self, now: float, action: str, actor_id: int | None = None, **detail: Any) -> None:
         """Write an entry into the log; `actor_id` is the person who acts, None for the command line."""
@@ -283,11 +283,11 @@ def split_into_chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
 
 @contextmanager
 def open_transaction(campaign: Campaign) -> Iterator[Transaction]:
-    """Run a block as one transaction; if the block raises an error, nothing changes."""
-    with campaign.write_guard, campaign.engine.begin() as connection:
+    """Run the `with` block as one transaction; if the block raises an error, nothing changes."""
+    with campaign.write_lock, campaign.engine.begin() as connection:
         transaction = Transaction(connection, campaign)
         yield transaction
-        transaction.move_search_positions_back()
+        transaction.restart_searches_at_first_reopened_task()
 
 
 def pause(campaign: Campaign, now: float, actor_id: int | None = None) -> None:

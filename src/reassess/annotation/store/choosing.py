@@ -67,7 +67,7 @@ def choose_task(transaction: Transaction, person: Row[Any], loaded_task_ids: Seq
 
 
 def _lock_next_voting_task(transaction: Transaction, params: dict[str, Any], first_position: int) -> Row[Any] | None:
-    """Find and lock the next task to vote on (a main task), from a position to the end, then from 0."""
+    """Find and lock the next free main task. Search from a position to the end, then from the start."""
     for position in sorted({0, first_position}, reverse=True):
         task = transaction.connection.execute(_LOCK_MAIN_TASK, params | {"place": position}).one_or_none()
         if task is not None:
@@ -136,7 +136,7 @@ def choose_start_of_next_task_search(transaction: Transaction, person: Row[Any],
 
 
 def has_tasks_left(transaction: Transaction, person: Row[Any]) -> bool:
-    """Return whether main tasks that other raters have reserved could be free for this rater later."""
+    """Return whether there are main tasks that this rater may get later, when other raters give them up."""
     return person.role == Role.RATER and bool(
         transaction.connection.scalar(_HAS_MAIN_LEFT, {"person_id": person.id, "held": []})
     )

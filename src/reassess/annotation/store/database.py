@@ -36,10 +36,10 @@ _MAX_LOG_PAGES = 1_000  # SQLite moves a log of this size into the file
 _MAX_LOG_CHANGES, _MAX_LOG_BYTES = 25, 8 << 20
 
 
-class WriteGuard:
+class CheckedWriteLock:
     """A lock for changes of an SQLite file, which also detects changes by other programs.
 
-    Only one thread changes the file at a time. The guard checks the file before each change, and again before the
+    Only one thread changes the file at a time. The lock checks the file before each change, and again before the
     change is confirmed. It refuses changes in two cases:
 
     - The file or its log was deleted or replaced. SQLite does not notice this, and confirmed changes would be lost.
@@ -67,7 +67,7 @@ class WriteGuard:
         if not self._lock.acquire(timeout=_LOCK_TIMEOUT_MS / 1000):
             raise WaitedTooLongError("another change by this process has locked the database for too long")
         try:
-            self._refuse_if_changed()
+            self._raise_if_changed_by_other_program()
         except BaseException:
             self._lock.release()
             raise
@@ -75,8 +75,10 @@ class WriteGuard:
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         try:
             if error is None and self._log is not None:
-                is_due = not self._changes % _MAX_LOG_CHANGES or self._log.end_position_of_own_commits > _MAX_LOG_BYTES
-                self._refuse_if_changed(has_new_commit=self._has_written, must_reread_pages=is_due)
+                is_due = (
+                    not self._changes % _MAX_LOG_CHANGES or self._log.log_position_after_own_commits > _MAX_LOG_BYTES
+                )
+                self._raise_if_changed_by_other_program(has_new_commit=self._has_written, must_reread_pages=is_due)
                 if is_due:
                     self._move_wal_into_file()
         finally:
@@ -98,7 +100,7 @@ class WriteGuard:
         """Check that nobody has changed the file, now that the transaction has the right to write."""
         if connection.get_execution_options().get("reading"):
             return
-        self._refuse_if_changed()
+        self._raise_if_changed_by_other_program()
         self._rows, self._has_written = _count_changed_rows(connection), False
         self._changes += 1
         pages = 0 if self._path in EXCLUSIVE_FILES or is_locked(f"{self._path}.lock") else _MAX_LOG_PAGES
@@ -111,14 +113,16 @@ class WriteGuard:
         if not connection.get_execution_options().get("reading"):
             self._has_written = _count_changed_rows(connection) != self._rows
 
-    def _refuse_if_changed(self, *, has_new_commit: bool = False, must_reread_pages: bool = False) -> None:
+    def _raise_if_changed_by_other_program(
+        self, *, has_new_commit: bool = False, must_reread_pages: bool = False
+    ) -> None:
         """Raise an error if another program has changed the SQLite file or its write-ahead log.
 
         Before that, the intact commits of the log are moved into the file. The arguments are those of
-        `contains_all_own_commits`.
+        `contains_all_commits_of_this_process`.
         """
         if self._log is not None:
-            self._is_log_changed |= not self._log.contains_all_own_commits(
+            self._is_log_changed |= not self._log.contains_all_commits_of_this_process(
                 has_new_commit=has_new_commit, must_reread_pages=must_reread_pages
             )
         state = self._read_state()
@@ -220,7 +224,7 @@ def open_engine(address: str | Path) -> Engine:
 
 @contextmanager
 def use_engine(address: str | Path) -> Iterator[Engine]:
-    """Open an SQLAlchemy engine for a block; when it closes, SQLite moves the log into the file."""
+    """Yield an SQLAlchemy engine. When the engine is closed, SQLite moves the log into the file."""
     engine = open_engine(address)
     try:
         yield engine
@@ -277,7 +281,7 @@ def connect_for_reading(engine: Engine, *, is_single_statement: bool = False) ->
 
 @contextmanager
 def convert_database_errors(address: str | Path) -> Iterator[None]:
-    """Turn errors of a campaign's database in a block into `DataError`."""
+    """Raise `DataError` if the code inside the `with` block causes an error of the campaign's database."""
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error) as error:

@@ -15,7 +15,7 @@ from reassess.annotation.store.schema import (
     questions,
     turns,
 )
-from reassess.annotation.store.suggestions import update_questions_suggested_by_person
+from reassess.annotation.store.suggestions import withdraw_or_reopen_suggested_questions
 from reassess.annotation.store.turns import end_turn
 from reassess.annotation.store.vote_counting import recount_votes
 from reassess.errors import DataError
@@ -105,7 +105,7 @@ def _recount_chunk(transaction: Transaction, person_id: int, is_excluded: bool, 
     answered = transaction.connection.scalars(remaining.order_by(answers.c.question).limit(_MAX_QUESTIONS)).all()
     update_person = update(people).where(people.c.id == person_id)
     if not answered:
-        last = update_questions_suggested_by_person(transaction, person_id, after_task_id, _MAX_QUESTIONS)
+        last = withdraw_or_reopen_suggested_questions(transaction, person_id, after_task_id, _MAX_QUESTIONS)
         if last is None:
             transaction.connection.execute(update_person.values(recounted=None))
         return last

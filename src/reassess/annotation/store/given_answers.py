@@ -184,20 +184,20 @@ class _AnswersToTask:
                     transaction,
                     self.person.id,
                     new,
-                    released_question_ids=self._select_questions_with_reserved_vote(new),
+                    reserved_question_ids=self._select_questions_with_reserved_vote(new),
                 )
             different = [row.id for row in self.changed_rows if self.latest_answers[row.id].answer != row.answer]
             if different:
                 recount_votes(transaction, different, self.person.id)
 
     def _select_questions_with_reserved_vote(self, question_ids: Iterable[int]) -> list[int]:
-        """Select the questions on which this person's vote is reserved."""
+        """Select the questions that have a vote reserved for this person."""
         return [
             question for question in question_ids if self.turn.state == TurnState.ASKED and question in self.turn.shown
         ]
 
     def _end_task_or_renew_lease(self) -> None:
-        """End the person's task or renew its lease; release reserved votes if the answers do not count as votes."""
+        """End the person's task or renew its lease. Release the reserved votes of answers that are not votes."""
         # A turn ends with its last answer if `can_end_turn`; otherwise its lease starts again, unless it has expired.
         # `_update_counts` releases the reserved votes of answers that count.
         transaction, turn = self.transaction, self.turn
@@ -212,7 +212,7 @@ class _AnswersToTask:
             freed = self.counted_ids if turn.kind == TaskKind.MAIN else [row.id for row in self.new_rows]
             if self.person.role == Role.EXPERT or turn.kind == TaskKind.PRACTICE:
                 freed = []
-            transaction.release_reserved_votes(
+            transaction.release_one_vote_per_question(
                 self._select_questions_with_reserved_vote({row.id for row in self.new_rows}.difference(freed))
             )
         transaction.update_raters_still_allowed([turn.task], is_reopened=bool(self.changed_rows))
@@ -220,7 +220,7 @@ class _AnswersToTask:
 
 def _lock_campaign_for_counting(transaction: Transaction, person: Row[Any], kind: str) -> None:
     if kind == TaskKind.MAIN:
-        transaction.take_as_long_as_lock_campaign()
+        transaction.imitate_duration_of_lock_campaign()
     else:
         transaction.lock_campaign(is_shared=person.role != Role.EXPERT)
 

@@ -25,8 +25,8 @@ from reassess.annotation.store.schema import (
     turns,
 )
 
-_N_RECENT_TURNS = 30  # latest turns that the pace is measured on
-_MIN_TURNS = 3  # turns with answers needed to measure a pace
+_N_RECENT_TURNS = 30  # latest tasks of a rater, which measure the pace
+_MIN_TURNS = 3  # answered tasks needed to measure a pace
 _MAX_SECONDS = 120.0  # per answer; longer times, such as breaks, count as this
 
 

@@ -27,7 +27,7 @@ class ListedQuestion:
 
     @property
     def answer_counts(self) -> tuple[int, int, int]:
-        """Numbers of no, maybe and yes answers to the question."""
+        """How many raters answered "no", "maybe" and "yes"."""
         return self.n_no, self.n_maybe, self.n_yes
 
 
@@ -96,7 +96,7 @@ _N_CORRECT = func.sum(case((answers.c.answer == 2 * questions.c.truth, 1), else_
 
 
 def _select_questions(*conditions: Any) -> Select[Any]:
-    """Make a query for the questions that meet all conditions, with the number of each answer."""
+    """Make a query for the questions that meet all conditions; it also counts the answers by kind."""
     image = images.c.name, images.c.address
     columns = *image, questions.c.class_id, questions.c.truth, questions.c.valid, questions.c.ended
     counts = (func.sum(case((answers.c.answer == answer, 1), else_=0)) for answer in range(3))

@@ -117,7 +117,7 @@ def save_consent(campaign: Campaign, person_id: int, now: float) -> None:
 
 
 def admit_rater(campaign: Campaign, person_id: int, now: float, actor_id: int | None = None) -> None:
-    """Admit a rater who is in practice or has failed practice: from now on, they can rate images."""
+    """Admit a rater who has not finished the practice tasks or has failed them: the rater can now rate images."""
     with open_transaction(campaign) as transaction:
         row = transaction.lock_person(person_id)
         if row.role != Role.RATER or row.stage not in (RaterStage.FAILED, RaterStage.PRACTICE):
@@ -208,7 +208,7 @@ def sign_in(campaign: Campaign, token: str, now: float) -> str | None:
 
 
 def sign_out(campaign: Campaign, session_secret: str) -> None:
-    """End the session with this secret."""
+    """End the session that has this secret in its cookie."""
     with open_transaction(campaign) as transaction:
         transaction.connection.execute(delete(sessions).where(sessions.c.secret == _hash_secret(session_secret)))
 

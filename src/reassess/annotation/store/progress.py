@@ -115,7 +115,7 @@ def _measure_people(
     practice_results: Mapping[int, PracticeResult],
 ) -> Iterator[RaterProgress]:
     vote_counts = {number: _count_votes_by_answer(rows) for number, rows in answer_rows.items()}
-    flags = _compute_flags(campaign, {f"{row.role} {row.id}": vote_counts[row.id] for row in person_rows})
+    flags = _compute_flags_of_people(campaign, {f"{row.role} {row.id}": vote_counts[row.id] for row in person_rows})
     for row in person_rows:
         matrix = confusion[row.id]
         yield RaterProgress(
@@ -232,7 +232,9 @@ def _compute_median_seconds(rows: Sequence[Row[Any]]) -> float | None:
     return float(tenths[np.searchsorted(np.cumsum(counts), counts.sum() / 2)]) / _TENTHS_PER_SECOND
 
 
-def _compute_flags(campaign: Campaign, vote_counts: Mapping[Id, npt.NDArray[np.int64]]) -> dict[Id, tuple[str, ...]]:
+def _compute_flags_of_people(
+    campaign: Campaign, vote_counts: Mapping[Id, npt.NDArray[np.int64]]
+) -> dict[Id, tuple[str, ...]]:
     """Compute the flags of each person; keys are the role and id, as in "rater 7".
 
     A person with few golden answers does not get the flag "uninformative".

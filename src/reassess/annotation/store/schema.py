@@ -1,11 +1,11 @@
 """The tables of a campaign.
 
-A task is a group of questions about one image. In a turn, a rater gets the open questions of a task. The turn reserves
-a vote slot on each question until the rater answers it or skips the image, or until the lease ends. Each question
-counts its votes. Answers to a question that has enough votes are saved, but do not count. The answers of experts to a
-golden question decide its truth. Raters cannot recognise golden tasks, since the ids of tasks and questions and the
-addresses of images are random. Tasks of the kind `practice` are only for new raters, who see the experts' answers
-afterwards.
+A task is a group of questions about one image. A turn gives a task to one rater, who gets its open questions. The turn
+reserves a vote slot on each question until the rater answers it or skips the image, or until the lease ends. Each
+question counts its votes. Answers to a question that has enough votes are saved, but do not count. The answers of
+experts to a golden question decide its truth. Raters cannot recognise golden tasks, since the ids of tasks and
+questions and the addresses of images are random. Tasks of the kind `practice` are only for new raters, who see the
+experts' answers afterwards.
 """
 
 import re
@@ -62,7 +62,7 @@ class RaterStage:
 
 
 class TurnState:
-    """The states of a turn (a task that was given to one person), as stored.
+    """The states of a task that was given to a person (a turn), as stored.
 
     "suggested": the rater suggested the class of the task, so the task is not shown to them.
     """

@@ -105,7 +105,7 @@ def read_golden_truths(campaign: Campaign) -> dict[tuple[str, int], bool]:
 
 
 def compute_campaign_fingerprint(campaign: Campaign) -> str:
-    """Compute a hash that identifies the campaign, from the random name of one of its images in URLs."""
+    """Identify a campaign by a hash of the random name that one of its images has in URLs."""
     with connect_for_reading(campaign.engine) as connection:
         address = connection.execute(select(func.min(images.c.address))).scalar_one()
     return sha256(address.encode()).hexdigest()[:16]

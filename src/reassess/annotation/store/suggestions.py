@@ -136,10 +136,10 @@ def _estimate_prior(transaction: Transaction, image: Row[Any], class_id: int) ->
     return estimate_priors_by_label(labels)[class_id == image.original]
 
 
-def update_questions_suggested_by_person(
+def withdraw_or_reopen_suggested_questions(
     transaction: Transaction, person_id: int, after_task_id: int, max_tasks: int
 ) -> int | None:
-    """Withdraw or reopen the questions that an excluded or included rater suggested.
+    """Withdraw or reopen the questions that a rater suggested, after the rater is excluded or included again.
 
     A question is withdrawn if it has no answers, nobody is answering it, and no included rater suggested it. It is
     reopened when a rater who suggested it is included again. This updates up to `max_tasks` tasks with ids above

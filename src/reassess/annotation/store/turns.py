@@ -1,4 +1,4 @@
-"""Turns. A turn is the time when one person has one task: until an answer, a skip, or the end of the lease."""
+"""Giving tasks to people. A turn is one task given to one person, until an answer, a skip, or the end of the lease."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class TaskQuestion:
 
 @dataclass(frozen=True)
 class Turn:
-    """A task as shown to a person, with their answers so far."""
+    """A task that one person has, with this person's answers so far."""
 
     task_id: int
     image_address: str  # address of the image
@@ -91,12 +91,12 @@ def find_previous_turn(campaign: Campaign, person_id: int, *, loaded_task_ids: S
 def take_back_expired_tasks(campaign: Campaign, now: float) -> None:
     """Take tasks back from raters whose lease has expired, or is too long because the clock was set back."""
     with connect_for_reading(campaign.engine) as connection:
-        late = _find_turns_with_invalid_lease(connection, campaign, now)
+        late = _find_given_tasks_with_invalid_lease(connection, campaign, now)
     for turn in late:
         with open_transaction(campaign) as transaction:
             transaction.lock_person(turn.person)
             transaction.lock_tasks([turn.task])
-            if turn in _find_turns_with_invalid_lease(transaction.connection, campaign, now):
+            if turn in _find_given_tasks_with_invalid_lease(transaction.connection, campaign, now):
                 end_turn(transaction, find_turn(transaction, turn.person, turn.task), TurnState.EXPIRED)
 
 
@@ -109,12 +109,12 @@ def find_turn(transaction: Transaction, person_id: int, task_id: int) -> Row[Any
 
 
 def end_turn(transaction: Transaction, turn: Row[Any], state: str) -> None:
-    """End a person's turn on a task: store its final state, and release the votes reserved on unanswered questions."""
+    """End a person's work on a task: store its final state, and release reserved votes on unanswered questions."""
     transaction.connection.execute(_UPDATE_STATE, {"person_id": turn.person, "task_id": turn.task, "new_state": state})
     if turn.state != TurnState.ASKED:
         return
     rows = transaction.connection.execute(SELECT_TASK_QUESTIONS, {"person_id": turn.person, "task_id": turn.task}).all()
-    transaction.release_reserved_votes([row.id for row in rows if row.answer is None and row.id in turn.shown])
+    transaction.release_one_vote_per_question([row.id for row in rows if row.answer is None and row.id in turn.shown])
     transaction.update_raters_still_allowed([turn.task], is_reopened=state == TurnState.EXPIRED)
 
 
@@ -152,8 +152,8 @@ _MOVE_CURSOR = (
 )
 
 
-def _find_turns_with_invalid_lease(connection: Connection, campaign: Campaign, now: float) -> Sequence[Row[Any]]:
-    """Find the tasks of raters whose lease has expired, or is too long because the clock was set back."""
+def _find_given_tasks_with_invalid_lease(connection: Connection, campaign: Campaign, now: float) -> Sequence[Row[Any]]:
+    """Find the tasks that raters have and whose lease has expired, or is too long because the clock was set back."""
     rows: Sequence[Row[Any]] = connection.execute(_SELECT_LATE_TURNS, _make_lease_bounds(campaign, now)).all()
     return rows
 
@@ -243,7 +243,7 @@ def _store_given_task(transaction: Transaction, person: Row[Any], choice: Chosen
     else:
         is_old = turns.c.person == person.id, turns.c.task == task.id
         transaction.connection.execute(update(turns).where(*is_old).values(**values))
-    transaction.reserve_votes(question_ids)
+    transaction.reserve_one_vote_per_question(question_ids)
     transaction.store_raters_still_allowed([{"number": task.id, "n_raters": choice.n_raters_still_allowed}])
 
 
@@ -268,7 +268,7 @@ def _give_expired_task_again(
         params = {"person_id": person.id, "task_id": turn.task, "new_number": person.turns, "end": lease_end}
         transaction.connection.execute(_RESTART_TURN, params)
         transaction.connection.execute(_MOVE_CURSOR, {"person_id": person.id, "place": person.position, "drawn": 0})
-        transaction.reserve_votes(open_ids)
+        transaction.reserve_one_vote_per_question(open_ids)
         transaction.update_raters_still_allowed([turn.task])
         return _make_shown_task(turn, [row for row in rows if row.id in turn.shown], person.turns, is_practice=False)
     return None

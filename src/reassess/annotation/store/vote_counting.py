@@ -102,7 +102,7 @@ class _QuestionVotes(NamedTuple):
         """Return a copy that keeps only the votes where the boolean column is true."""
         return self._replace(votes=[vote for vote in self.votes if getattr(vote, bool_column)])
 
-    def compute_valid_class_probability(self, rater_model: RaterModel, n_first_votes: int | None = None) -> float:
+    def compute_valid_probability_from_votes(self, rater_model: RaterModel, n_first_votes: int | None = None) -> float:
         """Compute the probability that the class is valid, from the first `n_first_votes` votes or all votes."""
         return compute_valid_probability(
             [(vote.person, vote.answer) for vote in self.votes[:n_first_votes]], rater_model, self.prior
@@ -117,27 +117,27 @@ class _RaterEstimates(NamedTuple):
 
 
 def store_new_votes_and_counts(
-    transaction: Transaction, person_id: int, question_ids: Sequence[int], *, released_question_ids: Sequence[int]
+    transaction: Transaction, person_id: int, question_ids: Sequence[int], *, reserved_question_ids: Sequence[int]
 ) -> None:
-    """Store new votes of a rater, and release the votes that were reserved on `released_question_ids`.
+    """Store new votes of a rater, and release the rater's reserved votes on `reserved_question_ids`.
 
     Golden questions get no votes, but the same queries run for them, so that response times do not reveal which
     questions are golden.
     """
     votes_by_question = _read_question_votes(transaction, question_ids, person_id)
     if any(vote.counted and not vote.can_count for question in votes_by_question.values() for vote in question.votes):
-        transaction.release_reserved_votes(released_question_ids)
+        transaction.release_one_vote_per_question(reserved_question_ids)
         recount_votes(transaction, question_ids)  # an excluded rater's votes are not recounted here yet
         return
     counted_votes = {
         id_: votes if votes.is_golden else votes.select_votes_where("counted")
         for id_, votes in votes_by_question.items()
     }
-    _store_counts(
+    _store_vote_counts(
         transaction,
         counted_votes,
         _estimate_raters(transaction, counted_votes),
-        released_question_ids=released_question_ids,
+        reserved_question_ids=reserved_question_ids,
     )
 
 
@@ -158,7 +158,7 @@ def recount_votes(transaction: Transaction, question_ids: Sequence[int], person_
     for counts, numbers in ((False, counted_before - counted_after), (True, counted_after - counted_before)):
         for chunk in split_into_chunks(sorted(numbers)):
             transaction.connection.execute(_UPDATE_COUNTED, {"numbers": chunk, "counts": counts})
-    _store_counts(transaction, counted_votes, raters)
+    _store_vote_counts(transaction, counted_votes, raters)
 
 
 def _keep_needed_votes(
@@ -169,7 +169,7 @@ def _keep_needed_votes(
         if (
             transaction.rules.find_close_reason(
                 n,
-                question_votes.compute_valid_class_probability(raters.model, n),
+                question_votes.compute_valid_probability_from_votes(raters.model, n),
                 is_rater_accuracy_known=raters.is_rater_accuracy_known,
             )
             is not None
@@ -197,17 +197,17 @@ def _read_question_votes(
     return votes_by_question
 
 
-def _store_counts(
+def _store_vote_counts(
     transaction: Transaction,
     counted_votes: Mapping[int, _QuestionVotes],
     raters: _RaterEstimates,
     *,
-    released_question_ids: Sequence[int] = (),
+    reserved_question_ids: Sequence[int] = (),
 ) -> None:
-    """Store the votes, probability and state of questions; release the votes reserved on `released_question_ids`."""
+    """Store each question's votes, probability and state; release reserved votes on `reserved_question_ids`."""
     states = []
     for id_, question in counted_votes.items():
-        valid = question.compute_valid_class_probability(raters.model)
+        valid = question.compute_valid_probability_from_votes(raters.model)
         votes = 0 if question.is_golden else len(question.votes)
         ending = (
             None
@@ -216,7 +216,7 @@ def _store_counts(
                 votes, valid, is_rater_accuracy_known=raters.is_rater_accuracy_known
             )
         )
-        freed = int(id_ in released_question_ids and not question.is_golden)
+        freed = int(id_ in reserved_question_ids and not question.is_golden)
         states.append({"question": id_, "counted": votes, "probability": valid, "ending": ending, "freed": freed})
     if states:
         transaction.connection.execute(_UPDATE_QUESTION, states)

@@ -19,8 +19,8 @@ _PAUSE_SECONDS = 0.1  # seconds; while another program is writing the log, its t
 _MIN_FRAMES, _MAX_FRAMES = 8, 64  # frames to read at a time
 
 
-class _CommitEnd(NamedTuple):
-    """The end of a commit in the log."""
+class _LogPosition(NamedTuple):
+    """A position in the log between two commits."""
 
     position: int  # in bytes
     checksum: bytes  # checksum of everything before the position
@@ -38,8 +38,8 @@ class _LogState(NamedTuple):
 
     header: bytes
     size_and_time: _SizeAndTime
-    own_commit: _CommitEnd  # last commit of this process
-    last_commit: _CommitEnd | None  # last commit of any process, if another process has written later
+    own_commit: _LogPosition  # last commit of this process
+    last_commit: _LogPosition | None  # last commit of any process, if another process has written later
 
 
 class WriteAheadLog:
@@ -79,18 +79,22 @@ class WriteAheadLog:
         self._file = -1  # the system may reuse the number for another file
 
     @property
-    def end_position_of_own_commits(self) -> int:
-        """Position in the log where the last commit of this process ends, in bytes."""
+    def log_position_after_own_commits(self) -> int:
+        """Position in the log after the last commit of this process, in bytes."""
         return self._state.own_commit.position
 
-    def contains_all_own_commits(self, *, has_new_commit: bool = False, must_reread_pages: bool = False) -> bool:
+    def contains_all_commits_of_this_process(
+        self, *, has_new_commit: bool = False, must_reread_pages: bool = False
+    ) -> bool:
         """Return whether the log still contains all commits of this process.
 
         `has_new_commit`: this process has committed since the last call. `must_reread_pages`: read the pages again,
         even if the size and time of the log are unchanged.
         """
         last_change = None
-        while (current_change := self._find_change_by_others(has_new_commit, must_reread_pages)) is not None:
+        while (
+            current_change := self._get_size_and_time_if_changed_by_others(has_new_commit, must_reread_pages)
+        ) is not None:
             if current_change == last_change:
                 return False
             last_change = current_change
@@ -98,7 +102,7 @@ class WriteAheadLog:
         return True
 
     def is_only_header_changed(self) -> bool:
-        """Return whether the header of the log was changed, but not the database pages that this process wrote."""
+        """Return whether the log has a changed header, and unchanged database pages of this process."""
         return os.pread(self._file, _HEADER_SIZE, 0) != self._state.header and self._are_own_log_pages_unchanged()
 
     def truncate_after_last_valid_commit(self) -> None:
@@ -109,7 +113,9 @@ class WriteAheadLog:
             self._file, self._find_last_commit(header, _get_start_of_first_commit(header)).position if is_same else 0
         )
 
-    def _find_change_by_others(self, has_new_commit: bool, must_reread_pages: bool) -> _SizeAndTime | None:
+    def _get_size_and_time_if_changed_by_others(
+        self, has_new_commit: bool, must_reread_pages: bool
+    ) -> _SizeAndTime | None:
         """Return the log's size and time if another program has changed or is changing it; otherwise None."""
         earlier, size_and_time, header = (
             self._state,
@@ -136,8 +142,8 @@ class WriteAheadLog:
         self,
         size_and_time: _SizeAndTime,
         header: bytes,
-        own_commit: _CommitEnd,
-        last_commit: _CommitEnd | None = None,
+        own_commit: _LogPosition,
+        last_commit: _LogPosition | None = None,
     ) -> None:
         # A different size or time means that another program is writing. Then the next check reads everything again.
         if _read_size_and_time(self._file) == size_and_time:
@@ -150,10 +156,10 @@ class WriteAheadLog:
         self._state = _LogState(header, size_and_time, own_commit, last_commit)
 
     def _are_own_log_pages_unchanged(self) -> bool:
-        """Return whether the log still has the database pages that this process wrote; a copy in memory is compared."""
+        """Compare this process's database pages in the log with a copy in memory; return whether they are equal."""
         return os.pread(self._file, len(self._pages), _HEADER_SIZE) == self._pages
 
-    def _find_last_commit(self, header: bytes, start: _CommitEnd) -> _CommitEnd:
+    def _find_last_commit(self, header: bytes, start: _LogPosition) -> _LogPosition:
         """Find the end of the last commit after `start` whose pages all have correct checksums."""
         last = start
         if not _is_valid_header(header):  # SQLite ignores a log with an invalid header
@@ -169,13 +175,13 @@ class WriteAheadLog:
             sums = heads[:, 4:].astype(np.uint32)
             sums_before = np.concatenate([checksum_before[None], sums])[:-1]
             computed = _compute_checksums(
-                _read_words(header, content[: frames * size], frames), sums_before, has_frame_headers=True
+                _read_uint32_words(header, content[: frames * size], frames), sums_before, has_frame_headers=True
             )
             is_good = (heads[:, 2:4] == salts).all(axis=1) & (computed == sums).all(axis=1)
             good = frames if is_good.all() else int(is_good.argmin())
             if len(commits := heads[:good, 1].nonzero()[0]):
                 end = int(commits[-1] + 1) * size
-                last = _CommitEnd(position + end, content[end - size + 16 : end - size + _FRAME_HEADER_SIZE])
+                last = _LogPosition(position + end, content[end - size + 16 : end - size + _FRAME_HEADER_SIZE])
             if good < n_frames:
                 break
             position, checksum_before, n_frames = position + n_frames * size, sums[-1], min(2 * n_frames, _MAX_FRAMES)
@@ -183,7 +189,7 @@ class WriteAheadLog:
 
 
 def make_file_1_ns_older(file: int | str) -> None:
-    """Set the modification time of a file back by 1 ns, so that a write in the same clock tick changes it."""
+    """Set the modification time of a file back by 1 ns. Then even an immediate write changes this time."""
     with suppress(OSError):  # for example a file of another user
         stat = os.stat(file)  # noqa: PTH116
         os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns - 1))
@@ -195,13 +201,13 @@ def _read_size_and_time(file: int) -> _SizeAndTime:
     return _SizeAndTime(stat.st_size, stat.st_mtime_ns)
 
 
-def _get_start_of_first_commit(header: bytes) -> _CommitEnd:
+def _get_start_of_first_commit(log_header: bytes) -> _LogPosition:
     """Return the position and checksum after the log header, where the first commit starts."""
-    return _CommitEnd(_HEADER_SIZE, header[24:])
+    return _LogPosition(_HEADER_SIZE, log_header[24:])
 
 
 def _is_restart_header(header: bytes, earlier: _LogState) -> bool:
-    """Return whether SQLite started a new log with this header, after it copied the old log into the database."""
+    """Return whether SQLite has copied the old log into the database and started a new log with this header."""
     salt, salt_before = (int.from_bytes(content[16:20], "big") for content in (header, earlier.header))
     return _is_valid_header(header) and (
         earlier.own_commit.position == _HEADER_SIZE or salt == (salt_before + 1) % (1 << 32)
@@ -212,13 +218,15 @@ def _is_restart_header(header: bytes, earlier: _LogState) -> bool:
 def _is_valid_header(header: bytes) -> bool:
     if len(header) != _HEADER_SIZE or int.from_bytes(header[:4], "big") not in _MAGIC_NUMBERS:
         return False
-    sums = _compute_checksums(_read_words(header, header[:24]), np.zeros((1, 2), np.uint32), has_frame_headers=False)
+    sums = _compute_checksums(
+        _read_uint32_words(header, header[:24]), np.zeros((1, 2), np.uint32), has_frame_headers=False
+    )
     return sums.astype(">u4").tobytes() == header[24:]
 
 
-def _read_words(header: bytes, content: bytes, n_rows: int = 1) -> NDArray[np.uint32]:
-    """Read rows of 32-bit words, in the byte order of the magic number in the header."""
-    dtype = ">u4" if header[3] & 1 else "<u4"
+def _read_uint32_words(log_header: bytes, content: bytes, n_rows: int = 1) -> NDArray[np.uint32]:
+    """Read rows of 32-bit integers; the magic number in the header of the log tells their byte order."""
+    dtype = ">u4" if log_header[3] & 1 else "<u4"
     return np.frombuffer(content, dtype).reshape(n_rows, -1).astype(np.uint32, copy=False)
 
 
@@ -228,13 +236,14 @@ def _compute_checksums(
     """Compute SQLite's running checksum after each row of words, from the checksum before each row."""
     # Two words x, y change a checksum (a, b) to (a + b + x, a + 2b + x + y). So the weights of the words are Fibonacci
     # numbers.
-    weights = _compute_checksum_weights(words.shape[1], has_frame_headers=has_frame_headers)
+    weights = _compute_weights_of_sqlite_checksum(words.shape[1], has_frame_headers=has_frame_headers)
     a, b = checksums_before[:, 0], checksums_before[:, 1]
     return np.stack([words.dot(row[1:]) + a * row[1] + b * row[0] for row in weights], axis=1)
 
 
 @lru_cache(4)
-def _compute_checksum_weights(n_words: int, *, has_frame_headers: bool) -> NDArray[np.uint32]:
+def _compute_weights_of_sqlite_checksum(n_words: int, *, has_frame_headers: bool) -> NDArray[np.uint32]:
+    """Compute the weights of 32-bit integers in the two halves of SQLite's checksum."""
     numbers = [0, 1]
     while len(numbers) < n_words + 2:
         numbers.append((numbers[-1] + numbers[-2]) % (1 << 32))

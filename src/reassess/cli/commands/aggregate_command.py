@@ -108,7 +108,7 @@ def aggregate(
         votes,
         None if method == AUTO else method,
         method_options,
-        check_votes=partial(_require_table_for_votes_without_classes, output),
+        check_votes=partial(_require_table_if_votes_have_no_class, output),
     )
     result = computed.aggregation
     if source.stop is not None and votes is None and METHODS[computed.method_name].is_biased_by_early_stopping:
@@ -135,10 +135,10 @@ def aggregate(
     _print_scores(run, computed, output)
 
 
-def _require_table_for_votes_without_classes(path: Path, votes: Votes) -> None:
+def _require_table_if_votes_have_no_class(output: Path, votes: Votes) -> None:
     """Raise an error if votes are not about classes and the output file is not a table."""
     if not isinstance(votes.items, Questions) and votes.classes is None:
-        check_suffix(path, TABLE_SUFFIXES, "a table")
+        check_suffix(output, TABLE_SUFFIXES, "a table")
 
 
 def _print_scores(run: CommandRun, computed: ScoresSummary, output: Path) -> None:
@@ -171,8 +171,8 @@ def _print_scores(run: CommandRun, computed: ScoresSummary, output: Path) -> Non
     if repeated_votes := _count_repeated_votes(votes):
         run.print_line(f"{count_noun(repeated_votes, 'repeated vote')} (same rater and item), all counted")
     if computed.n_items_with_only_golden_votes:
-        items_have = count_noun(computed.n_items_with_only_golden_votes, f"golden {item} has", f"golden {item}s have")
-        run.print_line(f"{items_have} only raters' golden votes; these votes are used")
+        golden_items = count_noun(computed.n_items_with_only_golden_votes, f"golden {item}")
+        run.print_line(f"votes on {golden_items} are from the separate file rater-golden")
     if images:
         decided = f"{count_noun(questions, 'golden question')} on {count_noun(images, 'image')}"
         run.print_line(f"decided by experts: {decided}, since raters have not answered all questions of these images")

@@ -77,15 +77,16 @@ _SCORE_KINDS: dict[str | None, str] = {
     type=Choice(get_args(CleaningMethod)),
     default="posterior",
     show_default=True,
-    help="Labels count as wrong if they are improbable (posterior), differ from the held-out top-1 class (consistent), "
-    "or are reported by cleanlab (confident).",
+    help="How to find wrong labels. posterior: labels with a low probability. consistent: labels that differ from the "
+    "held-out prediction. confident: labels that cleanlab reports.",
 )
 @click.option(
     "--choose",
     "kept_labels",
     type=ParsedType("threshold=P or precision=P", KeptLabelsOption.parse),
     metavar="threshold=P|precision=P",
-    help="With posterior: lowest quality of a kept label, or expected share of correct labels among kept labels.  "
+    help="Labels to keep with --method posterior. threshold=P: labels with a quality of at least P. precision=P: as "
+    "many labels as possible, while an expected share P of them is correct.  "
     f"[default: threshold={MIN_LABEL_QUALITY}]",
 )
 @benchmark_option
@@ -93,8 +94,8 @@ _SCORE_KINDS: dict[str | None, str] = {
 @benchmark_section_option(
     "--golden",
     metavar="NAME|FILE",
-    help="People's answers about some labels. With the columns probability and stratum, the labels are a random "
-    "sample.  [default: none]",
+    help="People's answers about some labels. If the file has the columns probability and stratum, its labels are "
+    "taken as a random sample.  [default: none]",
 )
 @add_prediction_options
 @match_option
@@ -228,11 +229,11 @@ def _load_duplicates(run: CommandRun, benchmark: Benchmark, labels: LabelSets) -
 
 
 def _add_file_notes(run: CommandRun, held_out: HeldOutPredictions, method: CleaningMethod, *, has_folds: bool) -> None:
-    """Add notes on how each file was read, and on files whose fold is not checked."""
+    """Add notes on how each file was read, and on files that are not compared with a fold."""
     kinds = {} if method == "consistent" else _SCORE_KINDS
     for file in held_out.files:
         if has_folds and file.label_rows.size == len(held_out.labels):
-            run.add_note(f"{file.name} has predictions for all images, not for one fold, so no fold is checked")
+            run.add_note(f"{file.name} has predictions for all images, so it is not compared with a fold")
     for line in group_files_with_same_text(
         {file.name: f"{file.predictions.detected_format}{kinds.get(file.score_kind, '')}" for file in held_out.files}
     ):

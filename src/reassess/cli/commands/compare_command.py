@@ -75,7 +75,7 @@ def compare(
         threshold=inputs.threshold,
         seed=seed,
         show_progress=lambda items: with_progress(run, items, "resampling raters"),
-        **inputs.make_join_arguments(run),
+        **inputs.make_image_matching_arguments(run),
     )
     with atomic_writes():
         if output is not None:

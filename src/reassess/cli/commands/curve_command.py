@@ -47,7 +47,7 @@ from reassess.data import are_scores_from_golden
 from reassess.errors import DataError, add_error_place
 from reassess.formats.score_folders import count_labels
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.report import save_curves, save_replays
+from reassess.report import save_curve_figure, save_replay_figure
 from reassess.report.figures import FIGURE_SUFFIXES
 
 _LeaveOutOption = Literal["image"] | int | None
@@ -87,8 +87,8 @@ def _check_method(text: str) -> str:
     "--leave-out",
     type=ParsedType("image or number of folds", _parse_leave_out),
     metavar="image|FOLDS",
-    help="Also measure out-of-sample scores: the scores of each image, or fold of images, are made without the golden "
-    "answers of the same images.",
+    help="Also measure out-of-sample scores. The scores of an image, or of a fold of images, are then made without its "
+    "own golden answers.",
 )
 @click.option(
     "--method",
@@ -230,11 +230,11 @@ def measure_file_curves(
         )
         if not scores_file.path.is_dir():
             return curves
-        return tuple(_count_labels_of_all_images(curve, scores_file.path) for curve in curves)
+        return tuple(_with_label_counts_of_all_images(curve, scores_file.path) for curve in curves)
 
 
-def _count_labels_of_all_images(curve: MeasuredCurve, folder: Path) -> MeasuredCurve:
-    """Set the numbers of labels to those of all images; until now, they count only the golden images."""
+def _with_label_counts_of_all_images(curve: MeasuredCurve, folder: Path) -> MeasuredCurve:
+    """Return the curve with the label counts of all images, instead of the counts of only the golden images."""
     chosen = curve.operating_point
     if chosen is None or chosen.point.threshold is None:
         return curve
@@ -289,8 +289,8 @@ def _write_output(
 ) -> None:
     is_figure = output.suffix.lower() in FIGURE_SUFFIXES
     if replays:
-        (save_replays if is_figure else write_replays)(output, replays, force=run.force)
+        (save_replay_figure if is_figure else write_replays)(output, replays, force=run.force)
     elif is_figure:
-        save_curves(output, curves, rules, force=run.force)
+        save_curve_figure(output, curves, rules, force=run.force)
     else:
         write_points(output, curves, rules, force=run.force)

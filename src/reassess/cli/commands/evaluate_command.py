@@ -106,8 +106,8 @@ def _make_number_parser(
 @click.option(
     "--duplicates",
     metavar="F[:SET]",
-    help="Exclude images that have duplicates in other sets. F: the table written by reassess scan. SET: the set "
-    "in F that is the benchmark, if image names do not show which set this is.",
+    help="Exclude images that have duplicates in other sets. F: the table written by reassess scan. SET: the name "
+    "of the benchmark's set in F, if image names do not identify it.",
 )
 @click.option(
     "--by",
@@ -202,13 +202,13 @@ def _evaluate_models(
     outcomes: dict[LabelSetKey, dict[str, Outcomes]] = {key: {} for key in inputs.label_sets}
     class_lists: dict[str, FoundClassList | None] = {}
     effects: dict[LabelSetKey, dict[str, dict[int, ExclusionEffect]]] = {key: {} for key in inputs.label_sets}
-    join_arguments = inputs.make_join_arguments(run)
+    matching_arguments = inputs.make_image_matching_arguments(run)
     for file, predictions in iter_predictions(run, files, inputs):
         class_lists[file] = None
         with add_error_place(file):
             for key, sets in inputs.label_sets.items():
                 outcome = inputs.compute_outcomes(
-                    predictions, sets, allow_other_class_list=True, name=file, **join_arguments
+                    predictions, sets, allow_other_class_list=True, name=file, **matching_arguments
                 )
                 judge = partial(summarize, labels=sets, scores=inputs.scores, experts=inputs.experts, top_k=top_k)
                 remaining = outcome if excluded is None else outcome.mark_excluded(excluded.images)

@@ -13,7 +13,7 @@ from reassess.cli.command_run import CommandRun, add_common_options, find_unused
 from reassess.cli.duplicate_inputs import load_duplicate_groups
 from reassess.cli.help_pages import Command, benchmark_section_option
 from reassess.cli.options import benchmark_option, match_option, output_option
-from reassess.cli.part_inputs import PartReader, apply_match_option
+from reassess.cli.part_inputs import BenchmarkPartReader, apply_match_option
 from reassess.cli.screen import print_table
 from reassess.core import IMAGENET, Benchmark, Folds, LabelSets
 from reassess.formats import write_folds
@@ -45,8 +45,8 @@ _DuplicateGroups = list[tuple[str, ...]]
 @click.option(
     "--duplicates",
     metavar="F[:SET]",
-    help="Keep duplicates in the same fold. F: the table written by reassess scan. SET: the set in F that is "
-    "the benchmark, if image names do not show which set this is.  [default: the benchmark's table]",
+    help="Keep duplicates in the same fold. F: the table written by reassess scan. SET: the name of the "
+    "benchmark's set in F, if image names do not identify it.  [default: the benchmark's table]",
 )
 @click.option(
     "--seed", type=click.IntRange(0), metavar="S", default=0, show_default=True, help="Seed of the random order."
@@ -103,7 +103,7 @@ def folds(
 
 
 def _load_original_labels(run: CommandRun, benchmark: Benchmark, source: str | None) -> LabelSets:
-    reader = PartReader(run, benchmark)
+    reader = BenchmarkPartReader(run, benchmark)
     if reader.read_original_labels(source) is None:
         reader.read_required("original", source)
     labels: LabelSets = reader.align_classes_and_images()["original"]

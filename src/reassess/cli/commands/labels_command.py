@@ -20,7 +20,7 @@ from reassess.cli.command_run import (
 from reassess.cli.evaluation_inputs import to_evaluation_labels
 from reassess.cli.help_pages import Choice, Command, benchmark_section_option
 from reassess.cli.options import benchmark_option, match_option, output_option, save_settings
-from reassess.cli.part_inputs import PartReader, find_scores, require_part
+from reassess.cli.part_inputs import BenchmarkPartReader, find_scores, require_part
 from reassess.cli.tables.labels_table import comparison_to_json, make_class_dataframe, print_label_comparison
 from reassess.comparison import LabelDiff, OriginalLabelChanges, label_agreement, label_diff, original_changes
 from reassess.core import IMAGENET, Benchmark, LabelSets, MultiLabels, Scores
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 @benchmark_section_option(
     "--original",
     metavar="NAME|FILE",
-    help="Original labels, which unrated images keep. Give none to omit unrated images.  "
+    help="Original labels, which unrated images keep. The value none omits unrated images.  "
     f"[default: the benchmark's; {IMAGENET.sources['original']} for ImageNet]",
 )
 @output_option(
@@ -162,9 +162,9 @@ def _read_scores_and_other_parts(
     *,
     original: str | None,
     needs_votes: bool,
-) -> PartReader:
+) -> BenchmarkPartReader:
     """Return a reader that has read scores, original labels and, with `needs_votes`, votes."""
-    reader = PartReader(run, benchmark)
+    reader = BenchmarkPartReader(run, benchmark)
     path = require_part(run, benchmark, "scores") if scores is None else find_scores(run, scores)
     scores_read = reader.read_part("scores", path)
     reader.set_benchmark_from_images(scores_read.images)
@@ -220,14 +220,15 @@ def _print_label_sets(
     if label_sets.n_empty_images and benchmark is not None and benchmark.folder is not None:
         table = find_unused_path("more.csv")
         words = ["propose", "FILE...", "--unasked", "--top-k", 3, *make_benchmark_arguments(benchmark), "-o", table]
-        run.print_line(f"to ask about more classes of images without a label: reassess {shlex.join(map(str, words))}")
+        command = shlex.join(map(str, words))
+        run.print_line(f"to ask about more classes of images without a valid class: reassess {command}")
 
 
 def _read_label_sets(
     run: CommandRun, files: tuple[str, ...], benchmark: Benchmark | None
 ) -> list[LabelSets | MultiLabels]:
     """Read the label sets, and convert them to one class list and to the benchmark's image names."""
-    reader = PartReader(run, benchmark)
+    reader = BenchmarkPartReader(run, benchmark)
     for number, file in enumerate(files, 1):
         reader.read_part(f"labels {number}", run.find_or_download_source("labels", file))
     reader.set_benchmark_from_images(reader.images)

@@ -9,7 +9,7 @@ import click
 from reassess.cli.command_run import INPUT_PATH_TYPE, CommandRun, add_common_options, reject_repeated_files
 from reassess.cli.help_pages import Command
 from reassess.cli.options import ParsedType, benchmark_option, output_option
-from reassess.cli.part_inputs import PartReader
+from reassess.cli.part_inputs import BenchmarkPartReader
 from reassess.cli.tables.leaderboard_table import (
     OriginalLabelAccuracy,
     make_leaderboard_table,
@@ -20,7 +20,7 @@ from reassess.comparison import fit_trend, measure_original_label_accuracy, plac
 from reassess.core import IMAGENET, Benchmark, Leaderboard, LeaderboardRow
 from reassess.formats import read_leaderboard
 from reassess.formats.result_files import RESULT_SUFFIXES
-from reassess.report import save_leaderboard
+from reassess.report import save_leaderboard_figure
 from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.text import count_noun
 
@@ -111,7 +111,7 @@ def leaderboard(
             output, force=run.force
         )
     elif output is not None:
-        save_leaderboard(
+        save_leaderboard_figure(
             output, lines, placements, original_label_percent=None if level is None else level.percent, force=run.force
         )
     if run.json:
@@ -134,7 +134,7 @@ def _read_own_model_rows(run: CommandRun, own_models: LeaderboardRow | Path | No
 
 def _measure_original_label_accuracy(run: CommandRun, benchmark: Benchmark) -> OriginalLabelAccuracy | None:
     """Measure the original labels by the reassessed labels; None if original or reassessed labels are missing."""
-    reader = PartReader(run, benchmark)
+    reader = BenchmarkPartReader(run, benchmark)
     labels, original = reader.read_optional("labels"), reader.read_original_labels()
     if labels is None or original is None:
         return None

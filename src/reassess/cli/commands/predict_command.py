@@ -208,7 +208,7 @@ def _make_model_source(
 
 @contextmanager
 def _add_class_list_file_to_errors(class_list_files: Mapping[str, Path]) -> Iterator[None]:
-    """In the block, add the file name of a model's class list to errors about the class list."""
+    """In the `with` block, add the file name of a model's class list to errors about the class list."""
     try:
         yield
     except DataError as error:

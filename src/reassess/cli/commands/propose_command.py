@@ -48,7 +48,7 @@ from reassess.formats.result_files import short_model_names
 from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.proposals import DEFAULT_PER_IMAGE, choose_models
 from reassess.proposals import propose as propose_classes
-from reassess.report import save_model_choice
+from reassess.report import save_model_choice_figure
 from reassess.report.figures import FIGURE_SUFFIXES
 
 _ORIGINAL_FIX = "give --benchmark FOLDER, or --original FILE; or --original none, if there are no original labels"
@@ -117,7 +117,7 @@ class _PredictionsByModel:
     "--details",
     type=OUTPUT_PATH_TYPE,
     metavar="TABLE|FIGURE",
-    help="With --choose, write recall and candidates of the best subsets of models: a table, or svg, png, pdf.",
+    help="With --choose, write recall and number of candidates of the best subsets of models, as a table or a figure.",
 )
 @click.option(
     "--unasked", "lists_unasked", is_flag=True, help="List predicted classes that raters were not asked about."
@@ -232,7 +232,7 @@ def _load_proposal_inputs(
 
 
 def _find_candidates_to_write(result: ProposalResult, model_choice: ModelChoice | None) -> Candidates | None:
-    """Return the candidates of the models that --choose selects, or of all models; None if none was selected."""
+    """Return the candidates of all models or, with --choose, of the chosen models; None if no models were chosen."""
     if model_choice is None:
         return result.candidates
     return None if model_choice.chosen is None else result.candidates_of_models(model_choice.chosen.models)
@@ -245,12 +245,15 @@ def _write_outputs(
     details: Path | None,
     choice: ModelChoice | None,
 ) -> None:
-    """Write the candidates (if any models were chosen) and, for --details, the subsets of models."""
+    """Write the candidates and, for --details, the recall of each subset of models that was tried.
+
+    If --choose has found no models, there are no candidates to write.
+    """
     with atomic_writes():
         if output is not None and candidates is not None:
             write_candidates(output, candidates, force=run.force)
         if details is not None and choice is not None:
-            write = save_model_choice if details.suffix.lower() in FIGURE_SUFFIXES else write_model_subsets
+            write = save_model_choice_figure if details.suffix.lower() in FIGURE_SUFFIXES else write_model_subsets
             write(details, choice, force=run.force)
 
 
@@ -287,8 +290,8 @@ def _make_recall_not_reached_error(choice: ModelChoice) -> DataError:
         advice = f", or more golden answers: all models together name {recall.hits:,} of {recall.n:,} golden labels"
     return DataError(
         "not-reached",
-        "the golden answers do not show that all models together reach this recall",
-        allowed=f"up to {format_rounded_down(choice.highest_target)}" if choice.highest_target else "no recall above 0",
+        "recall is too high: the golden answers do not show that all models together reach it",
+        allowed=f"up to {format_rounded_down(choice.highest_target)}" if choice.highest_target else "no recall",
         found=choice.target_recall,
         fix=f"choose a lower recall{advice}",
     )

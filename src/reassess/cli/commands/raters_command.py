@@ -17,7 +17,7 @@ from reassess.cli.options import (
     output_option,
     part_option,
 )
-from reassess.cli.part_inputs import PartReader
+from reassess.cli.part_inputs import BenchmarkPartReader
 from reassess.cli.tables.raters_table import make_raters_table, print_reliability
 from reassess.cli.vote_folders import load_folder_and_golden_votes
 from reassess.core import Benchmark, Questions, Votes
@@ -94,7 +94,7 @@ def load_rater_and_golden_votes(
     min_experts: int | None = None,
 ) -> tuple[Votes, GoldenVotesWithTruth | None]:
     """Read raters' votes and, if available, raters' golden votes together with experts' answers."""
-    reader = PartReader(run, benchmark)
+    reader = BenchmarkPartReader(run, benchmark)
     rater_votes = reader.read_required("votes", votes)
     if isinstance(rater_votes.items, Questions):
         reader.set_benchmark_from_images(rater_votes.images)

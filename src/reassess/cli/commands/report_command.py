@@ -51,7 +51,10 @@ _SCORE_INPUT_NAMES = ("scores", IMAGENET.sources["scores"])
 )
 @click.option("--short", "is_short", is_flag=True, help="Write one printable page of tables, for an appendix.")
 @click.option(
-    "--images", type=INPUT_PATH_TYPE, metavar="DIR|ZIP|TAR", help="Images of the mistakes.  [default: the benchmark's]"
+    "--images",
+    type=INPUT_PATH_TYPE,
+    metavar="DIR|ZIP|TAR",
+    help="Images for the gallery of mistakes.  [default: the benchmark's]",
 )
 @click.option(
     "--limit",
@@ -145,7 +148,7 @@ def _load_findings(
         in_sample=inputs.are_scores_in_sample,
         leaderboard=read_leaderboard(*tables) if tables else None,
         show_progress=lambda items: with_progress(run, items, "resampling raters"),
-        **inputs.make_join_arguments(run),
+        **inputs.make_image_matching_arguments(run),
     )
 
 
@@ -209,7 +212,7 @@ def _print_findings(
         run.print_line("without a gallery of mistakes: images are missing (--images DIR)")
         return
     run.print_line(
-        f"gallery: {count_noun(gallery_counts.n_images, 'mistake')}, {gallery_counts.n_thumbnails:,} with an image"
+        f"gallery: {count_noun(gallery_counts.n_images, 'mistake')}, image shown for {gallery_counts.n_thumbnails:,}"
     )
     if gallery_counts.n_missing or gallery_counts.n_unreadable:
         run.print_line(

@@ -25,7 +25,7 @@ from reassess.cli.distributed_runs import (
 from reassess.cli.help_pages import Command, benchmark_section_option
 from reassess.cli.options import benchmark_option, count_usable_cores, output_option
 from reassess.cli.packages import check_packages
-from reassess.cli.part_inputs import NO_SOURCE, PartReader, find_images_path
+from reassess.cli.part_inputs import NO_SOURCE, BenchmarkPartReader, find_images_path
 from reassess.cli.screen import print_table, print_text
 from reassess.core import UNUSABLE_KINDS, Benchmark, DuplicateCounts, LabelSets
 from reassess.data import Scan, scan_images
@@ -146,7 +146,7 @@ def _find_sources_and_labels(
     if benchmark is None:
         return sources, None
     images = find_images_path(run, benchmark, needed_by="scan")
-    labels = None if original == NO_SOURCE else PartReader(run, benchmark).read_original_labels(original)
+    labels = None if original == NO_SOURCE else BenchmarkPartReader(run, benchmark).read_original_labels(original)
     return (images, *(source for source in sources if source != images)), labels
 
 

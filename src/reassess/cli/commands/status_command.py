@@ -73,7 +73,7 @@ def _print_campaign_state(run: CommandRun, campaign: str | Path) -> None:
 
 
 def _find_next_annotate_command(progress: "Progress") -> list[str]:
-    """Return the name of the next `annotate` command, and the arguments after its campaign."""
+    """Return the name of the next `annotate` command, and its arguments that follow the name of the campaign."""
     roles_with_link = {person.role for person in progress.people if person.has_link}
     if progress.n_golden_unknown and "expert" not in roles_with_link:
         return ["invite", "NAME:expert..."]

@@ -28,7 +28,7 @@ from reassess.cli.command_run import (
 )
 from reassess.cli.help_pages import Command, benchmark_section_option
 from reassess.cli.options import STOP_RULE_TYPE, ParsedType, benchmark_option, output_option
-from reassess.cli.part_inputs import PartReader, find_part
+from reassess.cli.part_inputs import BenchmarkPartReader, find_part
 from reassess.cli.screen import print_table
 from reassess.core import ORIGINAL_SOURCE, Benchmark, Candidates, Effort, LabelSets, StopRule, Tasks, Votes
 from reassess.core.items import require_questions
@@ -104,8 +104,8 @@ def _parse_seconds_or_votes_file(text: str) -> float | Path:
     type=STOP_RULE_TYPE,
     metavar="LOW,HIGH",
     help="Close a question after 2 or more votes, if the probability that its class is valid is at most LOW or at "
-    "least HIGH. The number of votes is estimated from earlier votes: the VOTES given to --seconds, or the benchmark's "
-    "votes.",
+    "least HIGH. The number of votes is estimated from earlier votes: the file given as --seconds VOTES, or the "
+    "benchmark's votes.",
 )
 @benchmark_option
 @benchmark_section_option(
@@ -223,7 +223,7 @@ class _TaskInputs(NamedTuple):
 def _read_task_inputs(
     run: CommandRun, candidates_file: Path, benchmark: Benchmark | None, golden_count_or_source: int | str | None
 ) -> _TaskInputs:
-    reader = PartReader(run, benchmark)
+    reader = BenchmarkPartReader(run, benchmark)
     candidates_read = read_candidates(run.add_input("candidates", candidates_file), reader.classes)
     reader.parts["candidates"] = candidates_file, candidates_read.questions
     reader.set_benchmark_from_images(candidates_read.questions.images, needs_classes=True)
@@ -286,7 +286,7 @@ def _print_tasks(
             f"{stop.high:g})"
         )
     if effort.hours is None:
-        run.print_line(f"{votes}; to estimate hours: --seconds")
+        run.print_line(f"{votes}; add --seconds to estimate the hours")
     else:
         hours = f"{effort.hours:,.1f}" if effort.hours >= _MIN_PRINTED_HOURS else f"less than {_MIN_PRINTED_HOURS}"
         run.print_line(f"{votes}: {hours} hours at {effort.seconds_per_vote:.2f} seconds per vote")

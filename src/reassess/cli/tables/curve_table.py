@@ -44,7 +44,7 @@ def print_curves(
         questions = count_noun(golden.n_unrated, "golden question")
         run.print_line(f"not used: {questions} on images where raters have not answered all golden questions")
     if golden.has_one_class_per_image:
-        run.add_note("golden images are measured on all classes; a class without a score has the score 0")
+        run.add_note("precision and recall include all classes of golden images; classes without a score have score 0")
     if any(curve.curve.in_sample for curve in curves):
         run.print_line("in-sample: the golden answers used here also made the scores")
         if not is_out_of_sample:
@@ -55,7 +55,7 @@ def print_curves(
     if is_out_of_sample and unchanged:
         run.print_line(f"{join_first(unchanged)}: made without golden answers, so --leave-out changes nothing")
     if goal is not None:
-        run.add_note("95 %: bootstrap over images, with all golden questions of an image together")
+        run.add_note("95 %: intervals by a bootstrap over images; all golden questions of an image are drawn together")
         unrated_text = "not included" if curve_inputs.original is None else "included with their original label"
         run.add_note(
             "labels and empty images (without a valid class) are counted on all images, not only on golden images; "
@@ -64,15 +64,15 @@ def print_curves(
 
 
 def _print_golden_vote_count(run: CommandRun, curve_inputs: CurveInputs) -> None:
-    """Print how many golden items have only golden votes, and the mean votes per item."""
+    """Print the number of golden items whose votes are in the separate file of raters' golden votes."""
     votes, votes_with_golden = curve_inputs.rater_votes, curve_inputs.rater_votes_with_golden
     if votes is None or votes_with_golden is None or votes_with_golden is votes:
         return
     voted, scored = (int(np.count_nonzero(kind_votes.sizes)) for kind_votes in (votes, votes_with_golden))
-    items_have = count_noun(scored - voted, "golden item has", "golden items have")
+    items = count_noun(scored - voted, "golden item")
     mean = (len(votes_with_golden) - len(votes)) / (scored - voted)
     suffix = f" (other items: {len(votes) / voted:.1f})" if voted else ""
-    run.print_line(f"{items_have} only raters' golden votes, {mean:.1f} per item{suffix}; these votes are used")
+    run.print_line(f"votes on {items} are from the separate file rater-golden: {mean:.1f} per item{suffix}")
 
 
 def _make_curve_row(curve: MeasuredCurve) -> list[str | None]:

@@ -56,7 +56,7 @@ def evaluations_to_json(results: EvaluationResults, breakdown: str | None) -> li
 
 
 def comparisons_to_json(results: EvaluationResults) -> dict[str, Any]:
-    """Return the model orders and the excluded images for JSON, if there are several label sets or exclusions."""
+    """Return results that compare label sets, for JSON: the order of the models, and the excluded images."""
     comparisons = {} if results.model_orders is None else orders_to_json(results.model_orders)
     if results.excluded_images is not None:
         comparisons["excluded"] = {**results.excluded_images, "interval": "95 %, Newcombe, over images"}
@@ -310,8 +310,8 @@ def _print_accuracy_by_class(run: CommandRun, file: str, result: Evaluation, cla
     ]
     print_table(headings, rows, title=file, n_text_columns=3)
     run.add_note(
-        "predicted: how often the first prediction for images of the class is this class; top-1: how often it is any "
-        "valid class"
+        "on images where the class is valid: predicted is the number whose first prediction is this class; top-1 is "
+        "the share whose first prediction is any valid class"
     )
     run.add_note("most often instead: the most frequent wrong prediction for images of the class (number of images)")
 

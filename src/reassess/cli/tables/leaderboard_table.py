@@ -35,7 +35,7 @@ class OriginalLabelAccuracy:
         """The accuracy in percent."""
         return 100 * (self.proportion.hits / self.proportion.n)
 
-    def count_more_accurate_rows(self, board: Leaderboard) -> int:
+    def count_rows_above_original_labels(self, board: Leaderboard) -> int:
         """Count the leaderboard's rows whose accuracy is higher than the original labels' accuracy."""
         return int((board.reassessed_accuracies > self.percent).sum())
 
@@ -45,7 +45,7 @@ class OriginalLabelAccuracy:
             "real": self.percent,
             "hits": self.proportion.hits,
             "n": self.proportion.n,
-            "above": self.count_more_accurate_rows(board),
+            "above": self.count_rows_above_original_labels(board),
         }
 
 
@@ -84,7 +84,7 @@ def print_leaderboard(
     label_accuracy: OriginalLabelAccuracy | None,
     limit: int,
 ) -> None:
-    """Print the best rows, the slopes of the trend, the rank changes, and the places of own models."""
+    """Print the best rows, the slopes of the trend, the rank changes, and the ranks of the user's models."""
     board = trend.leaderboard
     labels_heading = shorten_label_set_name(board.label_set)
     make_leaderboard_table(board, board.rows_by_reassessed_accuracy[:limit]).print()
@@ -177,12 +177,12 @@ def _make_rank_order_rows(trend: Trend, label_accuracy: OriginalLabelAccuracy | 
             ranks = f"rank {board.original_ranks[row]:,} to {board.reassessed_ranks[row]:,}"
             yield [f"{name} by {shorten_label_set_name(board.label_set)}", f"{board.entries[row]}, {ranks}"]
     if label_accuracy is not None:
-        above_text = f"{label_accuracy.count_more_accurate_rows(board):,} of {len(board):,}"
+        above_text = f"{label_accuracy.count_rows_above_original_labels(board):,} of {len(board):,}"
         yield [f"rows above the original labels ({format_percentage(label_accuracy.percent)} %)", above_text]
 
 
 def _find_row_with_largest_change(board: Leaderboard, rank_changes: npt.NDArray[np.int64]) -> int | None:
-    """Return the row whose rank changes most (in a tie, the better row); None if no change is positive."""
+    """Return the row with the largest rank change (in a tie, the better row); None if no change is above 0."""
     row = max(board.rows_by_reassessed_accuracy, key=lambda row: int(rank_changes[row]))
     return row if rank_changes[row] > 0 else None
 

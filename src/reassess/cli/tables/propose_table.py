@@ -35,7 +35,7 @@ def print_proposal(
     """Print the images without candidates, the candidates by source, and how the files were read."""
     _print_image_counts(run, result)
     if has_source_table:
-        _print_source_table(run, result)
+        _print_candidate_counts_by_source(run, result)
     _print_model_notes(run, result, detected_formats)
 
 
@@ -50,13 +50,16 @@ def _print_image_counts(run: CommandRun, result: ProposalResult) -> None:
         images = count_noun(result.n_without_class, "image")
         run.print_line(f"{images} without a candidate: no original label, and only unknown classes predicted")
     run.print_line(
-        f"N: the {result.n_pairs_per_model:,} most probable (image, class) pairs of each model; N is chosen for at "
+        f"N = {result.n_pairs_per_model:,} most probable (image, class) pairs of each model: the largest N with at "
         f"most {result.allowed_candidates_per_image:g} candidates per image on average"
     )
 
 
-def _print_source_table(run: CommandRun, result: ProposalResult) -> None:
-    """Print candidates by source. Models with the most candidates that no other source has come first."""
+def _print_candidate_counts_by_source(run: CommandRun, result: ProposalResult) -> None:
+    """Print the number of candidates from each source: the original labels, and each model.
+
+    Models with the most candidates that no other source has come first.
+    """
     names = (ORIGINAL_SOURCE, *result.model_names)
     by_source = np.column_stack([result.is_original, result.is_proposed_by_model])
     own_counts = (by_source & (by_source.sum(axis=1) == 1)[:, None]).sum(axis=0)
@@ -160,7 +163,7 @@ def print_model_choice(run: CommandRun, choice: ModelChoice) -> None:
     run.add_note("recall: of the valid golden questions, the share that are candidates")
     run.add_note("precision: of the candidates with a golden answer, the share that are valid")
     run.add_note(
-        "without golden: candidates without a golden answer, on images with other golden answers; not counted in "
+        "without golden: candidates without a golden answer, on images where other classes have one; not counted in "
         "recall and precision"
     )
 
@@ -171,7 +174,7 @@ def _print_chosen_models(run: CommandRun, choice: ModelChoice) -> None:
         recall = _format_share(choice.recall_of_all_models)
         run.print_line(f"no models chosen: even with all models, recall is too low: {recall}")
         target = format_rounded_down(choice.highest_target)
-        run.print_line(f"recall with all models is at least {target}, with 90 % confidence")
+        run.print_line(f"recall of the candidates of all models together is at least {target}, with 90 % confidence")
         return
     run.print_line(f"chosen: {', '.join(chosen_subset.models)}")
     run.print_line(
@@ -274,9 +277,11 @@ def print_unasked_classes(
     number = count_noun(len(candidates), "candidate")
     text = number if len(written) == len(candidates) else f"{len(written):,} of {number}"
     run.print_line(f"{output}: {text}{', the most informative first' if len(candidates) else ''}")
-    predicted = count_noun(len(candidates), "predicted class is not a label", "predicted classes are not labels")
+    predicted = count_noun(
+        len(candidates), "predicted class that is not a label", "predicted classes that are not labels"
+    )
     run.print_line(
-        f"{predicted}, and raters were not asked about {'it' if len(candidates) == 1 else 'them'}: "
+        f"raters were not asked about {predicted}: "
         f"{_count_candidates_with_reason(candidates, NOT_ASKED):,} on rated images, "
         f"{_count_candidates_with_reason(candidates, UNRATED):,} on unrated images"
     )

@@ -185,8 +185,8 @@ def describe_practice(practice: "PracticeRound") -> Iterator[str]:
 
 def warn_if_practice_is_easy(practice: "PracticeRound", *, has_begun: bool = False) -> None:
     """Warn if a practice round is easy to pass without looking at the images."""
-    if practice.easiest_blind_strategy is not None:
-        name, chance = practice.easiest_blind_strategy
+    if practice.best_strategy_without_looking is not None:
+        name, chance = practice.best_strategy_without_looking
         n_tasks = practice.n_tasks_needed
         option_text = "" if n_tasks is None else f"--golden {practice.n_golden_needed} --practice {n_tasks}, or "
         text = f"practice is easy to pass without looking at the images: {name}, {format_percent_cell(chance)} %"

@@ -281,12 +281,12 @@ def _print_campaign(run: CommandRun, campaign: str | Path, plan: "CampaignPlan",
             run.print_line(line)
         if plan.practice_bar is not None and plan.practice_round.n_unanswered_tasks:
             run.print_line(
-                "after experts have answered, status prints the chance to pass practice without looking at the images"
+                "after experts have answered, reassess status prints how likely raters pass practice by guessing"
             )
         if n_practice_tasks > plan.n_practice_tasks:
             reason = ", and a pass mark needs valid and invalid questions" if plan.practice_bar is not None else ""
             tasks = f"{count_noun(n_practice_tasks, 'task')} instead of {plan.n_practice_tasks:,}"
-            run.add_note(f"practice has {tasks}, since all tasks of an image are used{reason}")
+            run.add_note(f"practice has {tasks}, because tasks of the same image are used together{reason}")
         if n_larger := int((plan.tasks.sizes > golden.sizes.max()).sum()):
             run.add_note(
                 f"{count_noun(n_larger, 'task')} with more questions than any golden task, so raters can recognise "

@@ -108,15 +108,17 @@ def _make_labels_command(folder: Path, exported: "CampaignExport", campaign: "Ca
     benchmark = open_benchmark(folder)
     sources = benchmark.sources
 
-    def make_output_arguments(part: str, default_name: str) -> list[str]:
-        return ["-o", sources[part], "--force"] if part in sources else ["-o", str(folder / default_name)]
+    def make_output_options(benchmark_part: str, default_name: str) -> list[str]:
+        if benchmark_part in sources:
+            return ["-o", sources[benchmark_part], "--force"]
+        return ["-o", str(folder / default_name)]
 
-    aggregate = ["reassess", "aggregate", "--benchmark", str(folder), *make_output_arguments("scores", "scores.csv")]
+    aggregate = ["reassess", "aggregate", "--benchmark", str(folder), *make_output_options("scores", "scores.csv")]
     if exported.golden_votes is not None and campaign.min_experts is not None:
         aggregate += ["--golden-at-least", str(campaign.min_experts)]
     # The accuracy of original labels is only measured if they have votes and raters voted on golden questions.
     if campaign.has_original_votes and exported.has_rater_votes_on_golden:
         aggregate += ["--original", str(folder / "original.csv")]
-    labels = ["reassess", "labels", "--benchmark", str(folder), *make_output_arguments("labels", "labels.csv")]
+    labels = ["reassess", "labels", "--benchmark", str(folder), *make_output_options("labels", "labels.csv")]
     labels += ["--details", str(find_unused_path("changed.csv"))] if "original" in sources else []
     return f"{shlex.join(aggregate)} && {shlex.join(labels)}"

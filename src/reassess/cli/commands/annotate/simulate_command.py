@@ -88,7 +88,7 @@ def _parse_confusion_matrix(text: str) -> tuple[tuple[float, ...], ...]:
     "--labels",
     type=INPUT_PATH_TYPE,
     metavar="FILE",
-    help="The truth: valid classes of each image.  [default: golden answers; random for other questions]",
+    help="The truth: valid classes of each image.  [default: golden answers; a random truth for other questions]",
 )
 @click.option("--seed", type=click.IntRange(0), metavar="S", default=0, show_default=True, help="Seed of the answers.")
 @output_option("FILE", "Write the copy with the simulated votes.", required=False)

@@ -195,7 +195,7 @@ def summarize(
         original_accuracy_on_scored=_count_top_k_hits(outcomes.original_ranks[has_original & scored], ks)
         if outcomes.has_original
         else None,
-        by_label_count=_count_by_label_count(outcomes, labels, ks),
+        by_label_count=_count_hits_by_label_set_size(outcomes, labels, ks),
         per_class=count_by_class(outcomes, labels),
         soft_accuracy=None if isinstance(soft_accuracy, MissingResult) else soft_accuracy,
         mistakes=None if scores is None else _count_mistakes(outcomes, scores, experts),
@@ -250,10 +250,10 @@ def _count_top_k_hits(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> d
     return {k: Proportion(int(np.count_nonzero(ranks < k)), len(ranks)) for k in top_k}
 
 
-def _count_by_label_count(
+def _count_hits_by_label_set_size(
     outcomes: Outcomes, labels: LabelSets, top_k: tuple[int, ...]
 ) -> dict[int, HitsOnImagesWithNLabels]:
-    """Count the scored images by number of valid classes, with their hits and found valid classes."""
+    """By number of valid classes, count the scored images, their hits, and the valid classes that were found."""
     scored = outcomes.states == LABELLED
     sizes = labels.sizes[outcomes.label_rows[scored]]
     ranks, overlap = outcomes.best_ranks[scored], outcomes.n_valid_found[scored]

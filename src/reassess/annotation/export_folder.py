@@ -127,7 +127,7 @@ def _collect_files(
 ) -> dict[str, _OutputFile]:
     """Return a dict with the files of an export, by file name."""
     # The folder keeps its own settings, except settings of the votes. A new folder gets the usual threshold. If the
-    # images are elsewhere, the folder stores their place.
+    # images are elsewhere, the folder stores their path.
     classes = cast("Questions", exported.votes.items).classes
     stop = campaign.rules.stop_rule
     vote_settings = {"answers": list(KNOWN_ANSWERS), "stop": None if stop is None else [stop.low, stop.high]}

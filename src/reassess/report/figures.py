@@ -42,7 +42,7 @@ _STYLE: dict[Any, Any] = {
     "grid.color": "#e4e4e4",
     "grid.linewidth": 0.6,
     "text.parse_math": False,  # names may contain dollar signs
-    "text.hinting": "none",  # text must have the same width when it is placed and when it is saved
+    "text.hinting": "none",  # text must have the same width when its position is chosen and when it is saved
     "svg.hashsalt": "reassess",
 }
 _BOX_FONT_PREFIX = "Last Resort"  # fonts that have a box for every character
@@ -195,7 +195,7 @@ def render_svg(draw: DrawFunction, *, size: FigureSize = DEFAULT_SIZE) -> SvgFig
 def _render_figure(
     draw: DrawFunction, size: FigureSize, *, title: str = "", has_svg_text: bool = False
 ) -> "Iterator[tuple[Figure, str]]":
-    """Draw a figure and place its labels; yield the figure with its description."""
+    """Draw a figure, and find positions for its labels; yield the figure with its description."""
     check_packages(".svg")
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -224,7 +224,7 @@ def _render_figure(
         engine.execute(figure)
         for legend in figure.legends:
             legend.set_bbox_to_anchor(figure_box, figure.transFigure)
-        figure.set_layout_engine(None)  # labels are placed in pixels, so nothing may move from here on
+        figure.set_layout_engine(None)  # positions of labels are in pixels, so nothing may move from here on
         if drawing.labels:
             _position_labels(drawing)
         yield figure, _describe_figure(drawing)
@@ -272,7 +272,7 @@ def _make_metadata(suffix: str, title: str, description: str) -> dict[str, Any]:
 def _position_labels(drawing: Drawing) -> None:
     axes = drawing.axes
     to_pixels, to_data = axes.transData.transform, axes.transData.inverted().transform
-    # Labels with one anchor go first; a curve has many anchors, so its label finds a place later.
+    # Labels with one anchor go first; a curve has many anchors, so its label finds a position later.
     names = sorted(drawing.labels, key=lambda name: len(name[1]))
     texts = [axes.text(0, 0, text, linespacing=1.15, **style) for text, _, style in names]
     sizes = [text.get_window_extent() for text in texts]

@@ -25,7 +25,7 @@ _Rectangle = tuple[float, float, float, float]  # left, bottom, right, top
 
 @dataclass(frozen=True)
 class LabelBox:
-    """The size of a label to place, and the points that it may point at."""
+    """The size of a text label, and the points that it may point at."""
 
     anchors: _Points  # float64, shape (anchors, 2), pixels: points that the label may point at
     width: float  # pixels

@@ -101,7 +101,7 @@ def take_back_expired_tasks(campaign: Campaign, now: float) -> None:
 
 
 def find_turn(transaction: Transaction, person_id: int, task_id: int) -> Row[Any]:
-    """Find the row that says when a person got a task; raise `DataError` if the person never got it."""
+    """Find the row of a task that was given to a person; raise `DataError` if the person never got it."""
     turn = transaction.connection.execute(_SELECT_TURN, {"person_id": person_id, "task_id": task_id}).one_or_none()
     if turn is None:
         raise DataError("not-shown", "rater was not shown this task", found=f"task {task_id}")

@@ -26,7 +26,8 @@ def test_invalid_campaign_is_named_with_a_fix(folder: Path, run: Runner, verb: s
         "pipe": "path is a pipe or a device, not a campaign\n  where:   pipe\n  fix:     choose the file of a campaign",
         "link.db": "campaign not found\n  where:   link.db\n"
         "  found:   a link to gone.db, which does not exist\n  fix:     correct the link",
-        "none.db": "campaign not found\n  where:   none.db\n  fix:     check the path, or reassess annotate create",
+        "none.db": "campaign not found\n  where:   none.db\n"
+        "  fix:     check the path, or create a campaign: reassess annotate create",
         "x" * 300: "campaign not found",
         "foreign.txt": "database of the campaign cannot be used\n  where:   foreign.txt\n"
         "  found:   file is not a database\n  fix:     choose the file of a campaign",

@@ -141,7 +141,7 @@ def test_change_matches_loop_over_images(seed: int) -> None:
     changes = Counter(real - original for real, original in zip(*leads, strict=True))
     comparison = compare(panel, "a", "b")
     assert comparison.lead_change.n_images == comparison.original_hits_on_scored_images.n_images == len(both)
-    assert dict(comparison.lead_change.n_images_by_lead_change) == {
+    assert dict(comparison.lead_change.n_images_by_change_in_hits) == {
         value: count for value, count in changes.items() if value
     }
     assert comparison.lead_change.mean_difference == pytest.approx((sum(leads[0]) - sum(leads[1])) / len(both))

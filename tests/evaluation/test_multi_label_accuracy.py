@@ -143,5 +143,5 @@ def test_reviews_of_different_images_raise() -> None:
     a, b = LabelSets.from_lists(["a"], [[0]]), LabelSets.from_lists(["b"], [[1]])
     for sets, problematic in (((a, b, a), [False]), ((a, a, a), [False, True])):
         assert message(MultiLabels, *sets, np.array(problematic)) == (
-            "valid, unclear and wrong classes are given for different images"
+            "valid, unclear and wrong classes are not for the same images"
         )

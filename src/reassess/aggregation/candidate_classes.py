@@ -36,17 +36,17 @@ class CandidateVotes:
     """The candidate classes of each item, and the entries (cells) of the raters' matrices that have votes.
 
     Symbols: N items; A answers, which are the classes; P candidates (pairs of an item and a class); C matrix cells;
-    V repeated votes: each vote is repeated for each candidate of its item.
+    V copies of votes: one copy of each vote for each candidate of its item.
     """
 
     item_of_candidate: Ints  # shape (P,), ascending
     class_of_candidate: Ints  # shape (P,), ascending within an item
     first_candidate_of_item: Ints  # for each item with candidates
-    candidate_of_repeated_vote: npt.NDArray[np.int32]  # shape (V,)
-    cell_of_repeated_vote: npt.NDArray[np.int32]  # matrix cell of each repeated vote, shape (V,)
+    candidate_of_vote_copy: npt.NDArray[np.int32]  # shape (V,)
+    cell_of_vote_copy: npt.NDArray[np.int32]  # matrix cell of each copy, shape (V,)
     rater_class_answer_codes: Ints  # (rater * A + class) * A + answer of each cell, shape (C,), ascending
     rater_class_codes: Ints  # rater * A + class of each matrix row with a cell, ascending
-    row_of_cell: Ints  # row of each cell, as a position in `rater_class_codes`, shape (C,)
+    matrix_row_of_cell: Ints  # matrix row of each cell, as a position in `rater_class_codes`, shape (C,)
     n_answers: int  # A
     n_raters: int
 
@@ -71,11 +71,11 @@ class CandidateVotes:
             item_of_candidate=items,
             class_of_candidate=classes,
             first_candidate_of_item=np.flatnonzero(np.diff(items, prepend=-1)),
-            candidate_of_repeated_vote=candidate,
-            cell_of_repeated_vote=cell.astype(np.int32),
+            candidate_of_vote_copy=candidate,
+            cell_of_vote_copy=cell.astype(np.int32),
             rater_class_answer_codes=cells,
             rater_class_codes=rows,
-            row_of_cell=row,
+            matrix_row_of_cell=row,
             n_answers=answers,
             n_raters=len(votes.raters),
         )
@@ -87,7 +87,7 @@ class CandidateVotes:
             == self.rater_class_answer_codes % self.n_answers
         )
         votes = _sum_by_id(
-            self.candidate_of_repeated_vote, is_agreement[self.cell_of_repeated_vote], len(self.item_of_candidate)
+            self.candidate_of_vote_copy, is_agreement[self.cell_of_vote_copy], len(self.item_of_candidate)
         )
         votes[self.repeat_for_candidates(self._candidates_per_item) == 1] = 1
         shares: Floats = votes / self.repeat_for_candidates(np.add.reduceat(votes, self.first_candidate_of_item))
@@ -99,7 +99,7 @@ class CandidateVotes:
         `posterior` has the probability of each candidate class.
         """
         votes = _sum_by_id(
-            self.cell_of_repeated_vote, posterior[self.candidate_of_repeated_vote], len(self.rater_class_answer_codes)
+            self.cell_of_vote_copy, posterior[self.candidate_of_vote_copy], len(self.rater_class_answer_codes)
         )
         items = _sum_by_id(self.class_of_candidate, posterior, self.n_answers)
         return ExpectedCounts(votes[None], items[None], np.zeros(1), np.zeros(1))
@@ -162,7 +162,7 @@ class CandidateEmSteps:
         added, added_to_row = self._cell_and_row_pseudo_votes
         with np.errstate(divide="ignore", invalid="ignore"):
             logs: Floats = (
-                np.log(cell_counts + added) - np.log(row_counts + added_to_row)[self.candidate_votes.row_of_cell]
+                np.log(cell_counts + added) - np.log(row_counts + added_to_row)[self.candidate_votes.matrix_row_of_cell]
             )
         logs[np.isnan(logs)] = -np.log(self.candidate_votes.n_answers)  # an empty row is uniform
         return _ConfusionCellParameters(logs, cell_counts, prior)
@@ -188,8 +188,8 @@ class CandidateEmSteps:
         with np.errstate(divide="ignore"):
             weights = np.log(parameters.prior)[pairs.class_of_candidate]
         weights += _sum_by_id(
-            pairs.candidate_of_repeated_vote,
-            parameters.log_probabilities[pairs.cell_of_repeated_vote],
+            pairs.candidate_of_vote_copy,
+            parameters.log_probabilities[pairs.cell_of_vote_copy],
             len(pairs.item_of_candidate),
         )
         highest = np.maximum.reduceat(weights, pairs.first_candidate_of_item)
@@ -209,7 +209,8 @@ class CandidateEmSteps:
 
     def _sum_cells_by_matrix_row(self, cell_counts: Floats) -> Floats:
         """Sum the votes of the cells in each row."""
-        return _sum_by_id(self.candidate_votes.row_of_cell, cell_counts, len(self.candidate_votes.rater_class_codes))
+        pairs = self.candidate_votes
+        return _sum_by_id(pairs.matrix_row_of_cell, cell_counts, len(pairs.rater_class_codes))
 
     @cached_property
     def _cell_and_row_pseudo_votes(self) -> tuple[Floats, Floats]:

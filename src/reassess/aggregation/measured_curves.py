@@ -275,11 +275,12 @@ def recompute_scores(
 ) -> Aggregation:
     """Compute scores again by their recorded method, without warnings."""
     if not _is_method_known(scores):
+        is_missing = scores.method == UNKNOWN_METHOD
         raise DataError(
             "unknown-method",
-            "the method of these scores is unknown",
+            f"method that made the scores is {'not recorded' if is_missing else 'unknown'}",
             allowed=join_first(tuple(METHODS), max_items=9),
-            found=None if scores.method == UNKNOWN_METHOD else scores.method,
+            found=None if is_missing else scores.method,
             fix=Fix("name the method: {method}", method='"NAME"'),
         )
     name, options = parse_method(scores.method)

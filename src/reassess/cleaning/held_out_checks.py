@@ -93,9 +93,9 @@ def _find_cycles(confusions: Mapping[int, int]) -> list[dict[int, int]]:
     return cycles
 
 
-def _count_mixed_up_predictions(confusion_counts: _SparseCounts, predicted_class_of: Mapping[int, int]) -> int:
-    """Count the images that are predicted as the class that `predicted_class_of` names for their label."""
-    return sum(int(confusion_counts[a, b]) for a, b in predicted_class_of.items())
+def _count_mixed_up_predictions(confusion_counts: _SparseCounts, confusions: Mapping[int, int]) -> int:
+    """Count the images whose label and predicted class are a pair in `confusions`."""
+    return sum(int(confusion_counts[a, b]) for a, b in confusions.items())
 
 
 def _count_correct_predictions(confusion_counts: _SparseCounts, class_ids: Iterable[int]) -> int:

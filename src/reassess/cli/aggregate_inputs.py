@@ -109,7 +109,7 @@ def compute_scores(
         )
         method_options = {**method_options, "golden": None}
     name = method or _choose_default_method(benchmark, method_options)
-    reject_unused_options(name, method_options, benchmark)
+    check_method_options(name, method_options, benchmark)
     reader = BenchmarkPartReader(run, benchmark, needs_classes=benchmark.folder is not None)
     main_votes = reader.read_required("votes", votes_source)
     if name == IMAGENET_METHOD:
@@ -201,8 +201,8 @@ def _method_uses_option(method: str, option: str) -> bool:
     return _ARGUMENTS_BY_OPTION[option] in METHODS[method].options
 
 
-def reject_unused_options(method: str, method_options: dict[str, Any], benchmark: Benchmark) -> None:
-    """Raise a usage error if the method does not use an option, or needs golden answers."""
+def check_method_options(method: str, method_options: dict[str, Any], benchmark: Benchmark) -> None:
+    """Raise a usage error for an option that the method does not use, and for missing golden answers."""
     unused = [
         option
         for option, value in method_options.items()

@@ -28,8 +28,9 @@ share_option = click.option(
     "--share",
     type=ParsedType("share", RunShare.parse),
     metavar="I/N",
-    help="Compute only share I of N, counted from 0; auto/N: I from SLURM_ARRAY_TASK_ID, RANK or JOB_COMPLETION_INDEX. "
-    "When all shares are done, the command without --share writes the output.",
+    help="Compute only one of N shares: 0/4 is the first of four. auto/4 reads the number of the share from "
+    "SLURM_ARRAY_TASK_ID, RANK or JOB_COMPLETION_INDEX. When all shares are done, the command without "
+    "--share writes the output.",
 )
 dask_option = click.option(
     "--dask",

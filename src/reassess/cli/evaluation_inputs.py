@@ -53,8 +53,8 @@ class EvaluationInputs:
         return next(iter(self.label_sets.values()))
 
     @property
-    def arguments_for_findings(self) -> dict[str, Any]:
-        """The arguments of `reassess.Findings` that come from these inputs, by name."""
+    def keyword_arguments_for_findings(self) -> dict[str, Any]:
+        """The keyword arguments of the class `reassess.Findings` that come from these inputs."""
         names = ("benchmark", "original", "scores", "votes", "experts")
         return {name: getattr(self, name) for name in (*names, "rater_golden_votes")}
 

@@ -85,7 +85,7 @@ def is_file_of_part(benchmark: Benchmark | None, file: Path, part: str) -> bool:
 
 
 def save_settings(run: CommandRun, benchmark: Benchmark | None, output: Path, part: str, **settings: Any) -> None:
-    """Save settings and input hashes in benchmark.json, if the output is the benchmark's file of this part."""
+    """Save settings and input hashes in benchmark.json, if the output is one of the benchmark's own files."""
     if benchmark is not None and benchmark.folder is not None and is_file_of_part(benchmark, output, part):
         made_from = {str(entry["name"]): str(entry["sha256"]) for entry in run.hash_inputs()}
         made_from[part] = sha256(find_current_output_path(output))

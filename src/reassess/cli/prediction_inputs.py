@@ -149,7 +149,7 @@ def _read_class_list(path: Path) -> list[str]:
             "unused-option",
             "a table of outputs works only with predict, which sums the outputs of each class",
             where=path,
-            fix="reassess predict MODEL --classes TABLE; or list the class of each output, one per line",
+            fix="run reassess predict MODEL --classes TABLE; or list the class of each output, one per line",
         )
     return classes
 
@@ -260,8 +260,8 @@ def _list_images_in_order(order: str, inputs: EvaluationInputs) -> tuple[str, ..
     if inputs.original is None:
         raise DataError(
             "missing-original",
-            "the order of images in class folders is unknown without original labels",
-            fix=f"reassess fetch {IMAGENET.sources['original']}, or pass --original FILE"
+            "images cannot be sorted by class folder without original labels",
+            fix=f"run reassess fetch {IMAGENET.sources['original']}, or pass --original FILE"
             if inputs.benchmark.folder is None
             else f"pass --original FILE, or {PART_INSTRUCTIONS['original']}",
         )

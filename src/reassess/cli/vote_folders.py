@@ -25,7 +25,7 @@ from reassess.cli.aggregate_inputs import (
     IMAGENET_METHOD,
     NO_METHOD_OPTIONS,
     GoldenCounts,
-    reject_unused_options,
+    check_method_options,
 )
 from reassess.cli.command_run import CommandRun
 from reassess.cli.part_inputs import NO_SOURCE
@@ -109,7 +109,7 @@ def compute_and_write_folder_scores(
         raise click.UsageError("--original cannot be used with a folder of votes.")
     used_options["original"] = None
     name = method or ("em" if golden is None else "calibrated")
-    reject_unused_options(name, used_options, Benchmark())
+    check_method_options(name, used_options, Benchmark())
     votes = _read_folder(run, folder, output.parent)
     experts = None if golden is None else _read_golden_votes(run, golden, votes)
     arguments = {"experts": experts, "min_experts": used_options["min_experts"], "pooling": used_options["pooling"]}

@@ -44,7 +44,7 @@ def describe_largest_difference(pair: Comparison) -> str:
 
 
 def describe_significant_differences(ranking: Ranking, *, max_pairs: int = 5) -> Iterator[str]:
-    """State how many pairs of models differ significantly by each kind of labels, and where the lead changes."""
+    """State how many pairs of models differ significantly, and list the pairs whose lead changes significantly."""
     gaps = ranking.gaps
     if gaps is None:
         return

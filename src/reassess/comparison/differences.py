@@ -134,12 +134,12 @@ class Difference(Printable, ABC):
 class LeadChange(Difference):
     """How one model's lead over another changes from original to reassessed labels, on the same images."""
 
-    n_images_by_lead_change: Mapping[int, int]  # keys: change of the first model's lead, in hits: -2, -1, 1 or 2
+    n_images_by_change_in_hits: Mapping[int, int]  # keys: change of the first model's lead: -2, -1, 1 or 2 hits
 
     @property
     def counts(self) -> Mapping[int, int]:
         """Number of images that change the first model's lead by -2, -1, 1 or 2 hits."""
-        return self.n_images_by_lead_change
+        return self.n_images_by_change_in_hits
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -165,7 +165,7 @@ class DifferenceTests(Printable):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PairwiseTests(Printable):
-    """Tests of each pair of M models: by reassessed labels, by original labels, and whether the lead changes."""
+    """Tests of each pair of M models: by reassessed labels, by original labels, and for a change of the lead."""
 
     models: tuple[str, ...]  # names, shape (M,)
     reassessed_tests: DifferenceTests  # tests by reassessed labels

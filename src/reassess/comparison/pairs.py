@@ -249,7 +249,7 @@ def _count_lead_changes(
     changes_and_counts = zip(changes.tolist(), counts.tolist(), strict=True)
     return LeadChange(
         n_images=int(np.count_nonzero(is_counted)),
-        n_images_by_lead_change={value: count for value, count in changes_and_counts if value},
+        n_images_by_change_in_hits={value: count for value, count in changes_and_counts if value},
         **test_results,
     )
 

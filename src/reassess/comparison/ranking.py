@@ -22,9 +22,10 @@ _Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SignificantGaps(Printable):
-    """Pairs of models that differ significantly by original or reassessed labels, and where the lead changes.
+    """Pairs of models whose accuracies differ significantly, by original labels or by reassessed labels.
 
-    All tests have Holm's correction. Pairs are int64, shape (k, 2), as positions in the ranking.
+    Also pairs whose difference in accuracy changes significantly from original to reassessed labels. All tests have
+    Holm's correction. Pairs are int64, shape (k, 2), as positions in the ranking.
     """
 
     n_pairs: int  # number of pairs of models

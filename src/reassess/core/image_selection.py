@@ -130,7 +130,7 @@ class ImageSelection:
 
         `DataError` if two keys are equal.
         """
-        if match not in self._positions_by_match:
+        if match not in self._image_positions_by_match_and_key:
             names = (*self.images, *(self.other_images or ()))
             keys = image_keys_without_class(names, match)
             if again := find_first_duplicate(keys):
@@ -141,8 +141,10 @@ class ImageSelection:
                     fix=JOIN_BY_WHOLE_PATH,
                 )
             selected = len(self.images)
-            self._positions_by_match[match] = {key: row if row < selected else -1 for row, key in enumerate(keys)}
-        return self._positions_by_match[match]
+            self._image_positions_by_match_and_key[match] = {
+                key: row if row < selected else -1 for row, key in enumerate(keys)
+            }
+        return self._image_positions_by_match_and_key[match]
 
     def _find_selection_positions(self, names: Sequence[str], match: Match) -> npt.NDArray[np.int64]:
         """Return the position of each selected image, -1 for an image in `other_images`, -2 for an unknown image."""
@@ -150,7 +152,7 @@ class ImageSelection:
         return np.fromiter(map(self.positions_by_key(match).get, keys, repeat(-2)), np.int64, len(keys))
 
     @cached_property
-    def _positions_by_match(self) -> dict[Match, Mapping[str, int]]:
+    def _image_positions_by_match_and_key(self) -> dict[Match, Mapping[str, int]]:
         return {}
 
     def _unknown_images_error(self, names: Sequence[str], n_images: int, match: Match) -> DataError:

@@ -56,7 +56,7 @@ class MultiLabels:
     def __post_init__(self) -> None:
         images = self.valid.images
         if not (images == self.unclear.images == self.wrong.images and self.is_problematic.shape == (len(images),)):
-            raise DataError("different-images", "valid, unclear and wrong classes are given for different images")
+            raise DataError("different-images", "valid, unclear and wrong classes are not for the same images")
         keys = np.concatenate([encode_labels_as_numbers(labels) for labels in (self.valid, self.unclear, self.wrong)])
         twice, n = np.unique(keys, return_counts=True)
         if (n > 1).any():

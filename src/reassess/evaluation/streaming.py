@@ -99,10 +99,10 @@ class ImageIndex:
     def _find_positions_by_name(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
         """Find the position of each image by name."""
         try:
-            return np.fromiter(map(self._position_by_name.__getitem__, names), np.int64, len(names))
+            return np.fromiter(map(self._image_position_by_name.__getitem__, names), np.int64, len(names))
         except (KeyError, TypeError):  # an unknown name, another spelling, or not a string
             rows = np.fromiter(
-                map(self._position_by_key.get, image_keys(names), repeat(UNSEEN_RANK)), np.int64, len(names)
+                map(self._image_position_by_key.get, image_keys(names), repeat(UNSEEN_RANK)), np.int64, len(names)
             )
         if rows.min() == UNSEEN_RANK:
             missing = [names[row] for row in np.flatnonzero(rows == UNSEEN_RANK).tolist()]
@@ -141,11 +141,11 @@ class ImageIndex:
         return np.where(self.label_rows < 0, 0, self.labels.indptr[self.label_rows + 1])
 
     @cached_property
-    def _position_by_name(self) -> dict[str, int]:
+    def _image_position_by_name(self) -> dict[str, int]:
         return {name: position for position, name in enumerate(self.images)}
 
     @cached_property
-    def _position_by_key(self) -> dict[str, int]:
+    def _image_position_by_key(self) -> dict[str, int]:
         return {key: position for position, key in enumerate(image_keys(self.images))}
 
 

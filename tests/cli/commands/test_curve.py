@@ -280,7 +280,7 @@ BAD = {
     "unknown method": (
         {},
         ["scores.csv", "--benchmark", "F", "--leave-out", "image"],
-        "the method of these scores is unknown\n"
+        "method that made the scores is not recorded\n"
         "  where:   scores.csv\n"
         f"  allowed: {', '.join(METHODS)}\n"
         "  fix:     name the method: --method NAME\n",

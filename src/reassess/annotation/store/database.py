@@ -262,7 +262,7 @@ def check_campaign_exists(address: str | Path) -> str | Path:
         "campaign not found",
         where=address,
         found=f"a link to {Path(address).readlink()}, which does not exist" if is_link else None,
-        fix="correct the link" if is_link else "check the path, or reassess annotate create",
+        fix="correct the link" if is_link else "check the path, or create a campaign: reassess annotate create",
     )
 
 

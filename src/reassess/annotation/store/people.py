@@ -161,7 +161,7 @@ def create_sign_in_token(campaign: Campaign, person_id: int, now: float, actor_i
                 "own-link",
                 "creating a link for yourself would sign you out",
                 found=row.name,
-                fix="reassess annotate invite --force, or ask another owner",
+                fix="run reassess annotate invite --force, or ask another owner",
             )
         _set_token(transaction, person_id, _hash_secret(token))
         transaction.log_action(now, "link", actor_id, person=person_id)

@@ -71,7 +71,7 @@ def compare(
     findings = Findings.from_predictions(
         iter_predictions(run, files, inputs),
         inputs.labels,
-        **inputs.arguments_for_findings,
+        **inputs.keyword_arguments_for_findings,
         threshold=inputs.threshold,
         seed=seed,
         show_progress=lambda items: with_progress(run, items, "resampling raters"),

@@ -226,7 +226,7 @@ def _load_proposal_inputs(
         raise DataError(
             "missing-original",
             "original labels are missing",
-            fix=f"reassess fetch imagenet-original; or {_ORIGINAL_FIX}",
+            fix=f"run reassess fetch imagenet-original; or {_ORIGINAL_FIX}",
         )
     return replace(inputs, is_imagenet_by_default=is_imagenet_by_default)
 

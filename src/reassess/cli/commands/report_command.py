@@ -142,7 +142,7 @@ def _load_findings(
     return Findings.from_predictions(
         ((name, predictions) for name, (_, predictions) in zip(names, predictions_by_file, strict=True)),
         inputs.labels,
-        **inputs.arguments_for_findings,
+        **inputs.keyword_arguments_for_findings,
         threshold=inputs.threshold,
         score_source=score_sources[0] if score_sources else _SCORE_INPUT_NAMES[0],
         in_sample=inputs.are_scores_in_sample,

@@ -231,7 +231,7 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
     if predictions.unknown_classes.n_predictions:
         raise DataError(
             "missing-outputs",
-            "npy files cannot store predictions whose names are not in the class list",
+            "npy files cannot store a predicted class name that is not in the class list",
             where=path,
             found=predictions.unknown_classes,
         )

@@ -197,7 +197,10 @@ def _read_rank_columns(
 def _read_one_column(
     path: Path, table: "pl.DataFrame", classes: Classes, output_class_ids: npt.NDArray[np.int64] | None
 ) -> IdColumns | None:
-    """Read ids from one column, with an id or a list per row; numbers are preferred to class names."""
+    """Read predicted ids from one column that has an id or a list per row.
+
+    If several columns could be the predictions, read a column of numbers rather than class names.
+    """
     import polars as pl
 
     columns = [_parse_number_lists(parse_lists(table[name])) for name in _find_id_headings(table)]

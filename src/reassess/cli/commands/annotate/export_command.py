@@ -80,7 +80,7 @@ def export(run: CommandRun, campaign: str | Path, output: Path, writes_rater_nam
             run.print_line(f"golden: {count_noun(len(votes), 'vote')} by {role}{practice}")
     if exported.sample is not None:
         run.print_line(
-            f"golden, drawn at random: {count_noun(len(exported.sample), 'image')}, with probability and stratum"
+            f"{count_noun(len(exported.sample), 'golden image')} drawn at random (columns probability and stratum)"
         )
     if exported.n_unrated_golden_questions:
         n_without, images = exported.n_unrated_golden_questions, exported.n_unrated_images

@@ -22,7 +22,7 @@ class RunShare:
 
     @classmethod
     def parse(cls, text: str, environment: Mapping[str, str] = os.environ) -> "RunShare":
-        """Parse a share: I/N, where I counts from 0; or auto/N, where I comes from the environment.
+        """Parse a share, such as 0/4 for the first of four shares. With auto/4, the environment has the number.
 
         >>> RunShare.parse("2/4"), RunShare.parse("auto/4", {"RANK": "1"})
         (RunShare(index=2, n_shares=4), RunShare(index=1, n_shares=4))
@@ -32,7 +32,7 @@ class RunShare:
             raise DataError(
                 "wrong-syntax",
                 "not a share of the run",
-                allowed="I/N for share I of N, such as 0/4, or auto/N",
+                allowed="a share such as 0/4 (the first of four), or auto/4",
                 found=text,
             )
         n_shares = int(match[2])

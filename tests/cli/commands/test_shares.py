@@ -106,7 +106,7 @@ def test_killed_share_is_taken_over(images: Path, run: Runner) -> None:
             ("--share", "auto/2"),
             "'auto/2': no environment variable says which share of the run this process computes (allowed: one of",
         ),
-        (("--share", "1"), "'1' is not a share of the run: I/N for share I of N, such as 0/4, or auto/N"),
+        (("--share", "1"), "'1' is not a share of the run: a share such as 0/4 (the first of four), or auto/4"),
         (("--share", "0/2", "--dask", "local:2"), "--dask and --share cannot be combined."),
         (("--workers", "2", "--dask", "local:2"), "--dask and --workers cannot be combined."),
         (("--dask", "local:0"), "--dask local:N needs a number of processes from 1 to 1000."),

@@ -28,6 +28,7 @@ from reassess.aggregation import Curve, GoldenQuestions
 from reassess.cli.screen import output_line_width
 from reassess.core import Classes, Items, LabelSets, Posterior, Questions, Scores, Votes
 from reassess.errors import ReassessError, ReassessWarning
+from reassess.formats import read_vote_file
 
 # The types of fixtures.
 Refused = Callable[..., str]
@@ -281,3 +282,13 @@ def chromium() -> Iterator[Any]:
         playwright.chromium.launch(executable_path=path, args=["--no-sandbox"]) as browser,
     ):
         yield browser
+
+
+def read_public_crowd(folder: Path, max_items: int = 5_000) -> tuple[Votes, npt.NDArray[np.int64]]:
+    """Read the votes of a public set on at most `max_items` random items, and the truth of each item, or -1."""
+    votes = read_vote_file(folder / "label.csv")
+    names = {str(answer): row for row, answer in enumerate(votes.answers)}
+    truth = dict(pl.read_csv(folder / "truth.csv", infer_schema=False).rows())
+    if len(votes.items) > max_items:
+        votes = votes.select_items(np.random.default_rng(0).choice(len(votes.items), max_items, replace=False))
+    return votes, np.array([names[truth[str(item)]] if str(item) in truth else -1 for item in votes.items])

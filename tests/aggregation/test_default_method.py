@@ -5,17 +5,14 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import pytest
 
 from reassess.aggregation import Aggregation, aggregate
 from reassess.core import Classes, Items, LabelSets, Votes
-from reassess.formats import read_vote_file
-from tests.helpers import RealFile, code_of, message, votes_of
+from tests.helpers import RealFile, code_of, message, read_public_crowd, votes_of
 
 Ints = npt.NDArray[np.int64]
 ANSWERS = ("cat", "dog")
@@ -268,16 +265,6 @@ SMALL = ("ms", "rte", "sentiment", "sp", "web", "zencrowd-us")
 SETS = ("fact-eval", "relevance", *SMALL)
 
 
-def public(folder: Path, most: int = 5_000) -> tuple[Votes, Ints]:
-    """The votes of a public set on at most `most` random items, and the truth of each item, or -1."""
-    votes = read_vote_file(folder / "label.csv")
-    names = {str(answer): row for row, answer in enumerate(votes.answers)}
-    truth = dict(pl.read_csv(folder / "truth.csv", infer_schema=False).rows())
-    if len(votes.items) > most:
-        votes = votes.select_items(np.random.default_rng(0).choice(len(votes.items), most, replace=False))
-    return votes, np.array([names[truth[str(item)]] if str(item) in truth else -1 for item in votes.items])
-
-
 @pytest.mark.filterwarnings("ignore:the votes do not support")
 @pytest.mark.parametrize(
     ("sets", "golden", "expected"), [(SETS, 0, (0.8058, 0.8350, 0.8350)), (SMALL, 100, (0.8352, 0.8751, 0.8872))]
@@ -288,7 +275,7 @@ def test_default_beats_majority_or_warns_on_public_sets(
     """`expected` has the mean accuracies over the sets, of majority, em and the default."""
     results = []
     for name in sets:
-        votes, truth = public(real_file(name))
+        votes, truth = read_public_crowd(real_file(name))
         rows = np.flatnonzero((truth >= 0) & (votes.sizes > 0))
         golden_rows = np.random.default_rng(0).choice(rows, golden, replace=False)
         others = np.setdiff1d(rows, golden_rows)

@@ -6,6 +6,8 @@ from .aggregate import parse_method as parse_method
 from .agreement import Dependence as Dependence
 from .baseline_rules import MeasuredRule as MeasuredRule
 from .baseline_rules import measure_baseline_rules as measure_baseline_rules
+from .bcc import BccFit as BccFit
+from .bcc import fit_bcc as fit_bcc
 from .calibration import calibrate as calibrate
 from .calibration import posterior as posterior
 from .curves import Bands as Bands

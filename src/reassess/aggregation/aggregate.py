@@ -11,16 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.baselines import aggregate_by_majority, aggregate_by_mean
+from reassess.aggregation.bcc import DEFAULT_SUBTYPES
 from reassess.aggregation.calibration import posterior
 from reassess.aggregation.em_inputs import DEFAULT_POOLING, default_possible_truths
 from reassess.aggregation.golden import expert_truth
-from reassess.aggregation.golden_items import count_votes_on, find_truth_of_items
+from reassess.aggregation.golden_items import align_with_golden, count_votes_on, find_truth_of_items
+from reassess.aggregation.golden_methods import aggregate_by_calibration, aggregate_by_imagenet_real
 from reassess.aggregation.methods import (
     Aggregation,
-    aggregate_by_calibration,
+    aggregate_by_bcc,
     aggregate_by_em,
-    aggregate_by_imagenet_real,
-    align_with_golden,
+    aggregate_by_one_accuracy,
+    aggregate_by_stacking,
 )
 from reassess.aggregation.support import (
     GoldenCrossValidation,
@@ -91,6 +93,38 @@ METHODS: Mapping[str, Method] = {
         is_biased_by_early_stopping=False,
         options=(*_GOLDEN_OPTIONS, "truths_are_answers", *_MATRIX_OPTIONS),
         defaults={"min_experts": None, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
+    ),
+    "onecoin": Method(
+        "EM with one accuracy per rater",
+        aggregate_by_one_accuracy,
+        uses_all_votes=True,
+        is_biased_by_early_stopping=False,
+        options=(*_GOLDEN_OPTIONS, "truths_are_answers"),
+        defaults={"min_experts": None},
+    ),
+    "ibcc": Method(
+        "Dawid and Skene's model by variational Bayes",
+        partial(aggregate_by_bcc, subtypes=1),
+        uses_all_votes=True,
+        is_biased_by_early_stopping=False,
+        options=(*_GOLDEN_OPTIONS, "truths_are_answers", *_MATRIX_OPTIONS),
+        defaults={"min_experts": None, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
+    ),
+    "ebcc": Method(
+        "ibcc, where raters may err together on some items",
+        partial(aggregate_by_bcc, subtypes=DEFAULT_SUBTYPES),
+        uses_all_votes=True,
+        is_biased_by_early_stopping=False,
+        options=(*_GOLDEN_OPTIONS, "truths_are_answers", *_MATRIX_OPTIONS),
+        defaults={"min_experts": None, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
+    ),
+    "stacking": Method(
+        "weighted mean of majority, onecoin, em and ebcc",
+        aggregate_by_stacking,
+        uses_all_votes=True,
+        is_biased_by_early_stopping=False,
+        options=(*_GOLDEN_OPTIONS, "truths_are_answers"),
+        defaults={"min_experts": None},
     ),
     "mean": Method(
         "average of no 0, maybe 0.5, yes 1", aggregate_by_mean, uses_all_votes=False, is_biased_by_early_stopping=True

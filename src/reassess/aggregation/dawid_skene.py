@@ -275,9 +275,9 @@ class _Fitter:
             first_votes, items, *_ = sum_parts_in_order(map(steps.compute_expected_counts, blocks))
             parameters = steps.run_m_step(first_votes, items)
         else:
-            prior = _clip_low_probabilities(start_model.prior) if self.prior is None else self.prior
+            prior = clip_low_probabilities(start_model.prior) if self.prior is None else self.prior
             parameters = MatrixParameters(
-                to_kernel_layout(_clip_low_probabilities(start_model.matrices_of(votes.raters))), prior
+                to_kernel_layout(clip_low_probabilities(start_model.matrices_of(votes.raters))), prior
             )
         with open_thread_map(len(blocks)) as run:
             parameters, expected, history, converged = run_em(
@@ -328,7 +328,7 @@ def _share_matrix_among_raters(model: RaterModel, matrix: Floats) -> RaterModel:
     return replace(model, raters=(), matrices=model.matrices[:0], fallback_matrix=matrix)
 
 
-def _clip_low_probabilities(probabilities: Floats) -> Floats:
+def clip_low_probabilities(probabilities: Floats) -> Floats:
     """Replace probabilities below 1e-6 by 1e-6, because EM cannot recover from tiny probabilities."""
     raised = np.maximum(probabilities, _MIN_START_PROBABILITY)
     raised /= raised.sum(axis=-1, keepdims=True)

@@ -41,6 +41,12 @@ def has_many_classes(votes: Votes) -> bool:
     return classes > _MAX_TRUTHS or len(votes.raters) * classes**2 > _MAX_CELLS
 
 
+def check_matrix_size(votes: Votes, truths: Sequence[Id]) -> None:
+    """Raise `DataError` if a full matrix per rater is too large."""
+    if tuple(truths) == votes.answers and has_many_classes(votes):
+        raise _too_many_error("classes", _MAX_TRUTHS, len(votes.answers))
+
+
 def _too_many_error(noun: str, max_count: int, count: int) -> DataError:
     """Create the error for more truths or classes than a rater model can have."""
     return DataError(

@@ -2,13 +2,14 @@
 
 import warnings
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.em_inputs import default_possible_truths
 from reassess.aggregation.golden import ExpertTruth, expert_truth
-from reassess.core import Benchmark, Id, Items, Questions, Votes
+from reassess.core import VALIDITY, Benchmark, Id, Items, Questions, Votes
 from reassess.core.answers import extend_to_no_maybe_yes
 from reassess.core.checks import check_range, check_type
 from reassess.core.image_names import match_images
@@ -104,6 +105,26 @@ def select_golden_votes(votes: Votes, experts: Votes, rater_golden: Votes | None
         text = f"{share} have no votes and are not used: {examples}"
         warnings.warn(text, ReassessWarning, stacklevel=2)
     return votes.select_items(rows[rows >= 0])
+
+
+class _AlignedVotes(NamedTuple):
+    """Raters' ordinary votes, experts' votes and raters' golden votes, with common answers and classes."""
+
+    votes: Votes
+    experts: Votes
+    rater_golden: Votes
+    truths_are_answers: bool
+
+
+def align_with_golden(
+    votes: Votes, experts: Votes, rater_golden: Votes | None, truths_are_answers: bool | None
+) -> _AlignedVotes:
+    """Convert the three sets of votes so that they share one list of answers and one list of classes."""
+    check_type(Votes, votes, experts)
+    are_answers = default_possible_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
+    golden = select_golden_votes(votes, experts, rater_golden).with_no_maybe_yes()
+    votes, experts, golden = align_votes(votes.with_no_maybe_yes(), experts, golden)
+    return _AlignedVotes(votes, experts, golden, are_answers)
 
 
 def with_golden_votes(votes: Votes, rater_golden: Votes | None, experts: Votes | None = None) -> Votes:

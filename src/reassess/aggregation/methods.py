@@ -12,19 +12,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.calibration import calibrate, posterior
-from reassess.aggregation.candidate_classes import CandidateFit, calibrate_on_candidates, fit_dawid_skene_on_candidates
-from reassess.aggregation.dawid_skene import DawidSkeneFit, fit_dawid_skene
+from reassess.aggregation.bcc import fit_bcc
+from reassess.aggregation.candidate_classes import CandidateFit, fit_dawid_skene_on_candidates
+from reassess.aggregation.dawid_skene import DawidSkeneFit, fit_dawid_skene, fit_one_accuracy_per_rater
 from reassess.aggregation.em_inputs import (
     DEFAULT_POOLING,
     PinnedItems,
     check_class_count,
+    check_matrix_size,
     default_possible_truths,
     has_many_classes,
 )
 from reassess.aggregation.golden import ExpertTruth, expert_truth
-from reassess.aggregation.golden_items import add_missing_golden_votes, find_truth_of_items, select_golden_votes
-from reassess.aggregation.recipe import calibrated_recipe, score_by_recipe
+from reassess.aggregation.golden_items import add_missing_golden_votes, align_with_golden, find_truth_of_items
+from reassess.aggregation.stacking import fit_stacking
 from reassess.aggregation.support import (
     GoldenCrossValidation,
     cross_validate_on_golden,
@@ -33,22 +34,17 @@ from reassess.aggregation.support import (
     warn_unless_golden_supports_method,
 )
 from reassess.core import (
-    REAL_RECIPE,
     VALIDITY,
     Id,
-    LabelSets,
     Posterior,
     RaterModel,
-    ScoreRecipe,
     Scores,
     Votes,
 )
-from reassess.core.checks import check_type
 from reassess.core.image_names import match_images
-from reassess.core.items import StoredItems, are_questions, merge_items, require_questions, take_items
+from reassess.core.items import StoredItems, merge_items, require_questions, take_items
 from reassess.core.scores import UNKNOWN_METHOD
-from reassess.core.votes import align_votes
-from reassess.errors import DataError, ReassessWarning
+from reassess.errors import ReassessWarning
 from reassess.text import Printable, join_first
 
 _MIN_CONTRADICTED_SHARE = 0.2  # warn if em decides against this share of the clear majorities, with many classes
@@ -137,103 +133,48 @@ def find_questions_decided_by_experts(
     return np.flatnonzero(is_decided[questions.image_ids])
 
 
-# --- with golden answers ----------------------------------------------------------------------------------------------
-
-
-class _AlignedVotes(NamedTuple):
-    """Raters' ordinary votes, experts' votes and raters' golden votes, with common answers and classes."""
-
-    votes: Votes
-    experts: Votes
-    rater_golden: Votes
-    truths_are_answers: bool
-
-
-def align_with_golden(
-    votes: Votes, experts: Votes, rater_golden: Votes | None, truths_are_answers: bool | None
-) -> _AlignedVotes:
-    """Convert the three sets of votes so that they share one list of answers and one list of classes."""
-    check_type(Votes, votes, experts)
-    are_answers = default_possible_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
-    golden = select_golden_votes(votes, experts, rater_golden).with_no_maybe_yes()
-    votes, experts, golden = align_votes(votes.with_no_maybe_yes(), experts, golden)
-    return _AlignedVotes(votes, experts, golden, are_answers)
-
-
-def aggregate_by_imagenet_real(
-    votes: Votes,
-    *,
-    experts: Votes,
-    rater_golden: Votes | None = None,
-    original: LabelSets | None = None,
-    min_experts: int | None = REAL_RECIPE.min_experts,
-    smoothing: float = REAL_RECIPE.smoothing,
-    pooling: float = REAL_RECIPE.pooling,
-) -> Aggregation:
-    """Compute scores as ImageNet ReaL did, or by the same method with other options."""
-    recipe = replace(REAL_RECIPE, min_experts=min_experts, smoothing=smoothing, pooling=pooling)
-    return _aggregate_by_recipe(votes, experts, select_golden_votes(votes, experts, rater_golden), original, recipe)
-
-
-def _aggregate_by_recipe(
-    votes: Votes, experts: Votes, rater_golden: Votes, original: LabelSets | None, recipe: ScoreRecipe
-) -> Aggregation:
-    """Compute scores of (image, class) questions as ImageNet ReaL did, with the options in `recipe`."""
-    check_type(Votes, votes, experts, rater_golden)
-    if not are_questions(votes.items):
-        require_questions(votes.items)
-    result, model, label_votes = score_by_recipe(votes, experts, rater_golden, original, recipe=recipe)
-    truth = expert_truth(experts, min_experts=recipe.min_experts)
-    check = partial(_warn_if_one_truth, truth)
-    return Aggregation(
-        result,
-        model,
-        expert_votes=experts,
-        expert_truth=truth,
-        original_label_votes=label_votes,
-        warn_if_unreliable=check,
-    )
-
-
-def aggregate_by_calibration(
-    votes: Votes,
-    *,
-    experts: Votes,
-    rater_golden: Votes | None = None,
-    original: LabelSets | None = None,
-    truths_are_answers: bool | None = None,
-    min_experts: int | None = None,
-    smoothing: float = 0.0,
-    pooling: float = DEFAULT_POOLING,
-) -> Aggregation:
-    """Measure each rater on golden items, then compute posteriors by Bayes' rule."""
-    votes, experts, golden, truths_are_answers = align_with_golden(votes, experts, rater_golden, truths_are_answers)
-    if are_questions(votes.items) and not truths_are_answers:
-        recipe = calibrated_recipe(min_experts=min_experts, smoothing=smoothing, pooling=pooling)
-        return _aggregate_by_recipe(votes, experts, golden, original, recipe)
-    if original is not None:
-        raise DataError(
-            "not-on-questions",
-            "original labels count as votes only on (image, class) questions",
-            fix="remove the original labels",
-        )
-    truths = votes.answers if truths_are_answers else VALIDITY
-    truth = expert_truth(experts, truths, min_experts=min_experts)
-    rows = experts.find_positions(golden.items)
-    truth_ids = np.where(rows >= 0, truth.truth_ids[rows], -1)
-    if truths_are_answers:
-        check_class_count(votes)
-    if truths_are_answers and has_many_classes(votes):
-        fit = calibrate_on_candidates(votes, golden, truth_ids, smoothing=smoothing, pooling=pooling)
-        facts = _count_images_without_votes(votes, fit)
-        return Aggregation(posterior=fit.to_posterior(votes), facts=facts, expert_votes=experts, expert_truth=truth)
-    model = calibrate(golden, truth_ids, truths=truths, smoothing=smoothing, pooling=pooling)
-    values, facts = _convert_to_question_posterior_and_count_unrated(votes, posterior(votes, model))
-    result = Aggregation(posterior=values, model=model, facts=facts, expert_votes=experts, expert_truth=truth)
-    return replace(result, warn_if_unreliable=partial(_warn_if_one_truth, truth)) if truths == VALIDITY else result
-
-
 # --- em ---------------------------------------------------------------------------------------------------------------
+
+
+class _PreparedVotes(NamedTuple):
+    """Votes with the golden items' truth, for methods that estimate raters from all votes."""
+
+    votes: Votes  # with golden votes
+    truths: tuple[Id, ...]
+    truth_ids: npt.NDArray[np.int64]  # position of each item's truth; -1 if unknown
+    experts: Votes | None
+    expert_truth: ExpertTruth | None
+    ordinary_votes: Votes  # without golden votes
+    rater_golden: Votes | None
+
+    @property
+    def pinned_items(self) -> PinnedItems | None:
+        """The golden items, with the experts' truth; None without experts."""
+        return None if self.experts is None else PinnedItems.from_truth_ids(self.truth_ids, n_truths=len(self.truths))
+
+
+def _prepare_votes(
+    votes: Votes,
+    experts: Votes | None,
+    rater_golden: Votes | None,
+    truths_are_answers: bool | None,
+    min_experts: int | None,
+) -> _PreparedVotes:
+    """Align votes with golden votes, and find the truth of golden items.
+
+    Separate golden votes are added to the votes on golden items, unless the rater already has a vote on the item.
+    """
+    if experts is None:
+        votes = votes.with_no_maybe_yes()
+        unknown: npt.NDArray[np.int64] = np.broadcast_to(np.array(-1), len(votes.items))
+        are_answers = default_possible_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
+        return _PreparedVotes(votes, votes.answers if are_answers else VALIDITY, unknown, None, None, votes, None)
+    votes, experts, golden, are_answers = align_with_golden(votes, experts, rater_golden, truths_are_answers)
+    truths = votes.answers if are_answers else VALIDITY
+    truth = expert_truth(experts, truths, min_experts=min_experts)
+    truth_ids = find_truth_of_items(votes, experts, truth.truth_ids)
+    all_votes = add_missing_golden_votes(votes, golden, np.flatnonzero(truth_ids >= 0))
+    return _PreparedVotes(all_votes, truths, truth_ids, experts, truth, votes, golden)
 
 
 def aggregate_by_em(
@@ -246,34 +187,31 @@ def aggregate_by_em(
     smoothing: float = 0.0,
     pooling: float = DEFAULT_POOLING,
 ) -> Aggregation:
-    """Estimate the raters' matrices and the truths from the votes by EM; golden items keep the experts' truth.
-
-    Separate golden votes are added to the votes on golden items, unless the rater already has a vote on the item.
-    """
-    truth, cross_validate_em = None, None
-    if experts is None:
-        votes = votes.with_no_maybe_yes()
-        truth_ids: npt.NDArray[np.int64] = np.broadcast_to(np.array(-1), len(votes.items))
-        if truths_are_answers is None:
-            truths_are_answers = default_possible_truths(votes) != VALIDITY
-    else:
-        votes, experts, golden, truths_are_answers = align_with_golden(votes, experts, rater_golden, truths_are_answers)
-    truths = votes.answers if truths_are_answers else VALIDITY
-    if experts is not None:
-        truth = expert_truth(experts, truths, min_experts=min_experts)
-        truth_ids = find_truth_of_items(votes, experts, truth.truth_ids)
+    """Estimate the raters' matrices and the truths from the votes by EM; golden items keep the experts' truth."""
+    prepared = _prepare_votes(votes, experts, rater_golden, truths_are_answers, min_experts)
+    votes, truths, truth_ids, experts, truth, *_ = prepared
+    cross_validate_em = None
+    if experts is not None and truth is not None and prepared.rater_golden is not None:
         options: dict[str, Any] = {"smoothing": smoothing, "pooling": pooling, "min_experts": min_experts}
-        em = partial(aggregate_by_em, votes, rater_golden=golden, truths_are_answers=truths_are_answers, **options)
-        methods = {"em": lambda _, others: em(experts=others).posterior}
-        cross_validate_em = partial(cross_validate_on_golden, votes, experts, golden, truths, truth.truth_ids, methods)
-        votes = add_missing_golden_votes(votes, golden, np.flatnonzero(truth_ids >= 0))
+        options |= {"rater_golden": prepared.rater_golden, "truths_are_answers": truths != VALIDITY}
+        em = partial(aggregate_by_em, prepared.ordinary_votes, **options)
+        cross_validate_em = partial(
+            cross_validate_on_golden,
+            prepared.ordinary_votes,
+            experts,
+            prepared.rater_golden,
+            truths,
+            truth.truth_ids,
+            {"em": lambda _, others: em(experts=others).posterior},
+        )
+    truths_are_answers = truths == votes.answers
     if truths_are_answers:
         check_class_count(votes)
     if truths_are_answers and has_many_classes(votes) and not isinstance(votes.items, StoredItems):
         candidate_fit = fit_dawid_skene_on_candidates(votes, truth_ids, smoothing=smoothing, pooling=pooling)
         facts = _make_em_facts(
             candidate_fit.objective_history, candidate_fit.has_converged
-        ) | _count_images_without_votes(votes, candidate_fit)
+        ) | count_images_without_votes(votes, candidate_fit)
         check_candidates = partial(
             _warn_if_candidates_are_unreliable, votes, candidate_fit, truth_ids, cross_validate_em
         )
@@ -292,7 +230,7 @@ def aggregate_by_em(
         return fit_dawid_skene(votes, truths=truths, smoothing=smoothing, pooling=pooling, pinned=pinned, **limits)
 
     fit = fit_votes(votes, truth_ids)
-    values, counts = _convert_to_question_posterior_and_count_unrated(votes, fit.posterior, experts)
+    values, counts = convert_to_question_posterior_and_count_unrated(votes, fit.posterior, experts)
     facts = _make_em_facts(fit.objective_history, fit.has_converged) | counts
 
     def warn_if_em_is_unreliable(earlier_cross_validation: CrossValidate | None = None) -> None:
@@ -322,6 +260,71 @@ def aggregate_by_em(
     )
 
 
+def aggregate_by_one_accuracy(
+    votes: Votes,
+    *,
+    experts: Votes | None = None,
+    rater_golden: Votes | None = None,
+    truths_are_answers: bool | None = None,
+    min_experts: int | None = None,
+) -> Aggregation:
+    """Estimate one accuracy per rater and the truths from the votes by EM; golden items keep the experts' truth."""
+    prepared = _prepare_votes(votes, experts, rater_golden, truths_are_answers, min_experts)
+    check_matrix_size(prepared.votes, prepared.truths)
+    fit = fit_one_accuracy_per_rater(prepared.votes, prepared.truths, prepared.pinned_items)
+    facts = _make_em_facts(fit.objective_history, fit.has_converged)
+    return _make_aggregation(prepared, fit.posterior, fit.model, facts)
+
+
+def aggregate_by_bcc(
+    votes: Votes,
+    *,
+    subtypes: int,
+    experts: Votes | None = None,
+    rater_golden: Votes | None = None,
+    truths_are_answers: bool | None = None,
+    min_experts: int | None = None,
+    smoothing: float = 0.0,
+    pooling: float = DEFAULT_POOLING,
+) -> Aggregation:
+    """Estimate raters and truths by variational Bayes, see `fit_bcc`; golden items keep the experts' truth."""
+    prepared = _prepare_votes(votes, experts, rater_golden, truths_are_answers, min_experts)
+    check_matrix_size(prepared.votes, prepared.truths)
+    fit = fit_bcc(
+        prepared.votes,
+        subtypes=subtypes,
+        truths=prepared.truths,
+        pinned=prepared.pinned_items,
+        smoothing=smoothing,
+        pooling=pooling,
+    )
+    facts = _make_em_facts(fit.bound_history, fit.has_converged)
+    return _make_aggregation(prepared, fit.posterior, fit.model, facts)
+
+
+def aggregate_by_stacking(
+    votes: Votes,
+    *,
+    experts: Votes | None = None,
+    rater_golden: Votes | None = None,
+    truths_are_answers: bool | None = None,
+    min_experts: int | None = None,
+) -> Aggregation:
+    """Compute the weighted mean of several methods, see `fit_stacking`; golden items keep the experts' truth."""
+    prepared = _prepare_votes(votes, experts, rater_golden, truths_are_answers, min_experts)
+    check_matrix_size(prepared.votes, prepared.truths)
+    fit = fit_stacking(prepared.votes, truths=prepared.truths, truth_ids=prepared.truth_ids)
+    return _make_aggregation(prepared, fit.posterior, None, {"weights": fit.describe_weights()})
+
+
+def _make_aggregation(
+    prepared: _PreparedVotes, posterior: Posterior, model: RaterModel | None, facts: dict[str, Any]
+) -> Aggregation:
+    """Make the result of a method from its posterior."""
+    values, counts = convert_to_question_posterior_and_count_unrated(prepared.votes, posterior, prepared.experts)
+    return Aggregation(values, model, facts | counts, expert_votes=prepared.experts, expert_truth=prepared.expert_truth)
+
+
 def _warn_if_candidates_are_unreliable(
     votes: Votes,
     fit: CandidateFit,
@@ -348,7 +351,7 @@ def _make_em_facts(objective_history: npt.NDArray[np.float64], has_converged: bo
     return {"iterations": objective_history.size, "converged": has_converged, "objective": float(objective_history[-1])}
 
 
-def _count_images_without_votes(votes: Votes, fit: CandidateFit) -> dict[str, int]:
+def count_images_without_votes(votes: Votes, fit: CandidateFit) -> dict[str, int]:
     """Return the number of images without votes, for `Aggregation.facts`; {} if the items are not images."""
     if votes.classes is None:
         return {}
@@ -358,7 +361,7 @@ def _count_images_without_votes(votes: Votes, fit: CandidateFit) -> dict[str, in
 # --- both -------------------------------------------------------------------------------------------------------------
 
 
-def _convert_to_question_posterior_and_count_unrated(
+def convert_to_question_posterior_and_count_unrated(
     votes: Votes, result: Posterior, experts: Votes | None = None
 ) -> tuple[Posterior, dict[str, int]]:
     """Convert a posterior over the classes of images to a posterior of (image, class) questions.
@@ -374,19 +377,6 @@ def _convert_to_question_posterior_and_count_unrated(
     rows = np.flatnonzero(is_rated)
     rated = replace(result, items=take_items(result.items, rows), values=result.values[rows])
     return rated.to_question_posterior(is_always_asked=has_vote[rows]), {"without_votes": is_rated.size - rows.size}
-
-
-def _warn_if_one_truth(truth: ExpertTruth, _: CrossValidate | None = None) -> None:
-    """Warn if all golden items have the same truth."""
-    values = np.unique(truth.truth_ids[truth.truth_ids >= 0])
-    if values.size == 1:
-        present, missing = VALIDITY[values[0]], VALIDITY[1 - values[0]]
-        warnings.warn(
-            f"all golden items are {present}: answers to {missing} items were not measured, so good and bad raters "
-            "cannot be distinguished",
-            ReassessWarning,
-            stacklevel=3,
-        )
 
 
 def _warn_about_truths_without_items(truths: Sequence[Id], expected_items: npt.NDArray[np.float64]) -> None:

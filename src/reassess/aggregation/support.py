@@ -29,7 +29,7 @@ from reassess.aggregation.dawid_skene import fit_one_accuracy_per_rater
 from reassess.aggregation.em_inputs import PinnedItems, make_answer_weights
 from reassess.aggregation.golden_items import count_votes_on, split_into_folds
 from reassess.core import Id, Posterior, Questions, RaterModel, Votes
-from reassess.core.items import StoredItems, find_items, list_names, take_items
+from reassess.core.items import StoredItems, find_items, list_names, rank_names, take_items
 from reassess.errors import ReassessWarning
 
 _MIN_SHARE_AGAINST = 0.02  # decisions against the majority on a smaller share of items are not checked
@@ -45,7 +45,7 @@ _MIN_NATS_PER_ITEM_ON_SCALE = (
 )
 _NATS_PER_FREE_CELL = 2.0  # gain per free cell of a matrix that overfitting can explain
 _MAX_SINGLE_VOTE_SHARE = 0.5  # if a larger share of items has one vote, good and bad raters cannot be distinguished
-_N_FOLDS = 5
+N_FOLDS = 5  # of votes
 _MAX_GOLDEN_FOLDS = 10  # one fit of em per fold; a fold per golden image would need hundreds of fits
 _MIN_GOLDEN_UNITS = 2  # golden images, or plain items, needed to leave one out
 _MIN_STANDARD_ERRORS = 3  # a lead on golden items above this number of standard errors outweighs the votes
@@ -101,7 +101,7 @@ def cross_validate_on_golden(
     rows = np.flatnonzero(
         (truth_ids >= 0) & (count_votes_on(experts.items, votes) > 0) & (count_votes_on(experts.items, golden) > 0)
     )
-    units = _rank_items_by_image_name(experts)
+    units = rank_items_by_image_name(experts)
     distinct_units, cluster_ids = np.unique(units[rows], return_inverse=True)
     correct = {method: np.zeros(rows.size) for method in (*methods, "majority")}
     folds = min(_MAX_GOLDEN_FOLDS, distinct_units.size)
@@ -210,7 +210,7 @@ def _is_supported_by_other_raters(
     is_misleading = _find_misleading_raters(votes, result)
     if not is_misleading.any():
         return False
-    others = _select_votes(votes, ~is_misleading[votes.rater_ids])
+    others = select_votes(votes, ~is_misleading[votes.rater_ids])
     rated_rows, n_against = _find_rated_rows_and_count_contradictions(others, result, truth_ids)
     n_items = np.count_nonzero((truth_ids < 0) & (votes.sizes > 0))
     if rated_rows.size <= _MIN_SHARE_WITH_OTHERS * n_items or n_against > _MAX_SHARE_AGAINST_OTHERS * rated_rows.size:
@@ -306,30 +306,22 @@ def _majority_truths(votes: Votes, truths: Sequence[Id]) -> _Floats:
     return np.asarray(leading / leading.sum(axis=1, keepdims=True))
 
 
-def _rank_items_by_image_name(votes: Votes) -> npt.NDArray[np.int64]:
+def rank_items_by_image_name(votes: Votes) -> npt.NDArray[np.int64]:
     """Return the alphabetical rank of each item's name; the name of an (image, class) question is its image."""
     if isinstance(votes.items, Questions):
-        return _rank_names(votes.items.images)[votes.items.image_ids]
-    return _rank_names(list_names(votes.items))
-
-
-def _rank_names(names: Sequence[Id]) -> npt.NDArray[np.int64]:
-    """Return the alphabetical rank of each name."""
-    return np.argsort(np.argsort(np.array([str(name) for name in names], object), kind="stable"))
+        return rank_names(votes.items.images)[votes.items.image_ids]
+    return rank_names(list_names(votes.items))
 
 
 def _cross_validated_log_likelihood(votes: Votes, fit: FitModel) -> float:
     """Compute the cross-validated log likelihood of the votes, summed over folds."""
-    rng = np.random.default_rng(0)
-    item_folds = rng.integers(0, _N_FOLDS, len(votes.items))[_rank_items_by_image_name(votes)]
-    rater_folds = rng.integers(0, _N_FOLDS, len(votes.raters))[_rank_names(votes.raters)]
-    folds = (item_folds[votes.item_ids] + rater_folds[votes.rater_ids]) % _N_FOLDS
+    folds = assign_vote_folds(votes)
     log_sum = 0.0
-    for fold in range(_N_FOLDS):
+    for fold in range(N_FOLDS):
         is_out = folds == fold
         items, raters, answers = votes.item_ids[is_out], votes.rater_ids[is_out], votes.answer_ids[is_out]
         with warnings.catch_warnings(action="ignore", category=ReassessWarning):
-            model, result = fit(_select_votes(votes, ~is_out))
+            model, result = fit(select_votes(votes, ~is_out))
         matrices, probabilities = model.matrices_of(votes.raters), np.zeros(items.size)
         for truth in range(len(model.truths)):
             probabilities += result.values[items, truth] * matrices[raters, truth, answers]
@@ -337,7 +329,15 @@ def _cross_validated_log_likelihood(votes: Votes, fit: FitModel) -> float:
     return log_sum
 
 
-def _select_votes(votes: Votes, is_kept: npt.NDArray[np.bool_]) -> Votes:
+def assign_vote_folds(votes: Votes) -> npt.NDArray[np.int64]:
+    """Assign each vote to a fold by its rater and item (or image), independently of their order; shape (votes,)."""
+    rng = np.random.default_rng(0)
+    item_folds = rng.integers(0, N_FOLDS, len(votes.items))[rank_items_by_image_name(votes)]
+    rater_folds = rng.integers(0, N_FOLDS, len(votes.raters))[rank_names(votes.raters)]
+    return np.asarray((item_folds[votes.item_ids] + rater_folds[votes.rater_ids]) % N_FOLDS)
+
+
+def select_votes(votes: Votes, is_kept: npt.NDArray[np.bool_]) -> Votes:
     """Select some of the votes, and keep all items and raters."""
     return replace(
         votes,

@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -91,6 +91,20 @@ def describe_item(items: Items, row: int) -> str:
     if isinstance(items, StoredItems):
         items, row = items.take_items(np.array([row])), 0
     return items.describe_question(row) if isinstance(items, Questions) else f"item {items[row]}"
+
+
+def rank_names(names: Sequence[Id]) -> npt.NDArray[np.int64]:
+    """Return the alphabetical rank of each name."""
+    return np.argsort(np.argsort(np.array([str(name) for name in names], object), kind="stable"))
+
+
+def order_by_name(items: Items) -> npt.NDArray[np.int64]:
+    """Return the rows of the items in alphabetical order; `StoredItems` keep their order."""
+    if isinstance(items, StoredItems):
+        return np.arange(len(items))
+    if isinstance(items, Questions):
+        return np.lexsort((items.class_ids, rank_names(items.images)[items.image_ids]))
+    return np.argsort(rank_names(list_names(items)))
 
 
 def take_items(items: Items, rows: npt.NDArray[np.integer]) -> Items:

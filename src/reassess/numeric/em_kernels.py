@@ -7,6 +7,7 @@ that the compiler can unroll the loops over truths; for many truths, it is an ar
 """
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -115,14 +116,16 @@ def fill_with_mean_truth_shares(indptr, answer_ids, truth_shares, out_posterior)
 def count_expected_votes(block_edges, indptr, codes, posterior, is_pinned, out_votes, out_items):  # type: ignore[no-untyped-def]
     """Count expected items by truth, and expected votes by code (rater and answer) and truth."""
     for block in range(block_edges.size - 1):
+        own_votes = out_votes[block]
         for i in range(block_edges[block], block_edges[block + 1]):
-            is_informative = indptr[i + 1] > indptr[i] or (is_pinned.size > 0 and is_pinned[i])
-            for t in range(posterior.shape[1]):
-                q = posterior[i, t]
-                if is_informative:
-                    out_items[block, t] += q
-                for v in range(indptr[i], indptr[i + 1]):
-                    out_votes[block, codes[v], t] += q
+            own_posterior = posterior[i]
+            if indptr[i + 1] > indptr[i] or (is_pinned.size > 0 and is_pinned[i]):
+                for t in range(own_posterior.size):
+                    out_items[block, t] += own_posterior[t]
+            for v in range(indptr[i], indptr[i + 1]):
+                votes = own_votes[codes[v]]
+                for t in range(own_posterior.size):
+                    votes[t] += own_posterior[t]
 
 
 @compile_cached
@@ -209,7 +212,7 @@ def run_e_step_few_truths(  # type: ignore[no-untyped-def]
         out_changes[block] = change
 
 
-@compile_cached
+@partial(compile_cached, fastmath={"reassoc", "nnan", "nsz"})  # so that sums and maxima use vector instructions
 def run_e_step_many_truths(  # type: ignore[no-untyped-def]
     block_edges,
     indptr,
@@ -224,25 +227,54 @@ def run_e_step_many_truths(  # type: ignore[no-untyped-def]
     out_changes,
 ):
     """Run the E-step as `run_e_step_few_truths` does, for any number of truths."""
-    weights = np.empty(prior.size + _PADDING)[: prior.size]
+    truths = prior.size
+    weights = np.empty(truths + _PADDING)[:truths]
     for block in range(block_edges.size - 1):
+        own_votes = out_votes[block]
+        own_items = out_items[block]
         log_likelihood = 0.0
+        product = 1.0
         change = 0.0
         for i in range(block_edges[block], block_edges[block + 1]):
             start = indptr[i]
             stop = indptr[i + 1]
+            own_posterior = posterior[i]
             if is_pinned.size > 0 and is_pinned[i]:
                 _fill_log_weights(codes, start, stop, table, prior, weights)
-                for t in range(weights.size):
-                    if posterior[i, t] > 0:
-                        log_likelihood += posterior[i, t] * weights[t]
+                for t in range(truths):
+                    if own_posterior[t] > 0:
+                        log_likelihood += own_posterior[t] * weights[t]
+                    own_items[t] += own_posterior[t]
             else:
-                total, scale = _fill_weights(codes, start, stop, table, prior, weights, weights)
-                log_likelihood += math.log(total) + scale
-                for t in range(weights.size):
-                    q = weights[t] / total
-                    change = max(change, abs(q - posterior[i, t]))
-                    posterior[i, t] = q
-        out_log_likelihoods[block] = log_likelihood
+                # The start of `_fill_weights`, inlined.
+                total = 0.0
+                if stop - start <= _VOTES_PER_PRODUCT:
+                    for t in range(truths):
+                        weights[t] = prior[t]
+                    for v in range(start, stop):
+                        row = table[codes[v]]
+                        for t in range(truths):
+                            weights[t] *= row[t]
+                    for t in range(truths):
+                        total += weights[t]
+                if total < _MIN_PRODUCT:
+                    total, scale = _fill_weights(codes, start, stop, table, prior, weights, weights)
+                    log_likelihood += scale
+                product *= total
+                if not _MIN_PRODUCT < product < _MAX_PRODUCT:
+                    log_likelihood += math.log(product / total) + math.log(total)
+                    product = 1.0
+                inverse = 1.0 / total
+                for t in range(truths):
+                    weights[t] *= inverse
+                    change = max(change, abs(weights[t] - own_posterior[t]))
+                    own_posterior[t] = weights[t]
+                if stop > start:
+                    for t in range(truths):
+                        own_items[t] += own_posterior[t]
+            for v in range(start, stop):
+                votes = own_votes[codes[v]]
+                for t in range(truths):
+                    votes[t] += own_posterior[t]
+        out_log_likelihoods[block] = log_likelihood + math.log(product)
         out_changes[block] = change
-    count_expected_votes(block_edges, indptr, codes, posterior, is_pinned, out_votes, out_items)

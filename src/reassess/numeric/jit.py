@@ -20,16 +20,16 @@ if not (_threads := os.environ.get(_THREADS, "1")).isdecimal() or int(_threads) 
 import numba  # noqa: E402
 
 
-def compile_cached(function: Callable[..., Any]) -> Callable[..., Any]:
+def compile_cached(function: Callable[..., Any], **options: Any) -> Any:
     """Compile a function, and cache its machine code if numba finds a writable folder.
 
     If the cache cannot be read or written (a damaged file, a full disk), the function is compiled again.
     """
     try:
-        dispatcher = numba.njit(cache=True, nogil=True)(function)
+        dispatcher = numba.njit(cache=True, nogil=True, **options)(function)
     except RuntimeError:  # neither the package's folder nor the user's cache folder is writable
-        return numba.njit(nogil=True)(function)
-    cache = dispatcher._cache  # type: ignore[attr-defined]
+        return numba.njit(nogil=True, **options)(function)
+    cache = dispatcher._cache
     for name in ("load_overload", "save_overload"):
         setattr(cache, name, _ignore_errors(getattr(cache, name)))
     return dispatcher

@@ -1,0 +1,260 @@
+"""The default method without golden answers: the weighted mean of four methods, which votes they have not seen decide.
+
+No single model of raters is best for all votes. Majority loses information about the raters. One accuracy per rater is
+wrong if classes are unequally difficult, full matrices are wrong if there are few votes per cell, and all three are too
+certain if raters make the same mistakes, which the subtypes of EBCC can explain. So all four are fitted:
+
+1. Pairs of an item and a rater are divided into five folds. Each method is fitted to the votes of four folds, and
+   predicts each vote of the other fold: p[v, m] is the sum over truths s of q[m, i, s] pi[m, r, s, a], for a vote v of
+   rater r for answer a on item i, with the posterior q of method m from the item's other votes, and its matrices pi.
+2. The weights w[m] maximise the mean of log(sum of w[m] p[v, m]) over all votes, so that the mixture predicts votes as
+   well as possible. This is a convex problem.
+3. The weights are moved halfway to equal weights, (w[m] + 1/4) / 2. Votes do not show mistakes that all raters share:
+   a method that predicts the raters best can still be wrong about the truth. Equal weights limit this risk.
+4. All methods are fitted to all votes. The result is the weighted mean of their posteriors.
+
+Source: steps 2 and 4 are stacking, Wolpert, Neural Networks 5 (1992), with the log score as in Yao, Vehtari, Simpson
+and Gelman, Bayesian Analysis 13 (2018).
+"""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.aggregation.bcc import DEFAULT_SUBTYPES, fit_bcc
+from reassess.aggregation.calibration import calibrate, posterior
+from reassess.aggregation.dawid_skene import clip_low_probabilities, fit_dawid_skene, fit_one_accuracy_per_rater
+from reassess.aggregation.em import normalize_rows, rater_answer_codes, typical_confusion_matrix
+from reassess.aggregation.em_inputs import DEFAULT_POOLING, Floats, PinnedItems, make_answer_weights
+from reassess.aggregation.golden_items import split_into_folds
+from reassess.aggregation.support import (
+    N_FOLDS,
+    assign_vote_folds,
+    rank_items_by_image_name,
+    select_evenly_spaced_rows,
+    select_votes,
+)
+from reassess.core import Id, Posterior, RaterModel, Votes
+from reassess.core.items import StoredItems, order_by_name
+from reassess.errors import ConvergenceWarning
+from reassess.numeric.arrays import allocate_like, split_rows
+from reassess.text import count_noun
+
+_TOLERANCE, _MAX_ITERATIONS = 1e-4, 300  # less exact than single methods, since the mean changes less than each of them
+_MAX_FOLD_ITERATIONS = 60
+_VOTES_PER_BLOCK = 1 << 16
+_TINY = np.finfo(float).tiny
+
+Ints = npt.NDArray[np.int64]
+
+
+class _MethodFit(NamedTuple):
+    """The fit of one of the methods to votes."""
+
+    posterior: Floats  # shape (items, truths)
+    column_posterior: Floats  # shape (items, columns); a column is a truth, or a subtype of a truth
+    matrices: Floats  # shape (raters, columns, answers)
+
+
+@dataclass(frozen=True, eq=False)
+class StackingFit:
+    """The weighted mean of several methods."""
+
+    posterior: Posterior
+    weights: Mapping[str, float]  # of each method
+    n_predicted_votes: int  # votes that each method predicted without having seen them
+    n_predicted_truths: int  # golden items whose truth each method predicted without having seen it
+
+    def describe_weights(self) -> str:
+        """Describe the weights, and what they were chosen by."""
+        weights = ", ".join(f"{method} {weight:.2f}" for method, weight in self.weights.items())
+        golden = f" and {count_noun(self.n_predicted_truths, 'golden item')}" if self.n_predicted_truths else ""
+        return f"{weights} (by predictions of {count_noun(self.n_predicted_votes, 'unseen vote')}{golden})"
+
+
+def fit_stacking(votes: Votes, *, truths: tuple[Id, ...], truth_ids: Ints) -> StackingFit:
+    """Fit all methods, and compute the weighted mean of their posteriors.
+
+    `truth_ids`, shape (items,), is the position of each golden item's truth among `truths`; -1 for other items.
+    """
+    rows = _sample_items(votes, truth_ids)
+    sample = votes if rows is None else votes.select_items(rows)
+    vote_probabilities, truth_probabilities = _predict_unseen(
+        sample, truths, truth_ids if rows is None else truth_ids[rows]
+    )
+    weights = choose_weights(vote_probabilities, truth_probabilities)
+    fits = _fit_methods(votes, truths, truth_ids, _MAX_ITERATIONS)
+    values = allocate_like(votes.indptr, (len(votes.items), len(truths)), np.float64)
+    for block in split_rows(len(values)):
+        for weight, fit in zip(weights.tolist(), fits.values(), strict=True):
+            values[block] += weight * fit.posterior[block]
+    golden = np.flatnonzero(truth_ids >= 0)
+    values[golden] = np.eye(len(truths))[truth_ids[golden]]
+    classes = votes.classes if truths == votes.answers else None
+    return StackingFit(
+        posterior=Posterior(items=votes.items, truths=truths, values=values, classes=classes),
+        weights=dict(zip(fits, weights.tolist(), strict=True)),
+        n_predicted_votes=len(vote_probabilities),
+        n_predicted_truths=len(truth_probabilities),
+    )
+
+
+def choose_weights(vote_probabilities: Floats, truth_probabilities: Floats) -> Floats:
+    """Choose the weight of each method; float64, shape (methods,), adds up to 1.
+
+    The arguments are the probabilities of unseen votes, shape (votes, methods), and of unseen truths of golden items,
+    shape (golden items, methods).
+    """
+    n_methods = vote_probabilities.shape[1]
+    equal = np.full(n_methods, 1 / n_methods)
+    by_votes = (_maximize_mean_log(vote_probabilities, equal) + equal) / 2 if len(vote_probabilities) else equal
+    if not len(truth_probabilities):
+        return by_votes
+    return _maximize_mean_log(truth_probabilities, by_votes, n_prior=n_methods, prior=by_votes)
+
+
+def _maximize_mean_log(
+    probabilities: Floats, start: Floats, *, n_prior: float = 0.0, prior: Floats | None = None
+) -> Floats:
+    """Find the weights of the methods that maximise the sum of the logarithms of the mixed probabilities.
+
+    With a prior, the sum has `n_prior` further terms: the logarithm of the weight of each method, times `prior`.
+    """
+    from scipy.optimize import minimize
+
+    probabilities = np.maximum(probabilities, _TINY)
+    factors = np.zeros_like(start) if prior is None else n_prior * prior
+    total = len(probabilities) + factors.sum()
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        """Return the negative mean logarithm, and its gradient."""
+        weights = np.maximum(weights, _TINY)
+        mixed = probabilities @ weights
+        value = np.log(mixed).sum() + factors @ np.log(weights)
+        gradient = (probabilities / mixed[:, None]).sum(axis=0) + factors / weights
+        return -value / total, -gradient / total
+
+    ones = np.ones_like(start)
+    adds_up = {"type": "eq", "fun": lambda weights: weights.sum() - 1, "jac": lambda _: ones}
+    result = minimize(
+        loss,
+        start,
+        jac=True,
+        bounds=[(0, 1)] * start.size,
+        constraints=[adds_up],
+        method="SLSQP",
+        options={"ftol": 1e-12, "maxiter": 500},
+    )
+    weights = np.clip(result.x, 0, 1)
+    return np.asarray(weights / weights.sum())
+
+
+def _sample_items(votes: Votes, truth_ids: Ints) -> Ints | None:
+    """Select the items that weights are chosen on: golden items, and other items at even distances; None for all."""
+    rows = select_evenly_spaced_rows(len(votes.items))
+    if rows.size == len(votes.items):
+        return None
+    if not isinstance(votes.items, StoredItems):
+        rows = order_by_name(votes.items)[rows]
+    return np.union1d(rows, np.flatnonzero(truth_ids >= 0))
+
+
+def _predict_unseen(votes: Votes, truths: tuple[Id, ...], truth_ids: Ints) -> tuple[Floats, Floats]:
+    """Predict each vote, and the truth of each golden item, by methods that were fitted without it.
+
+    Return the probability of each vote, shape (votes, methods), and of each golden item's truth, shape (golden items,
+    methods).
+    """
+    vote_folds, item_folds = assign_vote_folds(votes), _assign_golden_folds(votes, truth_ids)
+    of_votes: list[Floats] = []
+    of_truths: list[Floats] = []
+    for fold in range(N_FOLDS):
+        is_unseen, unseen_items = vote_folds == fold, np.flatnonzero(item_folds == fold)
+        seen_truth_ids = truth_ids.copy()
+        seen_truth_ids[unseen_items] = -1
+        fits = _fit_methods(select_votes(votes, ~is_unseen), truths, seen_truth_ids, _MAX_FOLD_ITERATIONS).values()
+        unseen = votes.item_ids[is_unseen], votes.rater_ids[is_unseen], votes.answer_ids[is_unseen]
+        of_votes.append(np.stack([_vote_probabilities(fit, *unseen) for fit in fits], axis=1))
+        of_truths.append(np.stack([fit.posterior[unseen_items, truth_ids[unseen_items]] for fit in fits], axis=1))
+    return np.concatenate(of_votes), np.concatenate(of_truths)
+
+
+def _assign_golden_folds(votes: Votes, truth_ids: Ints) -> Ints:
+    """Assign golden items with votes to folds, by item or image; -1 for other items, or if there are too few."""
+    folds = np.full(len(votes.items), -1)
+    golden = np.flatnonzero((truth_ids >= 0) & (votes.sizes > 0))
+    units, unit = np.unique(rank_items_by_image_name(votes)[golden], return_inverse=True)
+    if units.size >= N_FOLDS:
+        folds[golden] = split_into_folds(units.size, N_FOLDS)[unit]
+    return folds
+
+
+def _vote_probabilities(fit: _MethodFit, items: Ints, raters: Ints, answers: Ints) -> Floats:
+    """Return the probability of each vote: the sum over columns of P(column | other votes) * P(answer | column)."""
+    probabilities = np.empty(items.size)
+    for rows in split_rows(items.size, _VOTES_PER_BLOCK):
+        cells = fit.matrices[raters[rows], :, answers[rows]]
+        probabilities[rows] = (fit.column_posterior[items[rows]] * cells).sum(axis=1)
+    return probabilities
+
+
+def _fit_methods(
+    votes: Votes, truths: tuple[Id, ...], truth_ids: Ints, max_iterations: int
+) -> Mapping[str, _MethodFit]:
+    """Fit each method to votes, with known truths; calibrated only if there are known truths."""
+    pinned = PinnedItems.from_truth_ids(truth_ids, n_truths=len(truths)) if (truth_ids >= 0).any() else None
+    limits: Any = {"pinned": pinned, "truths": truths, "tolerance": _TOLERANCE, "max_iterations": max_iterations}
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+        one_accuracy = fit_one_accuracy_per_rater(votes, truths, pinned)
+        one_accuracy_matrices = clip_low_probabilities(one_accuracy.model.matrices_of(votes.raters))
+        em = fit_dawid_skene(votes, **limits)
+        ebcc = fit_bcc(votes, subtypes=DEFAULT_SUBTYPES, rater_prior=DEFAULT_POOLING * one_accuracy_matrices, **limits)
+    shares = _compute_vote_shares(votes, truths)
+    fits = {
+        "majority": _MethodFit(shares, shares, _count_matrices(votes, truths, shares)),
+        "onecoin": _MethodFit(one_accuracy.posterior.values, one_accuracy.posterior.values, one_accuracy_matrices),
+        "em": _MethodFit(em.posterior.values, em.posterior.values, em.model.matrices_of(votes.raters)),
+        "ebcc": _MethodFit(
+            ebcc.posterior.values,
+            ebcc.subtype_posterior.reshape(len(votes.items), len(truths) * DEFAULT_SUBTYPES),
+            ebcc.subtype_matrices,
+        ),
+    }
+    if pinned is not None:
+        model = _calibrate(votes, truths, truth_ids)
+        values = posterior(votes, model).values
+        fits["calibrated"] = _MethodFit(values, values, model.matrices_of(votes.raters))
+    return fits
+
+
+def _compute_vote_shares(votes: Votes, truths: tuple[Id, ...]) -> Floats:
+    """Compute the mean weight of each item's votes for each truth; shape (items, truths)."""
+    from reassess.numeric.em_kernels import fill_with_mean_truth_shares
+
+    shares = allocate_like(votes.indptr, (len(votes.items), len(truths)), np.float64)
+    fill_with_mean_truth_shares(votes.indptr, votes.answer_ids, make_answer_weights(votes, truths), shares)
+    return shares
+
+
+def _count_matrices(votes: Votes, truths: tuple[Id, ...], truth_probabilities: Floats) -> Floats:
+    """Estimate the raters' matrices from probabilities of the truths, pooled as in `calibrate`."""
+    counts = np.zeros((len(votes.raters) * len(votes.answers), len(truths)))
+    for rows, block in votes.split_into_blocks():
+        codes = rater_answer_codes(block)
+        for truth in range(len(truths)):
+            weights = np.repeat(truth_probabilities[rows, truth], block.sizes)
+            counts[:, truth] += np.bincount(codes, weights, len(counts))
+    by_rater = counts.reshape(len(votes.raters), len(votes.answers), len(truths)).transpose(0, 2, 1)
+    typical = typical_confusion_matrix(make_answer_weights(votes, truths))
+    mean_matrix = normalize_rows(by_rater.sum(axis=0) + DEFAULT_POOLING * typical, 0.0)
+    return normalize_rows(by_rater, DEFAULT_POOLING * mean_matrix)
+
+
+def _calibrate(votes: Votes, truths: tuple[Id, ...], truth_ids: Ints) -> RaterModel:
+    """Measure raters on the golden items."""
+    rows = np.flatnonzero(truth_ids >= 0)
+    return calibrate(votes.select_items(rows), truth_ids[rows], truths=truths)

@@ -275,7 +275,7 @@ class _BccSteps(MatrixEmSteps):
 
     def _update_pinned_subtypes(self, block: VoteBlock, parameters: MatrixParameters) -> float:
         """Update the subtypes of the pinned items of a block; return the entropy of their subtypes."""
-        from reassess.numeric.em_kernels import multiply_by_likelihood, 
+        from reassess.numeric.em_kernels import make_zero_per_truth, multiply_by_likelihood
 
         pinned = self.pinned_votes
         if pinned is None or self.subtypes == 1:
@@ -288,7 +288,7 @@ class _BccSteps(MatrixEmSteps):
             parameters.matrices,
             values,
             np.empty(columns),
-            (columns),
+            make_zero_per_truth(columns),
         )
         values = values.reshape(last - first, columns // self.subtypes, self.subtypes)
         sums = values.sum(axis=2, keepdims=True)

@@ -57,12 +57,13 @@ from reassess.aggregation.em_inputs import (
 )
 from reassess.core import Id, Posterior, RaterModel, Votes
 from reassess.core.checks import check_range, check_shape, check_type
-from reassess.core.items import order_by_name
+from reassess.core.items import hash_names
 from reassess.errors import DataError
 from reassess.numeric.arrays import allocate_like, concatenate_ranges, split_rows
 from reassess.text import Printable
 
 DEFAULT_SUBTYPES = 10  # as in the publication of EBCC
+_ITEMS_PER_BLOCK = 1 << 16
 _SUBTYPE_PSEUDO_ITEMS = 0.1  # prior of each subtype's share, as in the publication of EBCC
 
 
@@ -320,6 +321,19 @@ def _normalize(counts: Floats, *, axis: int) -> Floats:
     return np.asarray(counts / counts.sum(axis=axis, keepdims=True))
 
 
+def _random_numbers(hashes: npt.NDArray[np.uint64], n_columns: int, seed: int) -> Floats:
+    """Return random numbers between 0 and 1 that depend on hash, column and seed; shape (hashes, columns).
+
+    Source: the generator SplitMix64, Steele, Lea and Flood, OOPSLA 2014.
+    """
+    steps = np.arange(seed * n_columns + 1, (seed + 1) * n_columns + 1, dtype=np.uint64)
+    bits = hashes[:, None] + steps * np.uint64(0x9E3779B97F4A7C15)
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    bits ^= bits >> np.uint64(31)
+    return np.asarray(((bits >> np.uint64(11)).astype(np.float64) + 0.5) / 2**53)
+
+
 @dataclass(frozen=True, eq=False)
 class _Fitter:
     """Variational Bayes with its options."""
@@ -344,10 +358,11 @@ class _Fitter:
         fill_with_mean_truth_shares(votes.indptr, votes.answer_ids, make_answer_weights(votes, self.truths), shares)
         if self.subtypes == 1:
             return shares
-        rng, order = np.random.default_rng(seed), order_by_name(votes.items)
-        for rows in split_rows(len(start)):
-            draws = rng.dirichlet(np.ones(self.subtypes), (rows.stop - rows.start, n_truths))
-            start[order[rows]] = (shares[order[rows], :, None] * draws).reshape(len(draws), start.shape[1])
+        hashes = hash_names(votes.items)
+        for rows in split_rows(len(start), _ITEMS_PER_BLOCK):
+            draws = -np.log(_random_numbers(hashes[rows], start.shape[1], seed))
+            draws = draws.reshape(len(draws), n_truths, self.subtypes)
+            start[rows] = (shares[rows, :, None] * _normalize(draws, axis=2)).reshape(len(draws), start.shape[1])
         return start
 
     def fit(self, start: Floats) -> BccFit:

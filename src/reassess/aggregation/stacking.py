@@ -35,17 +35,18 @@ from reassess.aggregation.support import (
     N_FOLDS,
     assign_vote_folds,
     rank_items_by_image_name,
-    select_evenly_spaced_rows,
     select_votes,
 )
 from reassess.core import Id, Posterior, RaterModel, Votes
-from reassess.core.items import StoredItems, order_by_name
+from reassess.core.items import StoredItems, hash_names
 from reassess.errors import ConvergenceWarning
 from reassess.numeric.arrays import allocate_like, split_rows
 from reassess.text import count_noun
 
 _TOLERANCE, _MAX_ITERATIONS = 1e-4, 300  # less exact than single methods, since the mean changes less than each of them
 _MAX_FOLD_ITERATIONS = 60
+_N_METHODS = 4  # besides calibrated
+_MAX_SAMPLED_ITEMS = 1 << 16  # that weights are chosen on
 _VOTES_PER_BLOCK = 1 << 16
 _TINY = np.finfo(float).tiny
 
@@ -154,13 +155,12 @@ def _maximize_mean_log(
 
 
 def _sample_items(votes: Votes, truth_ids: Ints) -> Ints | None:
-    """Select the items that weights are chosen on: golden items, and other items at even distances; None for all."""
-    rows = select_evenly_spaced_rows(len(votes.items))
-    if rows.size == len(votes.items):
-        return None
-    if not isinstance(votes.items, StoredItems):
-        rows = order_by_name(votes.items)[rows]
-    return np.union1d(rows, np.flatnonzero(truth_ids >= 0))
+    """Select the items that weights are chosen on: golden items, and random other items; None for all."""
+    if len(votes.items) <= _MAX_SAMPLED_ITEMS:
+        return np.arange(len(votes.items)) if isinstance(votes.items, StoredItems) else None
+    hashes = hash_names(votes.items)
+    is_sampled = hashes <= np.partition(hashes, _MAX_SAMPLED_ITEMS)[_MAX_SAMPLED_ITEMS]
+    return np.flatnonzero(is_sampled | (truth_ids >= 0))
 
 
 def _predict_unseen(votes: Votes, truths: tuple[Id, ...], truth_ids: Ints) -> tuple[Floats, Floats]:
@@ -170,10 +170,12 @@ def _predict_unseen(votes: Votes, truths: tuple[Id, ...], truth_ids: Ints) -> tu
     methods).
     """
     vote_folds, item_folds = assign_vote_folds(votes), _assign_golden_folds(votes, truth_ids)
-    of_votes: list[Floats] = []
-    of_truths: list[Floats] = []
+    none = np.zeros((0, _N_METHODS + bool((truth_ids >= 0).any())))
+    of_votes, of_truths = [none], [none]
     for fold in range(N_FOLDS):
         is_unseen, unseen_items = vote_folds == fold, np.flatnonzero(item_folds == fold)
+        if is_unseen.all() or not (is_unseen.any() or unseen_items.size):
+            continue
         seen_truth_ids = truth_ids.copy()
         seen_truth_ids[unseen_items] = -1
         fits = _fit_methods(select_votes(votes, ~is_unseen), truths, seen_truth_ids, _MAX_FOLD_ITERATIONS).values()
@@ -255,6 +257,11 @@ def _count_matrices(votes: Votes, truths: tuple[Id, ...], truth_probabilities: F
 
 
 def _calibrate(votes: Votes, truths: tuple[Id, ...], truth_ids: Ints) -> RaterModel:
-    """Measure raters on the golden items."""
+    """Measure raters on the golden items; without votes on these items, all raters have the typical matrix."""
     rows = np.flatnonzero(truth_ids >= 0)
-    return calibrate(votes.select_items(rows), truth_ids[rows], truths=truths)
+    golden_votes = votes.select_items(rows)
+    if len(golden_votes):
+        return calibrate(golden_votes, truth_ids[rows], truths=truths)
+    typical = typical_confusion_matrix(make_answer_weights(votes, truths))
+    prior = np.full(len(truths), 1 / len(truths))
+    return RaterModel((), truths, votes.answers, np.zeros((0, *typical.shape)), typical, prior)

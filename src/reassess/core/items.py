@@ -1,5 +1,6 @@
 """Items of votes: (image, class) questions, or other items with ids; and joins of item lists."""
 
+import hashlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from reassess.core.classes import Classes
 from reassess.core.questions import Questions
 from reassess.errors import DataError
+from reassess.numeric.arrays import split_rows
 
 Id = str | int
 
@@ -46,6 +48,7 @@ class StoredItems(ABC):
 # A range stores the ids of millions of numbered items without memory.
 Items = Questions | tuple[Id, ...] | range | StoredItems
 
+_ODD_MULTIPLIER = 0x9E3779B97F4A7C15  # so that a sum of two products depends on both factors
 _NUMBER = re.compile("0|-?[1-9][0-9]{0,17}")  # 18 digits always fit into int64
 
 
@@ -98,13 +101,22 @@ def rank_names(names: Sequence[Id]) -> npt.NDArray[np.int64]:
     return np.argsort(np.argsort(np.array([str(name) for name in names], object), kind="stable"))
 
 
-def order_by_name(items: Items) -> npt.NDArray[np.int64]:
-    """Return the rows of the items in alphabetical order; `StoredItems` keep their order."""
+def hash_names(items: Items) -> npt.NDArray[np.uint64]:
+    """Compute a 64-bit hash of the name of each item, for random choices that do not depend on the order of items."""
     if isinstance(items, StoredItems):
-        return np.arange(len(items))
-    if isinstance(items, Questions):
-        return np.lexsort((items.class_ids, rank_names(items.images)[items.image_ids]))
-    return np.argsort(rank_names(list_names(items)))
+        blocks = (items.take_items(np.arange(rows.start, rows.stop)) for rows in split_rows(len(items)))
+        return np.concatenate([np.zeros(0, np.uint64), *map(hash_names, blocks)])
+    if not isinstance(items, Questions):
+        return _hash_texts(map(str, items))
+    classes, class_rows = np.unique(items.class_ids, return_inverse=True)
+    class_hashes = _hash_texts(map(str, items.classes.to_column(classes).to_list()))
+    hashes = _hash_texts(items.images)[items.image_ids] + class_hashes[class_rows] * np.uint64(_ODD_MULTIPLIER)
+    return np.asarray(hashes)
+
+
+def _hash_texts(texts: Iterable[str]) -> npt.NDArray[np.uint64]:
+    digests = b"".join(hashlib.blake2b(text.encode(), digest_size=8).digest() for text in texts)
+    return np.frombuffer(digests, np.dtype("<u8")).astype(np.uint64)
 
 
 def take_items(items: Items, rows: npt.NDArray[np.integer]) -> Items:

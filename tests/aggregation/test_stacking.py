@@ -1,0 +1,142 @@
+"""Stacking: its weights, its results on public sets, and properties of every fit."""
+
+import warnings
+from itertools import product
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from reassess.aggregation import Aggregation, aggregate
+from reassess.aggregation import stacking as stacking_module
+from reassess.aggregation.stacking import choose_weights
+from reassess.core import Questions, Votes
+from reassess.core.items import find_items
+from reassess.errors import ReassessWarning
+from tests.helpers import RealFile, code_of, read_public_crowd
+
+Floats = npt.NDArray[np.float64]
+SIX = ("ms", "rte", "sentiment", "sp", "web", "zencrowd-us")
+
+
+def stack(votes: Votes, **options: Any) -> Aggregation:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ReassessWarning)
+        return aggregate(votes, "stacking", **options)
+
+
+def simulate(seed: int = 0, *, items: int = 300, raters: int = 12, per_item: int = 5) -> tuple[Votes, Any]:
+    """Simulate raters with different accuracies for three answers."""
+    rng = np.random.default_rng(seed)
+    truth, accuracy = rng.integers(0, 3, items), rng.uniform(0.4, 0.95, raters)
+    rater_ids = np.argsort(rng.random((items, raters)), axis=1)[:, :per_item].ravel()
+    rows = np.repeat(np.arange(items), per_item)
+    is_correct = rng.random(rows.size) < accuracy[rater_ids]
+    answers = np.where(is_correct, truth[rows], (truth[rows] + rng.integers(1, 3, rows.size)) % 3)
+    return Votes.from_columns(range(items), rows, rater_ids, answers, range(raters), ("a", "b", "c")), truth
+
+
+def experts_on(votes: Votes, truth: Any, rows: Any) -> Votes:
+    columns = np.arange(len(rows)), np.zeros(len(rows), int), truth[rows]
+    return Votes.from_columns(tuple(votes.items[row] for row in rows), *columns, ("eve",), votes.answers)
+
+
+def log_loss(values: Floats, truth: Any) -> float:
+    return float(-np.log(np.clip(values[np.arange(truth.size), truth], 1e-6, 1)).mean())
+
+
+def test_weights_equal_a_search_over_a_grid() -> None:
+    rng = np.random.default_rng(0)
+    votes, golden = rng.beta(2, 1, (500, 3)), rng.beta(1, 1, (40, 3))
+    grid = np.array([w for w in product(np.linspace(0, 1, 201), repeat=3) if abs(sum(w) - 1) < 1e-9])
+    best = grid[np.argmax(np.log(np.maximum(grid @ votes.T, 1e-300)).mean(axis=1))]
+    by_votes = choose_weights(votes, np.zeros((0, 3)))
+    np.testing.assert_allclose(by_votes, (best + 1 / 3) / 2, atol=0.005)
+    inner = grid[(grid > 0).all(axis=1)]
+    best = inner[np.argmax(np.log(inner @ golden.T).sum(axis=1) + 3 * np.log(inner) @ by_votes)]
+    np.testing.assert_allclose(choose_weights(votes, golden), best, atol=0.005)
+
+
+def test_weights_without_any_prediction_are_equal() -> None:
+    assert choose_weights(np.zeros((0, 4)), np.zeros((0, 4))).tolist() == [0.25] * 4
+
+
+@pytest.mark.filterwarnings("ignore:the votes do not support em")
+def test_public_sets(real_file: RealFile) -> None:
+    """Stacking is correct more often than em, at least as often as majority minus a point, and its log loss is low."""
+    accuracies, losses = [], []
+    for name in SIX:
+        votes, truth = read_public_crowd(real_file(name))
+        judged = truth >= 0
+        values = [votes.answer_shares(), stack(votes).posterior.values]
+        values.append(aggregate(votes, "em").posterior.values)
+        shares, stacked, _ = row = [np.mean(each.argmax(axis=1)[judged] == truth[judged]) for each in values]
+        assert stacked > shares - 0.01
+        accuracies.append(row)
+        losses.append(log_loss(values[1][judged], truth[judged]))
+    assert np.mean(losses) < 0.45
+    _, stacked, em = np.mean(accuracies, axis=0)
+    assert stacked > em + 0.01
+
+
+@pytest.mark.parametrize("on_questions", [False, True])
+def test_order_and_names_of_raters_do_not_matter(on_questions: bool) -> None:
+    votes, _ = simulate()
+    if on_questions:
+        images = [f"{row // 2}.png" for row in range(len(votes.items))]
+        items: Any = Questions.from_columns(images, np.arange(len(images)) % 2)
+        columns = votes.item_ids, votes.rater_ids, votes.answer_ids
+        votes = Votes.from_columns(items, *columns, votes.raters, ("no", "maybe", "yes"))
+    order = np.random.default_rng(1).permutation(len(votes.items))
+    shuffled = votes.select_items(order)
+    first, second = stack(votes), stack(shuffled)
+    rows = find_items(votes.items, shuffled.items)
+    np.testing.assert_allclose(second.posterior.values, first.posterior.values[rows], atol=1e-6)
+    assert first.facts["weights"] == second.facts["weights"]
+
+
+def test_weights_are_chosen_on_a_sample_of_many_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    votes, truth = simulate(items=1_000)
+    monkeypatch.setattr(stacking_module, "_MAX_SAMPLED_ITEMS", 200)
+    result = stack(votes, experts=experts_on(votes, truth, np.arange(0, 1_000, 50)))
+    assert "unseen votes and 20 golden items)" in result.facts["weights"]
+    n_votes = int(result.facts["weights"].partition("(by predictions of ")[2].split(" ")[0].replace(",", ""))
+    assert 1_000 < n_votes < 1_150  # 200 sampled items or a few more, with five votes each
+    assert np.mean(result.posterior.most_likely() == truth) > 0.8
+
+
+def test_golden_items_keep_their_truth_and_judge_the_methods() -> None:
+    votes, truth = simulate()
+    rows = np.arange(0, 300, 5)
+    golden_truth = truth.copy()
+    golden_truth[0] = (truth[0] + 1) % 3  # experts are right, also against all raters
+    result = stack(votes, experts=experts_on(votes, golden_truth, rows))
+    assert (result.posterior.values[rows] == np.eye(3)[golden_truth[rows]]).all()
+    weights = result.facts["weights"]
+    assert [text.split(" ")[0] for text in weights.split(", ")] == ["majority", "onecoin", "em", "ebcc", "calibrated"]
+
+
+@pytest.mark.parametrize("n_votes", [1, 2, 7])
+def test_few_votes_give_probabilities(n_votes: int) -> None:
+    rows = np.arange(n_votes)
+    votes = Votes.from_columns(range(4), rows % 3, rows % 2, rows % 2, ("ann", "bo"), ("no", "yes"))
+    values = stack(votes).posterior.values
+    assert np.isfinite(values).all()
+    np.testing.assert_allclose(values.sum(axis=1), 1)
+
+
+def test_golden_items_without_votes_do_not_measure_raters() -> None:
+    votes, truth = simulate(items=60)
+    experts = experts_on(votes, truth, np.arange(10))
+    result = stack(
+        votes.without_votes_on(np.arange(10)), experts=experts, rater_golden=votes.select_items(np.arange(1))
+    )
+    assert np.isfinite(result.posterior.values).all()
+
+
+def test_too_many_classes_are_refused() -> None:
+    rows = np.arange(300)
+    votes = Votes.from_columns(range(300), rows, 0 * rows, rows, ("ann",), tuple(range(300)))
+    for method in ("onecoin", "ibcc", "ebcc", "stacking"):
+        assert code_of(aggregate, votes, method) == "too-many"

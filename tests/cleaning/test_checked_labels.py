@@ -135,7 +135,10 @@ def test_ties_of_answers_are_not_used() -> None:
 
 def test_answers_without_any_label_raise() -> None:
     golden = GoldenQuestions(Questions.from_columns(["a.png", "x.png"], np.array([1, 0])), np.array([True, False]))
-    assert fault_of(find_label_verdicts, HELD_OUT, golden) == ("missing-golden", "2 questions on 2 images")
+    assert fault_of(find_label_verdicts, HELD_OUT, golden) == (
+        "missing-golden",
+        "decided questions about other images or classes: 2",
+    )
 
 
 @pytest.mark.parametrize("checked", [3, 40, 400])

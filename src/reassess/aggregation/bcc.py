@@ -415,7 +415,7 @@ class _Fitter:
         """Divide the fixed probabilities of truths among subtypes, in the proportions of the start."""
         if self.pinned is None:
             return None
-        self.pinned.check(self.votes, len(self.truths))
+        self.pinned.check_items_and_truths(self.votes, len(self.truths))
         values = start[self.pinned.item_rows].reshape(self.pinned.item_rows.size, len(self.truths), self.subtypes)
         sums = values.sum(axis=2, keepdims=True)
         shares = np.full_like(values, 1 / self.subtypes)

@@ -330,7 +330,7 @@ def split_into_blocks(
 
     is_pinned = np.zeros(0 if pinned_items is None else len(votes.items), np.bool_)
     if pinned_items is not None:
-        pinned_items.check(votes, posterior.shape[1])
+        pinned_items.check_items_and_truths(votes, posterior.shape[1])
         is_pinned[pinned_items.item_rows] = True
         posterior[pinned_items.item_rows] = pinned_items.truth_probabilities
     codes, edges = (

@@ -48,7 +48,7 @@ def check_matrix_size(votes: Votes, truths: Sequence[Id]) -> None:
 
 
 def _too_many_error(noun: str, max_count: int, count: int) -> DataError:
-    """Create the error for more truths or classes than a rater model can have."""
+    """Create the error that a rater model cannot have this number of truths or classes."""
     return DataError(
         "too-many",
         f"too many {noun} for a rater model",
@@ -110,7 +110,7 @@ class PinnedItems(Printable):
         rows = np.flatnonzero(np.asarray(truth_ids) >= 0)
         return cls.from_truths(rows, truth_ids[rows], n_truths=n_truths)
 
-    def check(self, votes: Votes, n_truths: int) -> None:
+    def check_items_and_truths(self, votes: Votes, n_truths: int) -> None:
         """Raise `DataError` unless the items with a fixed truth are items of the votes, with one of the truths."""
         check_shape(self.item_rows, ("pinned",), value_name="the pinned rows")
         check_shape(self.truth_probabilities, (self.item_rows.size, n_truths), value_name="the pinned values")

@@ -122,7 +122,7 @@ class Aggregation(Printable):
 def find_questions_decided_by_experts(
     experts: Votes, truth: ExpertTruth, has_scores: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.int64]:
-    """Return the rows of golden questions on images without scores, if experts decide all questions of an image.
+    """Find the golden questions of images without scores. Images with an undecided question are skipped.
 
     `has_scores`, shape (images,), says which images of the golden questions raters voted on.
     """

@@ -28,7 +28,7 @@ from reassess.core.votes import align_votes
 from reassess.errors import DataError, DependentRatersWarning
 from reassess.numeric import Information, Proportion
 from reassess.numeric.information import draw_resample_counts, measure_vote_information
-from reassess.text import join_first
+from reassess.text import count_noun, join_first
 
 _MIN_ONE_ANSWER_SHARE = 0.99  # a rater with this share of one answer is flagged
 _MIN_FOR_BOOTSTRAP = 20  # with fewer votes on a truth, or fewer images, bootstrap intervals are too narrow
@@ -188,12 +188,14 @@ class _RaterStatistics:
 def _em_truth_probabilities(votes: Votes, truths: tuple[Id, ...]) -> Floats:
     """Compute the probability of each truth by EM on the votes, shape (items, truths)."""
     weights = fit_dawid_skene(votes, truths=truths).posterior.values
-    if weights.sum(axis=0).max() <= _MIN_EXPECTED_ITEMS:
+    most_expected_items = weights.sum(axis=0).max()
+    if most_expected_items <= _MIN_EXPECTED_ITEMS:
         raise DataError(
             "too-few",
             "too few items for EM, so raters cannot be measured",
-            allowed=f"more than {_MIN_EXPECTED_ITEMS} items that have the same truth by EM",
-            found=f"items: {len(votes.items):,}; truths: {join_first(truths)}",
+            allowed=f"a truth that EM expects for more than {_MIN_EXPECTED_ITEMS} items",
+            found=f"EM expects each truth for at most {most_expected_items:.2g} of "
+            f"{count_noun(len(votes.items), 'item')}; truths: {join_first(truths)}",
             fix="give votes on more items, or golden answers",
         )
     return weights

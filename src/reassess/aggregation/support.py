@@ -10,8 +10,8 @@ The probability of answer a by rater r on item i is the sum over t of q[i, t] pi
 confusion matrices pi of the other folds.
 
 A single accuracy is a poor model of a rater who always gives the same answer. So if the rater model predicts the votes
-better, but not by enough, both models are compared again without misleading raters. A rater is misleading if their
-votes do not depend on the truth, and are correct less often than by chance.
+better, but not by enough, both models are compared again without uninformative raters. A rater is uninformative if the
+rater's votes do not depend on the truth, and are correct less often than by chance.
 
 If the votes do not support the method, a cross-validation on golden items can still show that it is better than the
 majority.
@@ -33,10 +33,8 @@ from reassess.core.items import StoredItems, find_items, list_names, rank_names,
 from reassess.errors import ReassessWarning
 
 _MIN_SHARE_AGAINST = 0.02  # decisions against the majority on a smaller share of items are not checked
-_MIN_SHARE_WITH_OTHERS = 0.5  # if fewer items have votes by raters who do not mislead, these votes do not count
-_MAX_SHARE_AGAINST_OTHERS = (
-    0.3  # if a larger share is against the raters who do not mislead, these do not support the method
-)
+_MIN_SHARE_WITH_OTHERS = 0.5  # if fewer items have votes by informative raters, these votes do not count
+_MAX_SHARE_AGAINST_OTHERS = 0.3  # if a larger share is against the informative raters, these do not support the method
 # Loss of correct items, as a share and as a number; the simpler model is too uncertain about a smaller loss.
 _MIN_LOST_SHARE, _MIN_LOST_ITEMS = 0.01, 1.5
 _MIN_NATS_PER_ITEM = 9.0  # required gain in predicting the votes, per lost item
@@ -206,11 +204,11 @@ def _explain_why_votes_contradict_method(
 def _is_supported_by_other_raters(
     votes: Votes, result: Posterior, truth_ids: npt.NDArray[np.integer], fit: FitModel, min_nats_per_lost_item: float
 ) -> bool:
-    """Return whether the votes support the result after misleading raters are removed."""
-    is_misleading = _find_misleading_raters(votes, result)
-    if not is_misleading.any():
+    """Return whether the votes support the result after uninformative raters are removed."""
+    is_uninformative = _find_uninformative_raters(votes, result)
+    if not is_uninformative.any():
         return False
-    others = select_votes(votes, ~is_misleading[votes.rater_ids])
+    others = select_votes(votes, ~is_uninformative[votes.rater_ids])
     rated_rows, n_against = _find_rated_rows_and_count_contradictions(others, result, truth_ids)
     n_items = np.count_nonzero((truth_ids < 0) & (votes.sizes > 0))
     if rated_rows.size <= _MIN_SHARE_WITH_OTHERS * n_items or n_against > _MAX_SHARE_AGAINST_OTHERS * rated_rows.size:
@@ -258,21 +256,21 @@ def _compare_with_one_accuracy_model(
     )
 
 
-def _find_misleading_raters(votes: Votes, result: Posterior) -> npt.NDArray[np.bool_]:
-    """Return which raters mislead: their votes ignore the truth, and are correct less often than random votes."""
+def _find_uninformative_raters(votes: Votes, result: Posterior) -> npt.NDArray[np.bool_]:
+    """Return which raters are uninformative: their votes ignore the truth, and are worse than random votes."""
     step = max(1, _MAX_CELLS // (len(result.truths) * len(votes.answers)))
     by_rater = np.argsort(votes.rater_ids, kind="stable")
     edges = np.searchsorted(votes.rater_ids[by_rater], np.arange(0, len(votes.raters) + step, step))
     shares = make_answer_weights(votes, result.truths)
     raters = [min(step, len(votes.raters) - first) for first in range(0, len(votes.raters), step)]
     parts = [
-        _find_misleading_raters_in_block(votes, result, by_rater[start:end], first * step, count, shares)
+        _find_uninformative_raters_in_block(votes, result, by_rater[start:end], first * step, count, shares)
         for first, (start, end, count) in enumerate(zip(edges[:-1], edges[1:], raters, strict=True))
     ]
     return np.concatenate(parts)
 
 
-def _find_misleading_raters_in_block(
+def _find_uninformative_raters_in_block(
     votes: Votes,
     result: Posterior,
     rows: npt.NDArray[np.int64],
@@ -280,7 +278,7 @@ def _find_misleading_raters_in_block(
     n_raters: int,
     weights_by_truth: _Floats,
 ) -> npt.NDArray[np.bool_]:
-    """Find misleading raters in a block of raters, whose votes are at `rows`."""
+    """Find uninformative raters in a block of raters, whose votes are at `rows`."""
     truths, answers = len(result.truths), len(votes.answers)
     counts = np.empty((n_raters, truths, answers))
     cells = (votes.rater_ids[rows] - np.int64(first_rater)) * answers + votes.answer_ids[rows]

@@ -44,9 +44,9 @@ def find_label_verdicts(held_out: HeldOutPredictions, golden: GoldenQuestions | 
     if not verdicts.any():
         raise DataError(
             "missing-golden",
-            "no label was checked",
-            allowed="answers about an image and its label",
-            found=f"{len(pairs):,} questions on {len(pairs.images):,} images",
+            "no answer decides whether an image's label is correct",
+            allowed="decided questions whose class is the label of their image",
+            found=f"decided questions about other images or classes: {len(pairs):,}",
             fix="check the labels of a random sample of the images",
         )
     _warn_about_unused_answers(golden, rows, is_label)

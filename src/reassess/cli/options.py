@@ -112,7 +112,9 @@ def suggest_making_labels(
 def part_option(part: str, help_text: str, *, default_applies_when: str = _FOR_IMAGENET_FILE) -> Callable[..., Any]:
     """Return the option for a part of the benchmark. Its help names ImageNet's file as the default."""
     default = f"[default: {IMAGENET.sources[part]} {default_applies_when}]"
-    return benchmark_section_option(f"--{part}", metavar="NAME|FILE", help=f"{help_text}, or none.  {default}")
+    return benchmark_section_option(
+        f"--{part}", metavar="NAME|FILE", help=f"{help_text}; none: do not use them.  {default}"
+    )
 
 
 def add_label_options(command: Callable[..., Any], *, is_repeatable: bool = False) -> Callable[..., Any]:

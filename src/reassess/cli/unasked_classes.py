@@ -72,7 +72,7 @@ def _load_inputs_for_unasked_classes(
         with suggest_other_benchmark_in_errors(inputs.is_imagenet_by_default):
             raise DataError(
                 "missing-scores",
-                "scores are missing, so it is unknown which questions were asked",
+                "scores are missing, so it is unknown which classes raters were asked about",
                 fix=_describe_how_to_get_scores(inputs.benchmark),
             )
     if not (inputs.labels.images or inputs.benchmark.images or inputs.original):

@@ -282,7 +282,7 @@ def label_uncertainty(
 def _draw_replicates(
     label_resampler: LabelResampler, n_images: int, n_replicates: int, rng: np.random.Generator
 ) -> tuple[_Bools, _ImageCounts]:
-    """Draw bootstrap replicates: return the classes in each label set, and how often each image is drawn."""
+    """Draw samples of raters and images. Return which questions are valid, and how often each image is drawn."""
     raters, times = (
         np.empty((n_replicates, label_resampler.n_raters), np.int64),
         np.empty((n_replicates, n_images), np.uint8),

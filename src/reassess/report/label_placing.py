@@ -25,9 +25,9 @@ _Rectangle = tuple[float, float, float, float]  # left, bottom, right, top
 
 @dataclass(frozen=True)
 class LabelBox:
-    """The size of a text label, and the points that it may point at."""
+    """The size of a text label, and the points where a line from the label may end."""
 
-    anchors: _Points  # float64, shape (anchors, 2), pixels: points that the label may point at
+    anchors: _Points  # float64, shape (anchors, 2), pixels: points where a line from the label may end
     width: float  # pixels
     height: float  # pixels
 

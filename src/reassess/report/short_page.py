@@ -161,7 +161,7 @@ def _make_notes(findings: Findings) -> Iterator[str]:
         f"Labels: {labels.title}, {labels.indices.size:,} valid classes on {len(labels):,} images, "
         f"{labels.n_empty_images:,} of them without a valid class, so not scored. Top-k accuracy: share of scored "
         "images "
-        "where one of the first k classes is valid; 95 %: Wilson intervals over images."
+        "where one of the first k classes is valid; 95 %: Wilson intervals, with the images as a random sample."
     )
     if not isinstance(uncertainty, MissingResult):
         yield (

@@ -72,7 +72,7 @@ def test_input_files_are_named_with_hashes(shop: Path, run: Runner) -> None:
         "poor.csv: 1 image not scored (empty label set); 1 of 4 labelled images without a prediction",
         f"without a class list, the classes are the 4 class names in {names}, sorted: bowl, cup, mug, plate",
         f"inputs: {'; '.join(files)}",
-        "95 %: Wilson intervals, over images",
+        "95 %: Wilson intervals, with the images as a random sample",
         "soft: no model can exceed 0.8833",
         "no original: original labels are missing",
         "no recall at size: some images have more labels than predicted ids (1)",

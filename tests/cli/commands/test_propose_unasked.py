@@ -87,7 +87,7 @@ def test_votes_without_scores_are_an_error(shop: Path, run: Runner) -> None:
     Path("my shop/votes.csv").write_text("image,class,rater,answer\n1.jpg,2,ann,no\n1.jpg,2,bo,no\n")
     argv = ["propose", "a.csv", "--unasked", "--benchmark", "my shop", "-o", "out.jsonl"]
     assert message_of(run(*argv)) == (
-        "Error: scores are missing, so it is unknown which questions were asked\n"
+        "Error: scores are missing, so it is unknown which classes raters were asked about\n"
         "  fix:     reassess aggregate --benchmark 'my shop' -o 'my shop/scores.csv'\n"
     )
     assert run("aggregate", "--benchmark", "my shop", "-o", "my shop/scores.csv").code == 0

@@ -188,8 +188,8 @@ def test_item_with_only_different_answers_is_an_error(run: Runner, tmp_path: Pat
     votes = write_csv(tmp_path / "votes.csv", "item,rater,answer", rows)
     assert message_of(run("raters", votes, "--golden", "none")) == (
         "Error: too few items for EM, so raters cannot be measured\n"
-        "  allowed: more than 0.5 items that have the same truth by EM\n"
-        "  found:   items: 1; truths: 7, zebra\n"
+        "  allowed: a truth that EM expects for more than 0.5 items\n"
+        "  found:   EM expects each truth for at most 0.5 of 1 item; truths: 7, zebra\n"
         "  fix:     give votes on more items, or golden answers\n"
     )
 

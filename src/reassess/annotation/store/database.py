@@ -224,7 +224,7 @@ def open_engine(address: str | Path) -> Engine:
 
 @contextmanager
 def use_engine(address: str | Path) -> Iterator[Engine]:
-    """Yield an SQLAlchemy engine. When the engine is closed, SQLite moves the log into the file."""
+    """Yield an SQLAlchemy engine. When it is closed, SQLite moves its write-ahead log into the database file."""
     engine = open_engine(address)
     try:
         yield engine

@@ -51,7 +51,7 @@ from reassess.text import count_noun, join_first
 @benchmark_section_option(
     "--golden",
     metavar="NAME|FILE",
-    help="Experts' answers, or none. Method em takes these answers as the truth of golden items.",
+    help="Experts' answers; none: do not use them. Method em takes experts' answers as the truth of golden items.",
 )
 @golden_at_least_option
 @benchmark_section_option(

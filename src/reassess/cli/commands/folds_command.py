@@ -45,8 +45,9 @@ _DuplicateGroups = list[tuple[str, ...]]
 @click.option(
     "--duplicates",
     metavar="F[:SET]",
-    help="Keep duplicates in the same fold. F: the table written by reassess scan. SET: the name of the "
-    "benchmark's set in F, if image names do not identify it.  [default: the benchmark's table]",
+    help="Keep duplicates in the same fold. F: the table that reassess scan wrote. SET: the set in that "
+    "table with the benchmark's images, if image names do not show which set this is.  [default: the benchmark's "
+    "table]",
 )
 @click.option(
     "--seed", type=click.IntRange(0), metavar="S", default=0, show_default=True, help="Seed of the random order."

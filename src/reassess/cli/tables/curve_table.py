@@ -124,15 +124,16 @@ def print_replays(
     """Print a table of stop rules, then a sentence for each requested rule."""
     headings = ["stop rule", "votes used %", "questions changed", "images changed", "labels in common %"]
     print_table(headings, [_make_replay_row(replay) for replay in replays])
+    orders = replays[0].n_used_votes.size
     for replay in replays:
         if replay.rule in requested_rules:
+            changed = replay.n_changed_labels
             run.print_line(
                 f"{file}, stop rule {_format_bounds(replay.rule)}: {format_percent(replay.share_of_votes_used)} % of "
-                f"{replay.n_votes:,} votes "
-                f"used; {replay.n_changed_labels.mean():,.1f} of {replay.n_questions:,} questions decided differently "
-                f"({replay.n_changed_labels.min():,} to {replay.n_changed_labels.max():,})"
+                f"{replay.n_votes:,} votes used; {changed.mean():,.1f} of {replay.n_questions:,} questions decided "
+                f"differently than by all votes (mean of {orders} random orders of the votes; lowest: "
+                f"{changed.min():,}, highest: {changed.max():,})"
             )
-    orders = replays[0].n_used_votes.size
     run.add_note(
         f"means over {orders} random orders of the votes; threshold of labels: {replays[0].threshold:g}; at least "
         f"{replays[0].rule.min_votes} votes per question; the accuracy of each rater is assumed to be known "

@@ -133,7 +133,7 @@ def _print_exclusions(run: CommandRun, results: EvaluationResults) -> None:
         rows,
         n_text_columns=1 + has_several_label_sets,
     )
-    run.add_note("change: in percentage points; 95 %: Newcombe intervals, over images")
+    run.add_note("change: in percentage points; 95 %: Newcombe intervals, with the images as a random sample")
 
 
 def _convert_keys_to_text(evaluations_by_set: Mapping[LabelSetKey, EvaluationsByFile]) -> dict[str, EvaluationsByFile]:
@@ -230,7 +230,7 @@ def _make_accuracy_row(file: str, result: Evaluation, top_k: list[int]) -> list[
 
 def _make_footnotes(evaluations: EvaluationsByFile) -> Iterator[str]:
     """Explain the numbers, the highest possible soft accuracy, and empty columns."""
-    yield "95 %: Wilson intervals, over images"
+    yield "95 %: Wilson intervals, with the images as a random sample"
     if ceiling := describe_soft_accuracy_ceiling(evaluations.values()):
         yield f"soft: {ceiling}"
     if any(result.mistakes is not None and result.mistakes.n_not_asked for result in evaluations.values()):

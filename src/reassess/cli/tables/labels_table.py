@@ -185,7 +185,7 @@ def print_orders(
 def _make_footnotes(orders: ModelOrders | MissingResult) -> Iterator[str]:
     """Explain which images a row counts, the intervals, and the test of changes in model order."""
     yield "table: each label set is used on its own scored images, so different label sets have different images"
-    yield "95 %: Wilson intervals, over images"
+    yield "95 %: Wilson intervals, with the images as a random sample"
     if isinstance(orders, ModelOrders) and len(orders.models) > 1:
         tests = sum(len(change.leads) for change in orders.order_changes)
         yield f"p: exact sign-flip test of the change of a lead; Holm: corrected for {count_noun(tests, 'lead')}"

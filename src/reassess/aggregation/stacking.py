@@ -1,4 +1,4 @@
-"""The default method without golden answers: the weighted mean of four methods, which votes they have not seen decide.
+"""Stacking: the weighted mean of four methods, with weights from votes that the methods have not seen.
 
 No single model of raters is best for all votes. Majority loses information about the raters. One accuracy per rater is
 wrong if classes are unequally difficult, full matrices are wrong if there are few votes per cell, and all three are too
@@ -9,8 +9,9 @@ certain if raters make the same mistakes, which the subtypes of EBCC can explain
    rater r for answer a on item i, with the posterior q of method m from the item's other votes, and its matrices pi.
 2. The weights w[m] maximise the mean of log(sum of w[m] p[v, m]) over all votes, so that the mixture predicts votes as
    well as possible. This is a convex problem.
-3. The weights are moved halfway to equal weights, (w[m] + 1/4) / 2. Votes do not show mistakes that all raters share:
-   a method that predicts the raters best can still be wrong about the truth. Equal weights limit this risk.
+3. Majority gets half of the weight, and the other half is divided as in w. Votes do not show mistakes that raters
+   share: a method that predicts the votes best can still be wrong about the truth. Since majority has half of the
+   weight, the methods decide only where raters disagree, and never against a unanimous vote.
 4. All methods are fitted to all votes. The result is the weighted mean of their posteriors.
 
 Source: steps 2 and 4 are stacking, Wolpert, Neural Networks 5 (1992), with the log score as in Yao, Vehtari, Simpson
@@ -46,6 +47,7 @@ from reassess.text import count_noun
 _TOLERANCE, _MAX_ITERATIONS = 1e-4, 300  # less exact than single methods, since the mean changes less than each of them
 _MAX_FOLD_ITERATIONS = 60
 _N_METHODS = 4  # besides calibrated
+_MAX_COLUMNS = 128  # with more truths, EBCC has fewer subtypes of each, so that its time stays in proportion
 _MAX_SAMPLED_ITEMS = 1 << 16  # that weights are chosen on
 _VOTES_PER_BLOCK = 1 << 16
 _TINY = np.finfo(float).tiny
@@ -108,11 +110,11 @@ def choose_weights(vote_probabilities: Floats, truth_probabilities: Floats) -> F
     """Choose the weight of each method; float64, shape (methods,), adds up to 1.
 
     The arguments are the probabilities of unseen votes, shape (votes, methods), and of unseen truths of golden items,
-    shape (golden items, methods).
+    shape (golden items, methods). The first method is majority.
     """
     n_methods = vote_probabilities.shape[1]
-    equal = np.full(n_methods, 1 / n_methods)
-    by_votes = (_maximize_mean_log(vote_probabilities, equal) + equal) / 2 if len(vote_probabilities) else equal
+    equal, majority = np.full(n_methods, 1 / n_methods), np.eye(n_methods)[0]
+    by_votes = (_maximize_mean_log(vote_probabilities, equal) if len(vote_probabilities) else equal) / 2 + majority / 2
     if not len(truth_probabilities):
         return by_votes
     return _maximize_mean_log(truth_probabilities, by_votes, n_prior=n_methods, prior=by_votes)
@@ -210,11 +212,12 @@ def _fit_methods(
     """Fit each method to votes, with known truths; calibrated only if there are known truths."""
     pinned = PinnedItems.from_truth_ids(truth_ids, n_truths=len(truths)) if (truth_ids >= 0).any() else None
     limits: Any = {"pinned": pinned, "truths": truths, "tolerance": _TOLERANCE, "max_iterations": max_iterations}
+    subtypes = max(1, min(DEFAULT_SUBTYPES, _MAX_COLUMNS // len(truths)))
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         one_accuracy = fit_one_accuracy_per_rater(votes, truths, pinned)
         one_accuracy_matrices = clip_low_probabilities(one_accuracy.model.matrices_of(votes.raters))
         em = fit_dawid_skene(votes, **limits)
-        ebcc = fit_bcc(votes, subtypes=DEFAULT_SUBTYPES, rater_prior=DEFAULT_POOLING * one_accuracy_matrices, **limits)
+        ebcc = fit_bcc(votes, subtypes=subtypes, rater_prior=DEFAULT_POOLING * one_accuracy_matrices, **limits)
     shares = _compute_vote_shares(votes, truths)
     fits = {
         "majority": _MethodFit(shares, shares, _count_matrices(votes, truths, shares)),
@@ -222,7 +225,7 @@ def _fit_methods(
         "em": _MethodFit(em.posterior.values, em.posterior.values, em.model.matrices_of(votes.raters)),
         "ebcc": _MethodFit(
             ebcc.posterior.values,
-            ebcc.subtype_posterior.reshape(len(votes.items), len(truths) * DEFAULT_SUBTYPES),
+            ebcc.subtype_posterior.reshape(len(votes.items), len(truths) * subtypes),
             ebcc.subtype_matrices,
         ),
     }

@@ -114,7 +114,8 @@ def choose_weights(vote_probabilities: Floats, truth_probabilities: Floats) -> F
     """
     n_methods = vote_probabilities.shape[1]
     equal, majority = np.full(n_methods, 1 / n_methods), np.eye(n_methods)[0]
-    by_votes = (_maximize_mean_log(vote_probabilities, equal) if len(vote_probabilities) else equal) / 2 + majority / 2
+    best = _maximize_mean_log(vote_probabilities, equal) if len(vote_probabilities) else equal
+    by_votes: Floats = (best + majority) / 2
     if not len(truth_probabilities):
         return by_votes
     return _maximize_mean_log(truth_probabilities, by_votes, n_prior=n_methods, prior=by_votes)

@@ -7,39 +7,28 @@ probability that rater r answers a.
 - Model: p, each row of u, and each row of pi have Dirichlet priors. An item has truth t with probability p[t], then
   subtype m with probability u[t, m]. Given both, the raters answer independently. The answers of raters to items with
   the same truth depend on each other if the truth has several subtypes: all raters can err together on one subtype.
-- Variational Bayes replaces the posterior of all unknowns by a product: q for the items, and a Dirichlet distribution
-  for p, for each row of u, and for each row of pi. Each step improves one factor, given the others.
-- E-step: q[i, t, m] is exp(E log p[t] + E log u[t, m] + sum of E log pi[r, t, m, a] over the item's votes), normalised.
-  The expectations are over the Dirichlet distributions: E log pi[a] is digamma(alpha[a]) - digamma(sum of alpha).
-- M-step: the counts of a Dirichlet distribution are the counts of its prior plus the expected votes or items.
-- Bound: the sum of the logarithms of the normalisers of q, minus the Kullback-Leibler divergences of the Dirichlet
-  distributions from their priors. It is a lower bound of the log evidence of the votes, and never decreases.
 
 With one subtype per truth, this is iBCC. With several, it is EBCC. The prior of a rater's matrix is `pooling` votes in
 each row, distributed as in the matrix of a simpler model, where each rater has one accuracy. So a rater with few votes
 has about their one accuracy.
 
-The E-step is that of `em`, with exp(E log pi) as matrices, and one column for each subtype.
+The module `bcc_steps` has the equations.
 
 Source: iBCC: Kim and Ghahramani, "Bayesian classifier combination", AISTATS 2012. EBCC: Li, Rubinstein and Cohn,
 "Exploiting worker correlation for label aggregation in crowdsourcing", ICML 2019.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from reassess.aggregation.bcc_steps import BccParameters, BccSteps, PinnedVotes, normalize_along
 from reassess.aggregation.dawid_skene import clip_low_probabilities, fit_one_accuracy_per_rater
 from reassess.aggregation.em import (
     MAX_ITERATIONS,
     TOLERANCE,
-    ExpectedCounts,
-    MatrixEmSteps,
-    MatrixParameters,
-    VoteBlock,
     open_thread_map,
     run_em,
     split_into_blocks,
@@ -64,7 +53,6 @@ from reassess.text import Printable
 
 DEFAULT_SUBTYPES = 10  # as in the publication of EBCC
 _ITEMS_PER_BLOCK = 1 << 16
-_SUBTYPE_PSEUDO_ITEMS = 0.1  # prior of each subtype's share, as in the publication of EBCC
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -153,7 +141,8 @@ def fit_bcc(
 
     Notes
     -----
-    Source: Kim and Ghahramani, AISTATS 2012; Li, Rubinstein and Cohn, ICML 2019. The module `bcc` has the equations.
+    Source: Kim and Ghahramani, AISTATS 2012; Li, Rubinstein and Cohn, ICML 2019. The modules `bcc` and `bcc_steps`
+    have the model and the equations.
 
     Examples
     --------
@@ -207,120 +196,6 @@ def _check_start(start: npt.ArrayLike, shape: tuple[int, int, int]) -> Floats:
     return values
 
 
-@dataclass(frozen=True, eq=False)
-class _BccParameters(MatrixParameters):
-    """The Dirichlet distributions; `matrices` and `prior` are exp(E log) of their probabilities.
-
-    `prior` is normalised, so that items without votes do not change the bound.
-    """
-
-    log_normalizer: float  # logarithm of the sum of `prior` before it was normalised
-    votes: Floats  # alpha, shape (raters, answers, truths, subtypes)
-    items: Floats  # of the truths' shares, shape (truths,)
-    subtype_items: Floats  # of the subtypes' shares, shape (truths, subtypes)
-
-
-@dataclass(frozen=True, eq=False)
-class _PinnedVotes:
-    """The votes on pinned items, whose truth is fixed, but not their subtype."""
-
-    rows: npt.NDArray[np.int64]  # ascending
-    truth_probabilities: Floats  # shape (pinned, truths)
-    indptr: npt.NDArray[np.int64]
-    codes: npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class _BccSteps(MatrixEmSteps):
-    """The E-step and the M-step of variational Bayes; the columns of the kernels are the subtypes of the truths."""
-
-    prior_votes: Floats  # shape (raters, answers, truths, 1)
-    subtypes: int
-    pinned_votes: _PinnedVotes | None
-    n_counted_items: int  # items with votes, and pinned items
-
-    def run_e_step(self, block: VoteBlock, parameters: MatrixParameters) -> ExpectedCounts:
-        """Run the E-step: update the posteriors of a block, and return the expected counts."""
-        entropy = self._update_pinned_subtypes(block, parameters)
-        counts = super().run_e_step(block, parameters)
-        counts.log_likelihood[0] += entropy
-        return counts
-
-    def run_m_step(self, expected_votes: Floats, expected_items: Floats) -> _BccParameters:
-        """Run the M-step: add expected votes and items to the priors."""
-        truths = self.prior_votes.shape[2]
-        votes = expected_votes.reshape(self.n_raters, -1, truths, self.subtypes) + self.prior_votes
-        items = expected_items.reshape(truths, self.subtypes)
-        truth_items = items.sum(axis=1) + self.pseudo_items
-        subtype_items = items + _SUBTYPE_PSEUDO_ITEMS
-        prior = np.exp(_expected_log(truth_items, axis=0)[:, None] + _expected_log(subtype_items, axis=1)).ravel()
-        return _BccParameters(
-            matrices=np.exp(_expected_log(votes, axis=1)).reshape(-1, items.size),
-            prior=prior / prior.sum(),
-            log_normalizer=math.log(prior.sum()),
-            votes=votes,
-            items=truth_items,
-            subtype_items=subtype_items,
-        )
-
-    def log_prior_density(self, parameters: MatrixParameters) -> float:
-        """Return the terms of the bound that do not depend on the votes: divergences, and the normaliser of `prior`."""
-        assert isinstance(parameters, _BccParameters)
-        return self.n_counted_items * parameters.log_normalizer - (
-            _divergence(parameters.votes, self.prior_votes, axis=1)
-            + _divergence(parameters.items, np.full_like(parameters.items, self.pseudo_items), axis=0)
-            + _divergence(
-                parameters.subtype_items, np.full_like(parameters.subtype_items, _SUBTYPE_PSEUDO_ITEMS), axis=1
-            )
-        )
-
-    def _update_pinned_subtypes(self, block: VoteBlock, parameters: MatrixParameters) -> float:
-        """Update the subtypes of the pinned items of a block; return the entropy of their subtypes."""
-        from reassess.numeric.em_kernels import make_zero_per_truth, multiply_by_likelihood
-
-        pinned = self.pinned_votes
-        if pinned is None or self.subtypes == 1:
-            return 0.0
-        first, last = np.searchsorted(pinned.rows, block.part_bounds[[0, -1]]).tolist()
-        values, columns = np.tile(parameters.prior, (last - first, 1)), parameters.prior.size
-        multiply_by_likelihood(
-            pinned.indptr[first : last + 1],
-            pinned.codes,
-            parameters.matrices,
-            values,
-            np.empty(columns),
-            make_zero_per_truth(columns),
-        )
-        values = values.reshape(last - first, columns // self.subtypes, self.subtypes)
-        sums = values.sum(axis=2, keepdims=True)
-        shares = np.full_like(values, 1 / self.subtypes)
-        np.divide(values, sums, out=shares, where=sums > 0)
-        values = shares * pinned.truth_probabilities[first:last, :, None]
-        block.posterior[pinned.rows[first:last]] = values.reshape(last - first, columns)
-        return float(-(values * np.log(np.maximum(shares, np.finfo(float).tiny))).sum())
-
-
-def _expected_log(counts: Floats, *, axis: int) -> Floats:
-    """Return the expected logarithms of probabilities with a Dirichlet distribution along an axis."""
-    from scipy.special import digamma
-
-    return np.asarray(digamma(counts) - digamma(counts.sum(axis=axis, keepdims=True)))
-
-
-def _divergence(counts: Floats, prior_counts: Floats, *, axis: int) -> float:
-    """Return the Kullback-Leibler divergence of Dirichlet distributions along an axis from their priors, summed."""
-    from scipy.special import gammaln
-
-    prior_counts = np.broadcast_to(prior_counts, counts.shape)
-    sums = (gammaln(each.sum(axis=axis)) - gammaln(each).sum(axis=axis) for each in (counts, prior_counts))
-    own, prior = (float(each.sum()) for each in sums)
-    return own - prior + float(((counts - prior_counts) * _expected_log(counts, axis=axis)).sum())
-
-
-def _normalize(counts: Floats, *, axis: int) -> Floats:
-    return np.asarray(counts / counts.sum(axis=axis, keepdims=True))
-
-
 def _random_numbers(hashes: npt.NDArray[np.uint64], n_columns: int, seed: int) -> Floats:
     """Return random numbers between 0 and 1 that depend on hash, column and seed; shape (hashes, columns).
 
@@ -362,7 +237,7 @@ class _Fitter:
         for rows in split_rows(len(start), _ITEMS_PER_BLOCK):
             draws = -np.log(_random_numbers(hashes[rows], start.shape[1], seed))
             draws = draws.reshape(len(draws), n_truths, self.subtypes)
-            start[rows] = (shares[rows, :, None] * _normalize(draws, axis=2)).reshape(len(draws), start.shape[1])
+            start[rows] = (shares[rows, :, None] * normalize_along(draws, axis=2)).reshape(len(draws), start.shape[1])
         return start
 
     def fit(self, start: Floats) -> BccFit:
@@ -371,7 +246,7 @@ class _Fitter:
         is_counted = votes.sizes > 0
         if self.pinned is not None:
             is_counted[self.pinned.item_rows] = True
-        steps = _BccSteps(
+        steps = BccSteps(
             n_raters=len(votes.raters),
             pseudo_votes=np.zeros((truths * self.subtypes, len(votes.answers))),
             pseudo_items=self.pooling / truths,
@@ -395,7 +270,7 @@ class _Fitter:
                 max_iterations=self.max_iterations,
                 map_blocks=run,
             )
-        expected_prior = parameters.items[:, None] * _normalize(parameters.subtype_items, axis=1)
+        expected_prior = parameters.items[:, None] * normalize_along(parameters.subtype_items, axis=1)
         start[~is_counted] = expected_prior.ravel() / parameters.items.sum()
         subtype_posterior = start.reshape(len(start), truths, self.subtypes)
         values = subtype_posterior.sum(axis=2)
@@ -404,7 +279,7 @@ class _Fitter:
             model=self._make_model(parameters),
             posterior=Posterior(items=votes.items, truths=self.truths, values=values, classes=classes),
             subtype_posterior=subtype_posterior,
-            subtype_matrices=_normalize(parameters.votes, axis=1)
+            subtype_matrices=normalize_along(parameters.votes, axis=1)
             .reshape(len(votes.raters), len(votes.answers), -1)
             .transpose(0, 2, 1),
             bound_history=history,
@@ -423,7 +298,7 @@ class _Fitter:
         probabilities = (shares * self.pinned.truth_probabilities[:, :, None]).reshape(len(values), start.shape[1])
         return replace(self.pinned, truth_probabilities=probabilities)
 
-    def _select_pinned_votes(self, pinned: PinnedItems) -> _PinnedVotes:
+    def _select_pinned_votes(self, pinned: PinnedItems) -> PinnedVotes:
         """Copy the votes on pinned items, in the order of the items."""
         order = np.argsort(pinned.item_rows)
         rows, votes = pinned.item_rows[order], self.votes
@@ -431,11 +306,11 @@ class _Fitter:
         positions = concatenate_ranges(starts, sizes)
         codes = votes.rater_ids[positions].astype(np.int64) * len(votes.answers) + votes.answer_ids[positions]
         indptr = np.concatenate([[0], np.cumsum(sizes)])
-        return _PinnedVotes(rows, pinned.truth_probabilities[order], indptr, codes)
+        return PinnedVotes(rows, pinned.truth_probabilities[order], indptr, codes)
 
-    def _make_model(self, parameters: _BccParameters) -> RaterModel:
+    def _make_model(self, parameters: BccParameters) -> RaterModel:
         """Make a rater model from the expected matrices, averaged over subtypes."""
-        cells = _normalize(parameters.votes, axis=1) * _normalize(parameters.subtype_items, axis=1)
+        cells = normalize_along(parameters.votes, axis=1) * normalize_along(parameters.subtype_items, axis=1)
         matrices = cells.sum(axis=3).transpose(0, 2, 1)
         has_votes = np.zeros(len(self.votes.raters), np.bool_)
         for rows in split_rows(len(self.votes)):
@@ -447,5 +322,5 @@ class _Fitter:
             answers=self.votes.answers,
             matrices=matrices[measured],
             fallback_matrix=matrices.mean(axis=0),
-            prior=_normalize(parameters.items, axis=0),
+            prior=normalize_along(parameters.items, axis=0),
         )

@@ -50,7 +50,7 @@ def load_duplicates(
             name = find_image_set_name(sets, image_names, match=benchmark.match or "path")
         except DataError as error:
             closest = max(sets, key=lambda set_name: len({*sets[set_name]} & {*image_names}))
-            error.fix = error.fix or f"name the benchmark's set after the file, such as --duplicates {path}:{closest}"
+            error.fix = error.fix or f"name the set with this benchmark's images, such as --duplicates {path}:{closest}"
             raise
     return DuplicatesOption(path, duplicates, name)
 

@@ -61,8 +61,8 @@ _CHART_SECTIONS = {
     "label-count": (
         "Accuracy by number of valid classes",
         "Images with several objects have several valid classes. Any of them counts as correct. Lines are 95 % Wilson "
-        "intervals over images. The chart pools the highest numbers of classes, which have few images; the table lists "
-        "each number.",
+        "intervals, with the images as a random sample. The chart pools the highest numbers of classes, which have few "
+        "images; the table lists each number.",
     ),
     "model-or-label": (
         "Model or label?",
@@ -75,7 +75,8 @@ _CHART_SECTIONS = {
         "If several classes are valid, how often does the model pick the original label? An unbiased model does so "
         "only by chance. For comparison: how often the original label is the raters' top class, the "
         "class with the most certain votes. Counted on images where both the prediction and the original label are "
-        "valid. Lines are 95 % Wilson intervals over images; p: exact two-sided test against chance.",
+        "valid. Lines are 95 % Wilson intervals, with the images as a random sample; p: exact two-sided test against "
+        "chance.",
     ),
     "curve": (
         "Precision and recall of the labels",

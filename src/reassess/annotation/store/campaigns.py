@@ -272,7 +272,7 @@ class Transaction:
             self.connection.execute(_MOVE_CURSORS_BACK, {"least": min(self.reopened_task_positions)})
 
     def log_action(self, now: float, action: str, actor_id: int | None = None, **detail: Any) -> None:
-        """Write an entry into the log; `actor_id` is the person who acts, None for the command line."""
+        """Write an entry into the campaign's log; `actor_id` is the person who acts, None for the command line."""
         self.connection.execute(log.insert(), {"at": now, "person": actor_id, "what": action, "detail": detail})
 
 

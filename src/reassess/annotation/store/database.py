@@ -152,7 +152,7 @@ class CheckedWriteLock:
 
 
 class _FileState(NamedTuple):
-    """The inode, size and time of an SQLite file, and the inodes of its log."""
+    """The inode, size and time of an SQLite file, and the inodes of its write-ahead log."""
 
     inode: tuple[int, int] | None
     size_and_time: tuple[int, int] | None  # None if other processes may move the log into the file too

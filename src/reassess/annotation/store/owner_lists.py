@@ -1,4 +1,4 @@
-"""Lists on the owner page: golden questions with disagreement, uncertain questions, and the log."""
+"""Lists on the owner page: golden questions with disagreement, uncertain questions, and the campaign's log."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +33,7 @@ class ListedQuestion:
 
 @dataclass(frozen=True)
 class LogEntry:
-    """An entry of the log: who did what, and when."""
+    """An entry of the campaign's log: who did what, and when."""
 
     time: float  # seconds
     person_id: int | None  # None for the command line
@@ -71,7 +71,7 @@ def list_uncertain_questions(campaign: Campaign, limit: int, offset: int = 0) ->
 
 
 def list_log_entries(campaign: Campaign, limit: int, offset: int = 0) -> list[LogEntry]:
-    """List entries of the log, newest first."""
+    """List entries of the campaign's log, newest first."""
     with connect_for_reading(campaign.engine) as connection:
         rows = connection.execute(select(log).order_by(log.c.id.desc()).limit(limit).offset(offset)).all()
         ids = {kind: [row.detail[kind] for row in rows if kind in row.detail] for kind in ("question", "task")}

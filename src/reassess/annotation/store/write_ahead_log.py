@@ -20,21 +20,21 @@ _MIN_FRAMES, _MAX_FRAMES = 8, 64  # frames to read at a time
 
 
 class _LogPosition(NamedTuple):
-    """A position in the log between two commits."""
+    """A position in a write-ahead log, between two commits."""
 
     position: int  # in bytes
     checksum: bytes  # checksum of everything before the position
 
 
 class _SizeAndTime(NamedTuple):
-    """The size and modification time of the log."""
+    """The size and modification time of a write-ahead log."""
 
     n_bytes: int
     mtime_ns: int
 
 
 class _LogState(NamedTuple):
-    """The log as this process last saw it."""
+    """The write-ahead log as this process last saw it."""
 
     header: bytes
     size_and_time: _SizeAndTime
@@ -74,19 +74,19 @@ class WriteAheadLog:
         )
 
     def close(self) -> None:
-        """Close the log; later calls raise `OSError`."""
+        """Close the write-ahead log; later calls raise `OSError`."""
         self._close()
         self._file = -1  # the system may reuse the number for another file
 
     @property
     def log_position_after_own_commits(self) -> int:
-        """Position in the log after the last commit of this process, in bytes."""
+        """Position in the write-ahead log after the last commit of this process, in bytes."""
         return self._state.own_commit.position
 
     def contains_all_commits_of_this_process(
         self, *, has_new_commit: bool = False, must_reread_pages: bool = False
     ) -> bool:
-        """Return whether the log still contains all commits of this process.
+        """Return whether the write-ahead log still contains all commits of this process.
 
         `has_new_commit`: this process has committed since the last call. `must_reread_pages`: read the pages again,
         even if the size and time of the log are unchanged.
@@ -102,11 +102,11 @@ class WriteAheadLog:
         return True
 
     def is_only_header_changed(self) -> bool:
-        """Return whether the log has a changed header, and unchanged database pages of this process."""
+        """Return whether the write-ahead log has a changed header, and unchanged database pages of this process."""
         return os.pread(self._file, _HEADER_SIZE, 0) != self._state.header and self._are_own_log_pages_unchanged()
 
     def truncate_after_last_valid_commit(self) -> None:
-        """Truncate the log after its last valid commit, so that SQLite copies no damaged page into the database."""
+        """Truncate the write-ahead log after its last valid commit, so that no damaged page gets into the database."""
         header = self._state.header
         is_same = os.pread(self._file, _HEADER_SIZE, 0) == header
         os.truncate(
@@ -116,7 +116,7 @@ class WriteAheadLog:
     def _get_size_and_time_if_changed_by_others(
         self, has_new_commit: bool, must_reread_pages: bool
     ) -> _SizeAndTime | None:
-        """Return the log's size and time if another program has changed or is changing it; otherwise None."""
+        """Return the log's size and time if another program changed the write-ahead log; otherwise None."""
         earlier, size_and_time, header = (
             self._state,
             _read_size_and_time(self._file),
@@ -156,7 +156,7 @@ class WriteAheadLog:
         self._state = _LogState(header, size_and_time, own_commit, last_commit)
 
     def _are_own_log_pages_unchanged(self) -> bool:
-        """Compare this process's database pages in the log with a copy in memory; return whether they are equal."""
+        """Compare this process's pages in the write-ahead log with a copy in memory; return whether they are equal."""
         return os.pread(self._file, len(self._pages), _HEADER_SIZE) == self._pages
 
     def _find_last_commit(self, header: bytes, start: _LogPosition) -> _LogPosition:
@@ -202,12 +202,12 @@ def _read_size_and_time(file: int) -> _SizeAndTime:
 
 
 def _get_start_of_first_commit(log_header: bytes) -> _LogPosition:
-    """Return the position and checksum after the log header, where the first commit starts."""
+    """Return the position and checksum after the header of a write-ahead log, where the first commit starts."""
     return _LogPosition(_HEADER_SIZE, log_header[24:])
 
 
 def _is_restart_header(header: bytes, earlier: _LogState) -> bool:
-    """Return whether SQLite has copied the old log into the database and started a new log with this header."""
+    """Return whether SQLite copied the old write-ahead log into the database, and this header starts a new log."""
     salt, salt_before = (int.from_bytes(content[16:20], "big") for content in (header, earlier.header))
     return _is_valid_header(header) and (
         earlier.own_commit.position == _HEADER_SIZE or salt == (salt_before + 1) % (1 << 32)

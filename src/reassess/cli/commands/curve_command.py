@@ -112,7 +112,7 @@ def _check_method(text: str) -> str:
     metavar="LOW,HIGH",
     help="Replay the votes with this stop rule and with default rules. A question is closed after 2 or more votes, if "
     "the probability that its class is valid is at most LOW or at least HIGH. Prints the share of votes used, and the "
-    "number of questions decided differently.",
+    "number of questions decided differently than by all votes.",
 )
 @match_option
 @output_option(

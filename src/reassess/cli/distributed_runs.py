@@ -16,7 +16,6 @@ from reassess.data.shards import ShardCounts
 from reassess.data.shares import RunShare
 from reassess.data.unfinished_runs import UnfinishedRun
 from reassess.errors import DataError
-from reassess.text import count_noun
 
 _LOCAL = "local:"
 _SECONDS_TO_CONNECT = 15
@@ -116,6 +115,5 @@ def print_share(run: CommandRun, command: str, share: RunShare, output: Path, co
     if run.json:
         run.print_json(command, {"share": share.index, "shares": share.n_shares, **counts._asdict()})
         return
-    done = f"{counts.done:,} of {count_noun(counts.shards, 'shard')}"
-    run.print_line(f"{folder}: {share} is done; the whole run has finished {done}")
+    run.print_line(f"{folder}: {share} is done; finished shards of the whole run: {counts.done:,} of {counts.shards:,}")
     run.add_note(f"when all shares are done, the same command without --share writes {output}")

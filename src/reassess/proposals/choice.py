@@ -54,7 +54,7 @@ def choose_models(
     Returns
     -------
     ModelChoice
-        Without chosen models if the golden answers do not show that all models together reach the recall.
+        Without chosen models if, judged by the golden answers, even all models together may not reach the recall.
 
     Raises
     ------

@@ -72,7 +72,7 @@ def test_shares_as_processes_give_equal_files(images: Path, run: Runner) -> None
         assert process.returncode == 0, err
         assert f"out.npy.unfinished: share {index} of 2 is done; " in out
     assert output_of(run("predict", *share, "1/2")).splitlines()[-2:] == [
-        "out.npy.unfinished: share 1 of 2 is done; the whole run has finished 3 of 3 shards",
+        "out.npy.unfinished: share 1 of 2 is done; finished shards of the whole run: 3 of 3",
         "when all shares are done, the same command without --share writes out.npy",
     ]
     assert run("predict", *share[:-1]).code == 0

@@ -137,7 +137,7 @@ def test_label_sets_without_common_images_have_no_orders(run: Runner) -> None:
         (["--labels", "./new.json"], "new.json is given twice."),
         (
             ["--threshold", "0.5"],
-            "--threshold cannot be used with several --labels, since it makes label sets from scores.",
+            "--threshold makes labels from one file of scores, so --labels can be given only once.",
         ),
         (["--details", "out.csv"], "--details cannot be used with several --labels."),
         (["--by", "class"], "With several --labels, --by needs --json."),

@@ -207,7 +207,7 @@ def _get_start_of_first_commit(log_header: bytes) -> _LogPosition:
 
 
 def _is_restart_header(header: bytes, earlier: _LogState) -> bool:
-    """Return whether SQLite copied the old write-ahead log into the database, and this header starts a new log."""
+    """Return whether this header starts a new log after SQLite copied the old write-ahead log into the database."""
     salt, salt_before = (int.from_bytes(content[16:20], "big") for content in (header, earlier.header))
     return _is_valid_header(header) and (
         earlier.own_commit.position == _HEADER_SIZE or salt == (salt_before + 1) % (1 << 32)

@@ -110,9 +110,9 @@ def _check_method(text: str) -> str:
     type=STOP_RULE_TYPE,
     multiple=True,
     metavar="LOW,HIGH",
-    help="Replay the votes with this stop rule and with default rules. A question is closed after 2 or more votes, if "
-    "the probability that its class is valid is at most LOW or at least HIGH. Prints the share of votes used, and the "
-    "number of questions decided differently than by all votes.",
+    help="Replay the votes with this stop rule and with default rules. A stop rule ignores further votes on a question "
+    "that has 2 or more votes if its class is valid with a probability of at most LOW or at least HIGH. Prints "
+    "the share of votes used, and the number of questions decided differently than by all votes.",
 )
 @match_option
 @output_option(

@@ -292,9 +292,7 @@ def _check_options(
     reject_repeated_files(labels)
     has_several_label_sets = len(labels) > 1
     if has_several_label_sets and thresholds is not None:
-        raise click.UsageError(
-            "--threshold cannot be used with several --labels, since it makes label sets from scores."
-        )
+        raise click.UsageError("--threshold makes labels from one file of scores, so --labels can be given only once.")
     if has_several_label_sets and details is not None:
         raise click.UsageError("--details cannot be used with several --labels.")
     if has_several_label_sets and breakdown is not None and not run.json:

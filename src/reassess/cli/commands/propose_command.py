@@ -290,7 +290,7 @@ def _make_recall_not_reached_error(choice: ModelChoice) -> DataError:
         advice = f", or more golden answers: all models together name {recall.hits:,} of {recall.n:,} golden labels"
     return DataError(
         "not-reached",
-        "recall is too high: the golden answers do not show that all models together reach it",
+        "recall is too high: judged by the golden answers, even all models together may not reach it",
         allowed=f"up to {format_rounded_down(choice.highest_target)}" if choice.highest_target else "no recall",
         found=choice.target_recall,
         fix=f"choose a lower recall{advice}",

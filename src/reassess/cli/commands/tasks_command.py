@@ -103,9 +103,9 @@ def _parse_seconds_or_votes_file(text: str) -> float | Path:
     "--stop",
     type=STOP_RULE_TYPE,
     metavar="LOW,HIGH",
-    help="Close a question after 2 or more votes, if the probability that its class is valid is at most LOW or at "
-    "least HIGH. The number of votes is estimated from earlier votes: the file given as --seconds VOTES, or the "
-    "benchmark's votes.",
+    help="Stop asking about a question that has 2 or more votes if its class is valid with a probability of at most "
+    "LOW or at least HIGH. To estimate the number of votes, this rule is applied to earlier votes: the file given as "
+    "--seconds VOTES, or the benchmark's votes.",
 )
 @benchmark_option
 @benchmark_section_option(

@@ -64,7 +64,7 @@ def read_output_classes(path: Path) -> list[str] | dict[int, str]:
         if repeated:
             raise DataError(
                 "duplicate-value",
-                "output has two classes",
+                "two classes are given for the same output",
                 where=f"{path}, line {number}",
                 found=f"output {repeated[0]}: {join_first([classes[repeated[0]]])} and {join_first([name])}",
                 fix="keep one of the lines",

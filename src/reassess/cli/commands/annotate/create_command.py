@@ -63,8 +63,8 @@ _CONSENT_FILE, _EXAMPLES_FOLDER = "consent.md", "examples"  # of a benchmark fol
     "--stop",
     type=STOP_RULE_TYPE,
     metavar="LOW,HIGH",
-    help="Close a question after 2 or more votes, if the probability that its class is valid is at most LOW or at "
-    "least HIGH; needs golden questions.",
+    help="Stop asking about a question that has 2 or more votes if its class is valid with a probability of at most "
+    "LOW or at least HIGH. This rule needs golden questions.",
 )
 @click.option(
     "--golden",

@@ -168,6 +168,38 @@ def test_damaged_files_are_named(tmp_path: Path, damage: Callable[[Path], object
     assert where in str(caught.value.where)
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("sub/", "folder of votes has a subfolder\n  where:   PATH\n  fix:     move its files into the folder"),
+        (
+            "b.csv",
+            "wrong kind of file for a folder of votes\n  where:   PATH\n  allowed: .parquet\n  found:   .csv\n"
+            "  fix:     move the file to another folder, or let its name start with _",
+        ),
+    ],
+)
+def test_other_contents_of_a_folder_are_refused_unless_their_name_is_ignored(
+    tmp_path: Path, name: str, message: str
+) -> None:
+    folder = tmp_path / "votes"
+    folder.mkdir()
+    write(folder, {"item": ["x"], "rater": ["r"], "answer": ["no"]})
+    path = folder / name
+    path.mkdir() if name.endswith("/") else path.write_text("x")
+    with pytest.raises(DataError) as caught:
+        read_vote_folder(folder, temporary_folder=tmp_path)
+    assert str(caught.value) == message.replace("PATH", str(path))
+    path.rename(folder / f"_{path.name}")
+    assert len(read_vote_folder(folder, temporary_folder=tmp_path)) == 1
+
+
+def test_empty_folder_asks_for_files_of_votes(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        read_vote_folder(tmp_path, temporary_folder=tmp_path)
+    assert caught.value.fix == "put Parquet files with votes there"
+
+
 def write(folder: Path, columns: dict[str, list[str | None]]) -> None:
     pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String)).write_parquet(folder / "b.parquet")
 

@@ -62,6 +62,9 @@ def load_curve_inputs(
         files = (benchmark.sources["scores"],)
     reader = BenchmarkPartReader(run, benchmark)
     paths = {f"scores {number}": find_scores(run, file) for number, file in enumerate(files, 1)}
+    if option_that_needs_votes is not None and any(path.is_dir() for path in paths.values()):
+        advice = ": give golden answers that aggregate did not use" if option_that_needs_votes == "--leave-out" else ""
+        raise click.UsageError(f"{option_that_needs_votes} cannot be used with scores of a folder of votes{advice}.")
     for file, (part, path) in zip(files, paths.items(), strict=True):
         scores = (
             _read_scores_of_golden_images(reader, part, path, golden) if path.is_dir() else reader.read_part(part, path)
@@ -85,8 +88,10 @@ def load_curve_inputs(
 
 def _read_scores_of_golden_images(reader: BenchmarkPartReader, part: str, folder: Path, golden: str | None) -> Scores:
     """Read the scores of golden images from a folder of scores; other scores do not matter."""
-    if golden is None or reader.run.reading_options.match not in (None, "path"):
-        raise click.UsageError("A folder of scores needs --golden, and cannot be used with --match other than path.")
+    if golden is None:
+        raise click.UsageError("A folder of scores needs --golden.")
+    if reader.run.reading_options.match not in (None, "path"):
+        raise click.UsageError("--match cannot be used with a folder of scores: images are joined by path.")
     golden_votes = read_votes(reader.run.find_or_download_source("golden", golden))
     scores = read_score_folder(folder, golden_votes.images)
     reader.parts[part] = folder, scores

@@ -1,5 +1,6 @@
 """Compute scores from a folder of votes, and write them as a folder."""
 
+import shlex
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from reassess.cli.part_inputs import NO_SOURCE
 from reassess.core import Benchmark, Questions, Scores, Votes
 from reassess.core.items import StoredItems, are_questions, require_questions, take_items
 from reassess.data import read_votes
+from reassess.data.benchmark_settings import SETTINGS_FILE
 from reassess.formats import read_vote_folder, write_score_folder
 from reassess.formats.score_folders import check_score_folder
 from reassess.formats.votes.vote_batches import list_vote_files
@@ -87,10 +89,21 @@ class ScoredFolder:
         return 0
 
 
-def check_folder_options(run: CommandRun, benchmark: Benchmark | None, output: Path, method: str | None) -> None:
-    """Raise an error, before any work, if options do not apply to a folder of votes, or the output is invalid."""
+def refuse_benchmark(folder: Path, benchmark: Benchmark | None) -> None:
+    """Raise an error if the folder of votes is a benchmark folder, or if --benchmark is given with it."""
+    if (folder / SETTINGS_FILE).is_file() or (folder / "images").is_dir():
+        raise click.UsageError(
+            f"{folder} is a benchmark folder, not a folder of votes: use --benchmark {shlex.quote(str(folder))}."
+        )
     if benchmark is not None:
         raise click.UsageError("--benchmark cannot be used with a folder of votes: give --golden.")
+
+
+def check_folder_options(
+    run: CommandRun, folder: Path, benchmark: Benchmark | None, output: Path, method: str | None
+) -> None:
+    """Raise an error, before any work, if options do not apply to a folder of votes, or the output is invalid."""
+    refuse_benchmark(folder, benchmark)
     if method == IMAGENET_METHOD:
         raise click.UsageError(f"Method {method} cannot be used with a folder of votes: use calibrated.")
     if run.reading_options.match not in (None, "path"):

@@ -1,6 +1,7 @@
 """Scores in a folder of Parquet files, for votes that do not fit in memory."""
 
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from reassess.formats.files import TEMPORARY_PREFIX, check_input, check_output
 from reassess.formats.score_files import METADATA_METHOD, scores_from_table, write_scores
 from reassess.formats.tables import TABLE_SUFFIXES, read_parquet_metadata, read_table, refuse_fork, write_table
 from reassess.formats.votes.stored_names import IMAGE, ITEM, StoredNames, image_key_column
+from reassess.formats.votes.vote_tables import RATER_NAMES
+from reassess.text import join_first
 
 if TYPE_CHECKING:
     import polars as pl
@@ -189,6 +192,15 @@ def read_score_folder(folder: Path, images: Sequence[str] | None = None, *, clas
         check_input(path)
         with add_error_place(path):
             table = read_table(path, text_columns=(IMAGE,))
+            if "score" not in table.columns and not {*RATER_NAMES}.isdisjoint(table.columns):
+                raise DataError(
+                    "not-scores",
+                    "folder has votes, not scores",
+                    where=path,
+                    allowed="the columns image, class and score",
+                    found=join_first(table.columns),
+                    fix=f"compute scores: reassess aggregate {shlex.quote(str(folder))} -o scores",
+                )
             if IMAGE not in table.columns:
                 raise DataError(
                     "missing-column", f"column {IMAGE!r} is missing", where=path, found=", ".join(table.columns)

@@ -85,7 +85,67 @@ def test_curve_of_a_folder_equals_curve_of_one_file(run: Runner, votes: pl.DataF
         result = run("curve", output, "--golden", "golden.csv", "--choose", "f1", "--json")
         curves.append(document_of(result, "curve")["results"][0] | {"file": ""})
     assert curves[0] == curves[1]
-    assert "needs --golden" in message_of(run("curve", "scores"), code=2)
+
+
+def test_curve_of_a_folder_names_the_option_that_is_missing_or_refused(run: Runner, votes: pl.DataFrame) -> None:
+    assert run("aggregate", "votes", "--golden", "golden.csv", "--method", "em", "-o", "scores").code == 0
+    for options, message in (
+        ([], "A folder of scores needs --golden."),
+        (
+            ["--golden", "golden.csv", "--match", "name"],
+            "--match cannot be used with a folder of scores: images are joined by path.",
+        ),
+        (
+            ["--golden", "golden.csv", "--leave-out", "image"],
+            "--leave-out cannot be used with scores of a folder of votes: give golden answers that aggregate did not "
+            "use.",
+        ),
+        (
+            ["--golden", "golden.csv", "--stop", "0.1,0.9"],
+            "--stop cannot be used with scores of a folder of votes.",
+        ),
+    ):
+        text = " ".join(message_of(run("curve", "scores", *options), code=2).split())
+        assert text.endswith(f"Error: {message}")
+    result = run("curve", "scores", "--golden", "golden.csv")
+    assert "in-sample: the golden answers used here also made the scores" in result.out
+    assert "--leave-out" not in result.out
+
+
+@pytest.mark.parametrize(
+    "command", [["labels", "--threshold", "0.8", "-o", "out.csv"], ["curve", "--golden", "votes.parquet"]]
+)
+def test_folder_of_votes_instead_of_scores_suggests_aggregate(
+    run: Runner, votes: pl.DataFrame, command: list[str]
+) -> None:
+    assert message_of(run(*command, "votes")) == (
+        "Error: folder has votes, not scores\n"
+        "  where:   votes/a.parquet\n"
+        "  allowed: the columns image, class and score\n"
+        "  found:   image, class, rater, answer\n"
+        "  fix:     compute scores: reassess aggregate votes -o scores\n"
+    )
+
+
+@pytest.mark.parametrize("command", [["aggregate", "-o", "scores.csv"], ["raters"]])
+@pytest.mark.parametrize("content", ["images", "benchmark.json"])
+def test_benchmark_folder_instead_of_votes_suggests_the_option(
+    run: Runner, folder: Path, command: list[str], content: str
+) -> None:
+    Path("my pets").mkdir()
+    path = Path("my pets", content)
+    path.write_text("{}") if path.suffix else path.mkdir()
+    text = " ".join(message_of(run(*command, "my pets"), code=2).split())
+    assert text.endswith("my pets is a benchmark folder, not a folder of votes: use --benchmark 'my pets'.")
+
+
+def test_items_without_votes_are_counted_with_their_noun(run: Runner, folder: Path) -> None:
+    Path("votes").mkdir()
+    table = pl.DataFrame({"item": ["x", "y", "z"], "rater": ["a", "b", None], "answer": ["1", "2", None]})
+    table.write_parquet("votes/a.parquet")
+    assert "without votes: 1 item\n" in run("aggregate", "votes", "--method", "majority", "-o", "shares").out
+    table[:2].write_parquet("votes/a.parquet")
+    assert "without votes" not in run("aggregate", "votes", "--method", "majority", "-o", "all").out
 
 
 @pytest.mark.parametrize("options", [[], ["--golden", "golden.csv"]])

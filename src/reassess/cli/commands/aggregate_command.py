@@ -88,7 +88,7 @@ def aggregate(
     the benchmark's scores, and benchmark.json stores the method.
     """
     if votes is not None and Path(votes).is_dir():
-        check_folder_options(run, benchmark, output, method)
+        check_folder_options(run, Path(votes), benchmark, output, method)
         folder_scores = compute_and_write_folder_scores(
             run, Path(votes), None if method == AUTO else method, method_options, output
         )
@@ -192,7 +192,11 @@ def _print_scores(run: CommandRun, computed: ScoresSummary, output: Path) -> Non
     if result.expert_truth is not None and result.expert_truth.note is not None:
         run.print_line(result.expert_truth.note)
     for fact, value in result.facts.items():
-        if fact != "method":
+        if fact == "without_votes":
+            if value:
+                noun = item if votes.classes is None else "image"
+                run.print_line(f"without votes: {count_noun(value, noun)}")
+        elif fact != "method":
             run.print_line(f"{fact.replace('_', ' ')}: {_format_value(value)}")
 
 

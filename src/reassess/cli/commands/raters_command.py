@@ -19,7 +19,7 @@ from reassess.cli.options import (
 )
 from reassess.cli.part_inputs import BenchmarkPartReader
 from reassess.cli.tables.raters_table import make_raters_table, print_reliability
-from reassess.cli.vote_folders import load_folder_and_golden_votes
+from reassess.cli.vote_folders import load_folder_and_golden_votes, refuse_benchmark
 from reassess.core import Benchmark, Questions, Votes
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import count_noun
@@ -61,8 +61,8 @@ def raters(
     if benchmark is None and votes is None:
         raise click.UsageError("Give VOTES, or --benchmark.")
     folder = None if votes is None or not Path(votes).is_dir() else Path(votes)
-    if folder is not None and benchmark is not None:
-        raise click.UsageError("--benchmark cannot be used with a folder of votes: give --golden.")
+    if folder is not None:
+        refuse_benchmark(folder, benchmark)
     run.check_output(output, (*TABLE_SUFFIXES, *_LATEX_AND_MARKDOWN_SUFFIXES), "a table", benchmark=benchmark)
     rater_votes, golden_data = (
         load_rater_and_golden_votes(run, benchmark, votes, golden, min_experts=min_experts)

@@ -47,7 +47,7 @@ def print_curves(
         run.add_note("precision and recall include all classes of golden images; classes without a score have score 0")
     if any(curve.curve.in_sample for curve in curves):
         run.print_line("in-sample: the golden answers used here also made the scores")
-        if not is_out_of_sample:
+        if not is_out_of_sample and not any(Path(curve.file).is_dir() for curve in curves):
             run.add_note("for out-of-sample scores: --leave-out image")
     unchanged = [
         curve.file for curve in curves if curve.curve.in_sample is False and curve.out_of_sample_description is None

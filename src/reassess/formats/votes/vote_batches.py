@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from reassess.core.class_names import parse_class_id
-from reassess.errors import DataError
-from reassess.formats.files import check_input, check_suffix
+from reassess.errors import DataError, UnreadableFileError
+from reassess.formats.files import check_input
 from reassess.formats.parquet_pages import describe_bad_parquet_page
 from reassess.formats.tables import describe_row_place, find_column, refuse_fork, to_text
 from reassess.formats.votes.stored_names import CLASS, IMAGE, ITEM
@@ -118,12 +118,22 @@ def list_vote_files(folder: Path) -> list[Path]:
         raise DataError("file-not-found", "folder not found", where=folder, fix="check the path")
     files = sorted(path for path in folder.iterdir() if not path.name.startswith(_IGNORED_PREFIXES))
     if not files:
-        raise DataError(
-            "empty-folder", "folder has no files", where=folder, allowed="Parquet files", fix="check the path"
-        )
+        raise DataError("empty-folder", "folder has no files", where=folder, fix="put Parquet files with votes there")
     refuse_fork()
     for path in files:
-        check_suffix(path, (".parquet",), "a folder of votes")
+        if path.is_dir():
+            raise DataError(
+                "folder-not-file", "folder of votes has a subfolder", where=path, fix="move its files into the folder"
+            )
+        if path.suffix.lower() != ".parquet":
+            raise UnreadableFileError(
+                "wrong-suffix",
+                "wrong kind of file for a folder of votes",
+                where=path,
+                allowed=".parquet",
+                found=path.suffix or "no suffix",
+                fix="move the file to another folder, or let its name start with _",
+            )
         check_input(path)
         if (found := describe_bad_parquet_page(path)) is not None:
             raise _unreadable_error(path, found)

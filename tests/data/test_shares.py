@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from reassess.data.shares import RunShare
+from reassess.errors import DataError
 from tests.helpers import code_of
 
 
@@ -38,6 +39,11 @@ def test_share_comes_from_text_or_environment(
 )
 def test_invalid_share_raises(text: str, environment: Mapping[str, str], code: str) -> None:
     assert code_of(RunShare.parse, text, environment) == code
+
+
+def test_array_for_slurm_is_advised() -> None:
+    with pytest.raises(DataError, match=r"count shares from 0: sbatch --array=0-7$"):
+        RunShare.parse("auto/8", {"SLURM_ARRAY_TASK_ID": "8"})
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])

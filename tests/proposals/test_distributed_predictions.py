@@ -106,6 +106,11 @@ def test_live_process_blocks_the_same_share_and_the_whole_run(images: Path, tmp_
         assert str(found).startswith(f"share 1 of 2: process {os.getpid()} on ")
         assert code_of(join, images, output) == "in-use"
         run_share(images, output, 0, 2)
+        with pytest.raises(DataError) as caught:
+            join(images, output)
+        assert caught.value.fix == (
+            "wait for the end of that process (two minutes, if the process or its machine has failed)"
+        ), "another output would lose the finished shards"
     with hold_lease(leases, "run"):
         assert code_of(run_share, images, output, 0, 2) == code_of(join, images, output) == "in-use"
     assert join(images, output).n_images == N_IMAGES - 1
@@ -140,6 +145,8 @@ def test_share_of_another_run_is_refused(images: Path, tmp_path: Path, change: s
     else:
         code, found = fault_of(predict_share, [model], output, RunShare(1, 2), images=images, **options)
     assert code == "different-run"
+    if change == "batch":
+        assert found == "batch_size: 2 before, 1 now"
     if change in ("content", "size", "content after a share", "live share sees other sizes"):
         assert found == "1 image changed: 00.png"
 
@@ -292,3 +299,17 @@ def test_model_that_identifies_images_keeps_their_order(images: Path, tmp_path: 
         predict([model], tmp_path / "out.npy", images=images, batch_size=2, workers=0, executor=executor)
     names = (tmp_path / "out.txt").read_text().splitlines()
     assert np.load(tmp_path / "out.npy")[:, 0].tolist() == [int(name[:2]) for name in names]
+
+
+def test_worker_with_other_code_is_refused(images: Path, tmp_path: Path) -> None:
+    write_files(tmp_path, {"shared_models.py": f"{CODE}\nothers = scores\n"})
+
+    class OtherCode(ThreadPoolExecutor):
+        def submit(self, *args: Any, **options: Any) -> Future[Any]:
+            write_files(tmp_path, {"shared_models.py": f"{CODE}\n\nothers = scores\n"})
+            return super().submit(*args, **options)
+
+    with OtherCode(1) as executor:
+        options = {"images": images, "batch_size": 2, "workers": 0, "executor": executor}
+        found = fault_of(predict, ["python:shared_models:others"], tmp_path / "out.npy", **options)
+    assert found == ("different-worker", "code of the module not the same on the worker")

@@ -682,7 +682,8 @@ def test_damaged_record_is_named(images: Path, interrupted: Callable[..., Path],
     elif content is not None:
         path.write_bytes(content)
     assert message(run, images, output, batch_size=2) == (
-        f"file of an unfinished run is damaged\n  where:   {path}\n  fix:     start again: rm -r {path.parent}"
+        f"file of an unfinished run is damaged\n  where:   {path}\n"
+        f"  fix:     delete all finished shards and start again: rm -r {path.parent}"
     )
 
 
@@ -696,7 +697,8 @@ def test_two_runs_cannot_write_one_output(images: Path, tmp_path: Path) -> None:
     assert lines == [
         f"another process is computing this output\n  where:   {tmp_path}/out.npy.unfinished\n"
         f"  found:   run: process {os.getpid()} on {socket.gethostname()}, active 0 s ago\n"
-        "  fix:     wait for the end of that process (two minutes, if its machine has failed), or choose another output"
+        "  fix:     wait for the end of that process (two minutes, if the process or its machine has failed), or "
+        "choose another output"
     ]
     assert names_in(tmp_path) == ["images", "out.npy", "out.txt"]
 

@@ -16,6 +16,7 @@ from reassess.data.shards import ShardCounts
 from reassess.data.shares import RunShare
 from reassess.data.unfinished_runs import UnfinishedRun
 from reassess.errors import DataError
+from reassess.text import count_noun
 
 _LOCAL = "local:"
 _SECONDS_TO_CONNECT = 15
@@ -115,5 +116,11 @@ def print_share(run: CommandRun, command: str, share: RunShare, output: Path, co
     if run.json:
         run.print_json(command, {"share": share.index, "shares": share.n_shares, **counts._asdict()})
         return
-    run.print_line(f"{folder}: {share} is done; finished shards of the whole run: {counts.done:,} of {counts.shards:,}")
+    result = "is done"
+    if share.index >= counts.shards:
+        shards, shares = count_noun(counts.shards, "shard"), count_noun(counts.shards, "share")
+        result = f"has no shards, because the run has only {shards} (use at most {shares})"
+    run.print_line(
+        f"{folder}: {share} {result}; finished shards of the whole run: {counts.done:,} of {counts.shards:,}"
+    )
     run.add_note(f"when all shares are done, the same command without --share writes {output}")

@@ -36,6 +36,10 @@ def describe_changes(recorded: Any, current: Any, name: str = "") -> Iterator[st
         parent, _, key = name.rpartition(", ")
         change = f"without {key} before, with one now" if recorded is None else f"with {key} before, without one now"
         yield f"{parent}: {change}" if parent else change
+    elif recorded != current and all(
+        isinstance(value, str) and _SHA256.fullmatch(value) for value in (recorded, current)
+    ):
+        yield f"{name} changed"
     elif recorded != current:
         yield f"{name}: {_format_value(recorded)} before, {_format_value(current)} now"
 
@@ -106,5 +110,8 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def _damaged_error(path: Path) -> DataError:
     return DataError(
-        "damaged-file", "file of an unfinished run is damaged", where=path, fix=f"start again: rm -r {path.parent}"
+        "damaged-file",
+        "file of an unfinished run is damaged",
+        where=path,
+        fix=f"delete all finished shards and start again: rm -r {path.parent}",
     )

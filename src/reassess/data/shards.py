@@ -171,9 +171,9 @@ class ShardCounts(NamedTuple):
     done: int
 
     @classmethod
-    def from_run(cls, shards: Iterable[Shards]) -> "ShardCounts":
-        """Count the shards of all parts of a run."""
-        counts = [(part.n_shards, len(part.missing_shard_numbers())) for part in shards]
+    def from_run(cls, shards: Iterable[Shards], share: RunShare | None = None) -> "ShardCounts":
+        """Count the shards of all parts of a run; with `share`, only the shards in this share."""
+        counts = [(len(part.shard_numbers(share)), len(part.missing_shard_numbers(share))) for part in shards]
         return cls(sum(n for n, _ in counts), sum(n - n_missing for n, n_missing in counts))
 
 

@@ -32,7 +32,7 @@ class RunShare:
             raise DataError(
                 "wrong-syntax",
                 "not a share of the run",
-                allowed="a share such as 0/4 (the first of four), or auto/4",
+                allowed="write 0/4 (the first of four), or auto/4; N is at least 1",
                 found=text,
             )
         n_shares = int(match[2])
@@ -44,7 +44,7 @@ class RunShare:
                 where=source or None,
                 allowed=f"0 to {n_shares - 1}",
                 found=index_text,
-                fix="count shares from 0, for example with sbatch --array=0-3" if "SLURM" in source else None,
+                fix=f"count shares from 0: sbatch --array=0-{n_shares - 1}" if "SLURM" in source else None,
             )
         return cls(int(index_text), n_shares)
 

@@ -57,6 +57,25 @@ class UnfinishedRun:
         digest = read_json(self.folder / _OUTPUTS_FILE).get(self._relative_path(path))
         return digest is not None and digest == sha256(path)
 
+    @contextmanager
+    def allow_existing_outputs(self, share: RunShare | None) -> Iterator[None]:
+        """In the block, which checks the outputs, ignore existing outputs if a share continues a run.
+
+        If the run of a share has not started, an existing output raises an `OutputError` that does not advise `force`.
+        """
+        try:
+            yield
+        except OutputError as error:
+            if share is None or error.code != "output-exists":
+                raise
+            if not exists(self.folder / _RECORD_FILE):
+                raise OutputError(
+                    error.code,
+                    "output exists already, so its run is complete",
+                    where=error.where,
+                    fix="to start another run, choose another name",
+                ) from error
+
     @property
     def temporary_prefix(self) -> str:
         """The start of the names of temporary files, the same for all runs with this output."""
@@ -142,12 +161,14 @@ class UnfinishedRun:
         return [each for each in holders if each.lease_name != _lease_name(share)]
 
     def _in_use_error(self, holders: Sequence[LeaseHolder]) -> DataError:
+        other_output = "" if self._has_shards() else ", or choose another output"
         return DataError(
             "in-use",
             "another process is computing this output",
             where=self.folder,
             found=join_first(list(map(str, holders)), max_items=3) or None,
-            fix="wait for the end of that process (two minutes, if its machine has failed), or choose another output",
+            fix="wait for the end of that process (two minutes, if the process or its machine has failed)"
+            + other_output,
         )
 
     def _has_shards(self) -> bool:
@@ -161,7 +182,7 @@ class UnfinishedRun:
         shards: Sequence[Shards],
         share: RunShare | None,
     ) -> None:
-        """Start a new run, or check that the interrupted run has the same settings and images."""
+        """Start a new run, or check that the unfinished run has the same settings and images."""
         sizes = {name: images.read_file_sizes() for name, images in image_sets.items()}
         digests = {name: digest_image_sizes(sizes_of_set) for name, sizes_of_set in sizes.items()}
         record, path = {**settings, "images": digests}, self.folder / _RECORD_FILE
@@ -175,23 +196,27 @@ class UnfinishedRun:
                     "different-run",
                     "folder contains results of a run, but the file with its settings is missing",
                     where=self.folder,
-                    fix=f"start again: rm -r {self.folder}",
+                    fix=f"delete all finished shards and start again: rm -r {self.folder}",
                 )
             self._write_record(record, sizes, force=False)
         recorded = read_json(path)
-        changes = [*self._describe_changes(recorded, record, sizes, compares_sizes=not is_alone)]
+        setting_changes = [*describe_changes({**recorded, "images": None}, {**record, "images": None})]
+        changes = setting_changes or [
+            *self._describe_image_changes(recorded, record, sizes, compares_sizes=not is_alone)
+        ]
         if is_alone and not changes:
             changes = _remove_shards_of_changed_images(shards, compares_content=share is None)
         if changes and is_alone and not self._has_shards():  # nothing is lost
             path.unlink()
             self._write_or_check_run_record(settings, image_sets, shards, share)
         elif changes:
+            remedy = "use the same settings" if setting_changes else "restore the images"
             raise DataError(
                 "different-run",
-                "interrupted run had other settings",
+                "unfinished run has other settings" if setting_changes else "images have changed",
                 where=self.folder,
                 found="\n".join(changes),
-                fix=f"use the same settings to continue, or start again: rm -r {self.folder}",
+                fix=f"{remedy} to continue, or delete all finished shards and start again: rm -r {self.folder}",
             )
         elif recorded != record:
             self._write_record(record, sizes, force=True)
@@ -206,7 +231,7 @@ class UnfinishedRun:
             if error.code != "output-exists":
                 raise
 
-    def _describe_changes(
+    def _describe_image_changes(
         self,
         recorded: Mapping[str, Any],
         record: Mapping[str, Any],
@@ -214,11 +239,9 @@ class UnfinishedRun:
         *,
         compares_sizes: bool,
     ) -> Iterator[str]:
-        """Describe the differences between the recorded run and this run."""
-        old_digests, new_digests = recorded.get("images", {}), record["images"]
-        changes = [*describe_changes({**recorded, "images": None}, {**record, "images": None})]
-        yield from changes
-        if changes or old_digests == new_digests:
+        """Describe the differences between the images of the recorded run and of this run."""
+        old_digests = recorded.get("images", {})
+        if old_digests == record["images"]:
             return
         for name, sizes_of_set in sizes.items():
             old_sizes = read_image_sizes(self._images_path(str(old_digests.get(name))))

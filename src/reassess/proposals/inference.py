@@ -98,9 +98,10 @@ def predict(
     >>> run.n_images, np.load(run.file).argmax(axis=1)
     (2, array([1, 0]))
     """
-    run = _Run.prepare(models, output, images, benchmark, batch_size, workers, device, force, report)
+    run = _Run.prepare(models, output, None, images, benchmark, batch_size, workers, device, force, report)
     with run.start_or_continue(share=None):
         run.remove_damaged_shards_and_report(report)
+        run.report_finished_shards(None, report)
         for model_run in run.model_runs:
             run.compute_scores(model_run, workers=workers, executor=executor, share=None, progress=progress)
         with atomic_writes(
@@ -127,8 +128,9 @@ def predict_share(
     progress: Callable[[str, int, int], object] = lambda *_: None,
 ) -> ShardCounts:
     """Compute a share of the scores that `predict` needs, in the folder ``OUTPUT.unfinished``."""
-    run = _Run.prepare(models, output, images, benchmark, batch_size, workers, device, force, report)
+    run = _Run.prepare(models, output, share, images, benchmark, batch_size, workers, device, force, report)
     with run.start_or_continue(share):
+        run.report_finished_shards(share, report)
         for model_run in run.model_runs:
             run.compute_scores(model_run, workers=workers, executor=None, share=share, progress=progress)
         return ShardCounts.from_run(model_run.shards for model_run in run.model_runs)
@@ -150,6 +152,7 @@ class _Run:
         cls,
         models: Sequence[str | ModelSource | ImageModel],
         output: str | Path,
+        share: RunShare | None,
         images_path: str | Path | None,
         benchmark: Benchmark | None,
         batch_size: int,
@@ -168,7 +171,8 @@ class _Run:
         files = list_output_files([model_name(source) for source in models], unfinished.output)
         images = open_images(_choose_images_path(images_path, benchmark))
         run = cls(unfinished, images, (), ModelOpener(models, device=device), batch_size, force)
-        check_output_files(files, unfinished.output, images, benchmark, run.may_replace)
+        with unfinished.allow_existing_outputs(share):
+            check_output_files(files, unfinished.output, images, benchmark, run.may_replace)
         run = replace(run, model_runs=_prepare_model_runs(models, files, run, benchmark))
         check_disk_space(run.model_runs, unfinished, report)
         for model_run in run.model_runs:
@@ -217,15 +221,22 @@ class _Run:
                 progress(model_run.name, n_done, total)
 
     def remove_damaged_shards_and_report(self, report: Callable[[str], object]) -> None:
-        """Remove damaged shards, and report how many shards are finished."""
+        """Remove and report damaged shards."""
         folder = self.unfinished.folder
         damaged = [path for model_run in self.model_runs for path in model_run.shards.remove_damaged_shards()]
         if damaged:
             names = join_first([path.relative_to(folder) for path in damaged], max_items=3)
             report(f"{folder}: {count_noun(len(damaged), 'damaged shard')} computed again: {names}")
-        counts = ShardCounts.from_run(model_run.shards for model_run in self.model_runs)
+
+    def report_finished_shards(self, share: RunShare | None, report: Callable[[str], object]) -> None:
+        """Report how many shards are finished; with `share`, how many shards of this share."""
+        counts = ShardCounts.from_run((model_run.shards for model_run in self.model_runs), share)
         if counts.done:
-            report(f"{folder}: continues after {counts.done:,} of {count_noun(counts.shards, 'shard')}")
+            share_text = "" if share is None else f"{share} "
+            report(
+                f"{self.unfinished.folder}: {share_text}continues after {counts.done:,} of "
+                f"{count_noun(counts.shards, 'shard')}"
+            )
 
 
 def _choose_images_path(images: str | Path | None, benchmark: Benchmark | None) -> Path:

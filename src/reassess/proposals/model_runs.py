@@ -260,7 +260,10 @@ def _score_in_worker(task: _ScoringTask) -> Shard:
             "different-worker",
             "worker has another model, device or package version",
             where=model.name,
-            found="\n".join(changes).replace(" before", " expected").replace(" now", " on the worker"),
+            found="\n".join(changes)
+            .replace(" before", " expected")
+            .replace(" now", " on the worker")
+            .replace(" changed", " not the same on the worker"),
             fix="use the same packages, files and kind of device on all workers",
         )
     return task.scorer.score_images_of_shard(model, task.images, task.rows)

@@ -115,7 +115,7 @@ def _hash_code(module: ModuleType) -> dict[str, str]:
     file = getattr(module, "__file__", None)
     if not file or not Path(file).is_file():
         return {}
-    facts = {"code": sha256(Path(file))}
+    facts = {"code of the module": sha256(Path(file))}
     folder = Path(file).resolve().parent
     if _PACKAGES_FOLDER in folder.parts:
         return facts

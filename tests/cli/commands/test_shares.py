@@ -106,7 +106,13 @@ def test_killed_share_is_taken_over(images: Path, run: Runner) -> None:
             ("--share", "auto/2"),
             "'auto/2': no environment variable says which share of the run this process computes (allowed: one of",
         ),
-        (("--share", "1"), "'1' is not a share of the run: a share such as 0/4 (the first of four), or auto/4"),
+        *(
+            (
+                ("--share", text),
+                f"'{text}' is not a share of the run: write 0/4 (the first of four), or auto/4; N is at least 1",
+            )
+            for text in ("0", "0/0")
+        ),
         (("--share", "0/2", "--dask", "local:2"), "--dask and --share cannot be combined."),
         (("--workers", "2", "--dask", "local:2"), "--dask and --workers cannot be combined."),
         (("--dask", "local:0"), "--dask local:N needs a number of processes from 1 to 1000."),
@@ -118,6 +124,63 @@ def test_wrong_share_or_cluster_is_a_usage_error(
 ) -> None:
     place = (MODEL, *OPTIONS, "-o", "out.npy") if command == "predict" else ("images", "-o", "out.csv")
     assert text in message_of(run(command, *place, *argv), code=2).replace("\n", " ").replace("  ", " ")
+
+
+def test_share_without_shards_says_so(images: Path, run: Runner) -> None:
+    share = ("--workers", "0", "-o", "out.npy", "--share")
+    assert output_of(run("predict", MODEL, *OPTIONS, *share, "4/5")).splitlines()[1] == (
+        "out.npy.unfinished: share 4 of 5 has no shards, because the run has only 3 shards (use at most 3 shares); "
+        "finished shards of the whole run: 0 of 3"
+    )
+    assert "only 1 shard (use at most 1 share)" in output_of(
+        run("scan", "images", "-o", "out.csv", "--workers", "0", "--share", "1/2")
+    )
+
+
+def test_share_that_continues_prints_its_finished_shards(images: Path, run: Runner) -> None:
+    share = ("predict", MODEL, *OPTIONS, "--workers", "0", "-o", "out.npy", "--share")
+    assert "continues" not in output_of(run(*share, "0/2"))
+    assert "continues" not in output_of(run(*share, "1/2"))
+    (finished,) = Path("out.npy.unfinished").rglob("000002.npz")
+    finished.unlink()
+    assert output_of(run(*share, "0/2")).splitlines()[1] == (
+        "out.npy.unfinished: share 0 of 2 continues after 1 of 2 shards"
+    )
+
+
+@pytest.mark.parametrize("command", ["predict", "scan"])
+def test_share_after_the_last_command_does_not_advise_force(images: Path, run: Runner, command: str) -> None:
+    name = "out.npy" if command == "predict" else "out.csv"
+    argv = (command, *((MODEL, *OPTIONS) if command == "predict" else ("images",)), "--workers", "0", "-o", name)
+    assert run(*argv).code == 0
+    assert message_of(run(*argv, "--share", "0/1")) == (
+        f"Error: output exists already, so its run is complete\n  where:   {name}\n"
+        "  fix:     to start another run, choose another name\n"
+    )
+    assert run(*argv, "--share", "0/2", "--force").code == 0
+    assert run(*argv, "--share", "1/2").code == 0, "the run has started, so --force is not necessary"
+    assert "or --force" in message_of(run(*argv))
+    assert run(*argv, "--force").code == 0
+
+
+def test_share_with_changed_code_or_images_says_so(images: Path, run: Runner) -> None:
+    share = ("predict", MODEL, *OPTIONS, "--workers", "0", "-o", "out.npy", "--share")
+    start_again = "or delete all finished shards and start again: rm -r out.npy.unfinished\n"
+    output_of(run(*share, "0/2"))
+    (images / "cluster_models.py").write_text(f"{CODE}\n")
+    sys.modules.pop("cluster_models")
+    assert run(*share, "1/2").err == (
+        "Error: unfinished run has other settings\n  where:   out.npy.unfinished\n"
+        f"  found:   models, {MODEL}, code of the module changed\n"
+        f"  fix:     use the same settings to continue, {start_again}"
+    )
+    (images / "cluster_models.py").write_text(CODE)
+    sys.modules.pop("cluster_models")
+    (images / "images/599.png").unlink()
+    assert run(*share, "1/2").err == (
+        "Error: images have changed\n  where:   out.npy.unfinished\n  found:   1 image missing: 599.png\n"
+        f"  fix:     restore the images to continue, {start_again}"
+    )
 
 
 def test_share_in_json(images: Path, run: Runner) -> None:

@@ -31,6 +31,7 @@ from reassess.core import UNUSABLE_KINDS, Benchmark, DuplicateCounts, LabelSets
 from reassess.data import Scan, scan_images
 from reassess.data.scanning import scan_share
 from reassess.data.shares import RunShare
+from reassess.data.unfinished_runs import UnfinishedRun
 from reassess.formats.simple_tables import DUPLICATES_SUFFIXES
 from reassess.text import count_noun, join_first
 
@@ -88,7 +89,8 @@ def scan(
         raise click.UsageError("--original needs --benchmark.")
     reject_share_with_cluster(share, cluster, workers)
     check_packages("scan", "reading images")
-    run.check_output(output, DUPLICATES_SUFFIXES, "duplicates", benchmark=benchmark, part="duplicates")
+    with UnfinishedRun("scan", output).allow_existing_outputs(share):
+        run.check_output(output, DUPLICATES_SUFFIXES, "duplicates", benchmark=benchmark, part="duplicates")
     for source in sources:
         if source.is_file():
             run.add_input("images", source)

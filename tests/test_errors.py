@@ -1,5 +1,6 @@
 """Errors: one form of message, and a tree of exceptions with built-in base classes."""
 
+import pickle
 from typing import Any
 
 import pytest
@@ -23,6 +24,19 @@ def test_message_has_one_line_per_part_in_fixed_order() -> None:
     assert str(error) == (
         "class id out of range\n  where:   p.npy\n  allowed: 0 to 999\n  found:   1000\n  fix:     subtract 1"
     )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        DataError("code", "no such image", where="x.csv", fix=Fix("read fewer ({rows})", rows=2)),
+        OutputError("code", "disk full", where="x.csv"),
+        MissingPackageError("torch", extra="torch", purpose="models"),
+    ],
+)
+def test_error_of_another_process_has_the_same_message(error: ReassessError) -> None:
+    copy = pickle.loads(pickle.dumps(error))
+    assert (type(copy), copy.code, str(copy)) == (type(error), error.code, str(error))
 
 
 def test_missing_parts_are_omitted_but_zero_is_printed() -> None:

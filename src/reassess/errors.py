@@ -4,10 +4,12 @@ A message has one line about the fault, then up to four fields: where it is, wha
 fix it. `reassess.cli` exits with code 1 after a `ReassessError`, and with 2 after a usage error.
 """
 
+import copyreg
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 _LONG_WORD_PATTERN = re.compile(r"(\S{100})\S{2,}(\S{100})")
 
@@ -95,6 +97,10 @@ class ReassessError(Exception):
             self.where = location
         elif str(location) not in str(self.where):
             self.where = f"{location}, {self.where}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let processes send errors to each other, although classes of errors have different arguments."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
     def __str__(self) -> str:
         values = {"where": self.where, "allowed": self.allowed, "found": self.found, "fix": self.fix}

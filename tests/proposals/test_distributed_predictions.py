@@ -253,6 +253,34 @@ def test_run_continues_after_an_executor_failed(
     assert read_output(output) == expected
 
 
+def test_error_that_follows_ctrl_c_is_not_an_error_of_the_executor(images: Path, tmp_path: Path) -> None:
+    error = RuntimeError("release unlocked lock")
+    error.__context__ = KeyboardInterrupt()
+    with BreakingExecutor(4, error) as executor, pytest.raises(KeyboardInterrupt) as caught:
+        join(images, tmp_path / "out.npy", executor=executor)
+    assert "contains the finished part" in "".join(caught.value.__notes__)
+
+
+def test_module_that_a_worker_cannot_import_is_named(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OtherFolder(ThreadPoolExecutor):
+        def submit(self, *args: Any, **options: Any) -> Future[Any]:
+            monkeypatch.setattr(sys, "path", [folder for folder in sys.path if folder != str(tmp_path)])
+            sys.modules.pop("shared_models", None)
+            model_runs._opened_models.clear()
+            return super().submit(*args, **options)
+
+    with OtherFolder(1) as executor, pytest.raises(DataError) as caught:
+        join(images, tmp_path / "out.npy", executor=executor)
+    assert str(caught.value) == (
+        "module not found\n"
+        "  where:   python:shared_models:scores, on a worker\n"
+        "  found:   No module named 'shared_models'\n"
+        "  fix:     start workers in the folder of the module, or set PYTHONPATH there"
+    )
+
+
 def test_error_of_a_model_in_a_worker_is_raised(images: Path, tmp_path: Path) -> None:
     def fail_later(pictures: list[Any]) -> Any:
         if len(pictures) > 1:

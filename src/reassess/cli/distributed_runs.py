@@ -1,9 +1,11 @@
 """The options --share and --dask, which divide a run over processes and machines."""
 
 import logging
+import signal
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from reassess.text import count_noun
 
 _LOCAL = "local:"
 _SECONDS_TO_CONNECT = 15
+_SECONDS_WITHOUT_WORKERS = 60  # of local:N, while workers that ended are replaced
 _MAX_LOCAL_WORKERS = 1000
 _RETRIES = 3  # of a task that fails; Dask itself repeats the tasks of a lost worker
 _GPU = "GPU"  # name of the resource, if the workers of a cluster declare it
@@ -53,29 +56,53 @@ def open_executor(cluster: str | None) -> Iterator[Executor | None]:
         yield None
         return
     check_packages("dask", "--dask")
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
     for name in logging.root.manager.loggerDict:
         if name.startswith("distributed"):  # errors that matter are raised
             logging.getLogger(name).setLevel(logging.CRITICAL)
-    if not cluster.startswith(_LOCAL):
+    if cluster != "local" and not cluster.startswith(_LOCAL):
         with _connect_to_dask(cluster) as client:
             yield _make_executor(client)
         return
     n_workers = _parse_worker_count(cluster)
-    with (
-        LocalCluster(
-            n_workers=n_workers, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
-        ) as local,
-        Client(local) as client,
-    ):
+    with ExitStack() as stack:
+        stack.callback(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT))
+        local = _start_local_cluster(stack, n_workers)
+        client = stack.enter_context(Client(local))
+        stack.callback(signal.signal, signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C, while the cluster stops
         yield _make_executor(client)
+
+
+def _start_local_cluster(stack: ExitStack, n_workers: int) -> Any:
+    """Start a cluster whose processes ignore Ctrl-C, since the main process stops them."""
+    import dask
+    from distributed import LocalCluster
+
+    stack.enter_context(dask.config.set({"distributed.scheduler.no-workers-timeout": _SECONDS_WITHOUT_WORKERS}))
+    resource_tracker.ensure_running()  # it unblocks SIGINT in the thread that starts it
+    # The threads of the cluster inherit that SIGINT is blocked, and so do all processes that these threads start.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return stack.enter_context(
+            LocalCluster(
+                n_workers=n_workers,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,
+            )
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _parse_worker_count(cluster: str) -> int:
     text = cluster.removeprefix(_LOCAL)
     if not text.isdecimal() or not 1 <= int(text) <= _MAX_LOCAL_WORKERS:
-        raise click.UsageError(f"--dask {_LOCAL}N needs a number of processes from 1 to {_MAX_LOCAL_WORKERS}.")
+        raise click.UsageError(
+            f"--dask {_LOCAL}N needs a number of processes from 1 to {_MAX_LOCAL_WORKERS}, such as {_LOCAL}2."
+        )
     return int(text)
 
 
@@ -104,7 +131,9 @@ def _connect_to_dask(address: str) -> Any:
             "cluster-not-found",
             "Dask cluster does not answer" if client is None else "Dask cluster has no workers",
             where=address,
-            found=str(error) or type(error).__name__,
+            found=str(error) or type(error).__name__
+            if client is None
+            else f"no worker in {_SECONDS_TO_CONNECT} seconds",
             fix="check the address of the scheduler" if client is None else f"start workers: dask worker {address}",
         ) from error
     return client

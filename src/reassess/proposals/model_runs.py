@@ -15,7 +15,7 @@ from reassess.data.executors import map_in_executor
 from reassess.data.run_records import describe_changes
 from reassess.data.shards import Shard, Shards
 from reassess.data.unfinished_runs import UnfinishedRun
-from reassess.errors import DataError, OutputError, add_error_place
+from reassess.errors import DataError, OutputError, ReassessError, add_error_place
 from reassess.proposals.image_models import ImageModel, ModelSource
 from reassess.proposals.onnx_models import open_onnx
 from reassess.proposals.output_classes import OutputClasses
@@ -252,7 +252,13 @@ def _with_absolute_paths(source: AnyModel) -> AnyModel:
 
 def _score_in_worker(task: _ScoringTask) -> Shard:
     """Compute a shard; raise `DataError` if the worker has another model than the run."""
-    model = task.source if isinstance(task.source, ImageModel) else _open_or_reuse_model(task.source, task.device)
+    try:
+        model = task.source if isinstance(task.source, ImageModel) else _open_or_reuse_model(task.source, task.device)
+    except ReassessError as error:  # the main process has opened the same model
+        error.where = "on a worker" if error.where is None else f"{error.where}, on a worker"
+        if error.problem == "module not found":
+            error.fix = "start workers in the folder of the module, or set PYTHONPATH there"
+        raise
     facts = _identify_model(model)
     expected = {name: task.identifying_facts.get(name) for name in facts}
     if changes := [*describe_changes(expected, facts)]:

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from reassess.cli.distributed_runs import open_executor
+from reassess.data.executors import map_in_executor
+from reassess.errors import DataError
 from tests.helpers import Needs, Runner, message_of, output_of, picture, results_of, write_files
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -36,6 +39,12 @@ def slow(pictures):
     time.sleep(0.3)
     return scores(pictures)
 
+def broken(pictures):
+    if len(pictures) > 1:
+        Path(f"call {time.time_ns()}").touch()
+        raise ValueError("no such layer")
+    return scores(pictures)
+
 def deadly(pictures):
     if len(pictures) > 1 and not Path("killed").exists():
         Path("killed").touch()
@@ -57,10 +66,10 @@ def images(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     sys.modules.pop("cluster_models", None)
 
 
-def start(*argv: str) -> subprocess.Popen[str]:
+def start(*argv: str, **options: Any) -> subprocess.Popen[str]:
     """Start a command in another process."""
     pipe = subprocess.PIPE
-    return subprocess.Popen([sys.executable, "-m", "reassess", *argv], stdout=pipe, stderr=pipe, text=True)
+    return subprocess.Popen([sys.executable, "-m", "reassess", *argv], stdout=pipe, stderr=pipe, text=True, **options)
 
 
 def test_shares_as_processes_give_equal_files(images: Path, run: Runner) -> None:
@@ -115,8 +124,9 @@ def test_killed_share_is_taken_over(images: Path, run: Runner) -> None:
         ),
         (("--share", "0/2", "--dask", "local:2"), "--dask and --share cannot be combined."),
         (("--workers", "2", "--dask", "local:2"), "--dask and --workers cannot be combined."),
-        (("--dask", "local:0"), "--dask local:N needs a number of processes from 1 to 1000."),
-        (("--dask", "local:many"), "--dask local:N needs a number of processes from 1 to 1000."),
+        (("--dask", "local"), "--dask local:N needs a number of processes from 1 to 1000, such as local:2."),
+        (("--dask", "local:0"), "--dask local:N needs a number of processes from 1 to 1000, such as local:2."),
+        (("--dask", "local:many"), "--dask local:N needs a number of processes from 1 to 1000, such as local:2."),
     ],
 )
 def test_wrong_share_or_cluster_is_a_usage_error(
@@ -248,6 +258,73 @@ def test_command_continues_after_the_scheduler_was_killed(images: Path, run: Run
     assert "Traceback" not in err
     assert "out.npy.unfinished: continues after" in run(*slow, "--workers", "0").out
     assert not Path("out.npy.unfinished").exists()
+
+
+def test_ctrl_c_in_a_terminal_stops_a_local_cluster(images: Path, run: Runner, needs: Needs) -> None:
+    needs("distributed")
+    slow = ("predict", "python:cluster_models:slow", *OPTIONS, "-o", "out.npy", "--dask", "local:2")
+    with start(*slow, start_new_session=True) as process:
+        while not [*Path("out.npy.unfinished").rglob("0*.npz")]:
+            assert process.poll() is None
+            time.sleep(0.02)
+        for _ in range(3):  # an impatient person
+            os.killpg(process.pid, signal.SIGINT)
+            time.sleep(0.2)
+        try:
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    assert " ".join(err.split()).endswith(
+        "Stopped. out.npy.unfinished contains the finished part; run the same command again to continue."
+    )
+    assert "Traceback" not in err
+    assert "out.npy.unfinished: continues after" in run(*slow).out
+    assert not Path("out.npy.unfinished").exists()
+
+
+def test_error_of_a_model_on_a_worker_is_not_repeated(images: Path, needs: Needs) -> None:
+    needs("distributed")
+    with start("predict", "python:cluster_models:broken", *OPTIONS, "-o", "out.npy", "--dask", "local:2") as process:
+        _, err = process.communicate()
+    assert process.returncode == 1
+    line = 1 + next(number for number, text in enumerate(CODE.split("\n")) if "no such layer" in text)
+    assert err.strip().split("\n") == [
+        "Error: model fails on a batch",
+        "  where:   python:cluster_models:broken",
+        f"  found:   ValueError: no such layer (cluster_models.py, line {line})",
+    ]
+    assert len([*Path().glob("call *")]) <= 3  # once per shard
+
+
+def test_cluster_without_workers_raises(
+    images: Path, run: Runner, needs: Needs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs("distributed")
+    from distributed import LocalCluster
+
+    monkeypatch.setattr("reassess.cli.distributed_runs._SECONDS_TO_CONNECT", 1)
+    with LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as empty:
+        result = run("scan", "images", "-o", "out.csv", "--dask", empty.scheduler_address)
+        assert message_of(result).strip().split("\n")[-4:] == [
+            "Error: Dask cluster has no workers",
+            f"  where:   {empty.scheduler_address}",
+            "  found:   no worker in 1 seconds",
+            f"  fix:     start workers: dask worker {empty.scheduler_address}",
+        ]
+
+
+def test_local_cluster_that_lost_all_workers_raises(needs: Needs, monkeypatch: pytest.MonkeyPatch) -> None:
+    needs("distributed")
+    from distributed import default_client
+
+    monkeypatch.setattr("reassess.cli.distributed_runs._SECONDS_WITHOUT_WORKERS", 1)
+    with open_executor("local:1") as executor:
+        assert executor is not None
+        default_client().cluster.scale(0)
+        with pytest.raises(DataError, match="worker of the executor failed") as caught:
+            [*map_in_executor(executor, abs, range(3), int)]
+    assert str(caught.value.found).endswith("timed out after 1.00 s waiting without any running workers.")
 
 
 def test_cluster_that_does_not_answer_raises(

@@ -41,7 +41,7 @@ def test_changed_code_is_another_model(tmp_path: Path) -> None:
     before = open_model("python:my_model:scores").identifying_facts
     for name, content, changed in (
         ("my_scale", "SCALE = 20\n", {"code of my_scale"}),
-        ("my_model", "import my_scale\n" + CODE + "# more\n", {"code of my_scale", "code"}),
+        ("my_model", "import my_scale\n" + CODE + "# more\n", {"code of my_scale", "code of the module"}),
     ):
         for module in ("my_model", "my_scale"):
             del sys.modules[module]

@@ -1,7 +1,7 @@
 """Coverage of the intervals over images and raters, in simulated studies of several designs.
 
-`python -m benchmarks.bench_coverage [STUDIES]` prints the table of docs/decisions/0014-intervals.md. As a benchmark, it
-runs fewer studies.
+`python -m benchmarks.bench_coverage [STUDIES]` prints the table of docs/decisions/0014-intervals.md, with more
+designs and the width of the intervals. As a benchmark, it runs fewer studies.
 """
 
 import sys

@@ -1,6 +1,8 @@
 """Lists of the images in a folder or archive: relative names, and only images."""
 
 import random
+import shutil
+import subprocess
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterable
@@ -123,6 +125,79 @@ def test_members_of_every_tar_format_are_found(tmp_path: Path, form: int) -> Non
     images = find_image_files(write_tar(tmp_path / "a.tar", members, form))
     assert images.paths == ("b.jpg", "é.png", "a/a.jpeg", "a/b.JPEG", f"{'d' * 90}/{'n' * 90}.png")
     assert [images.image_file(row).read() for row in range(5)] == [members[path] for path in images.paths]
+
+
+def test_links_in_a_tar_are_followed(refused_text: Refused, tmp_path: Path) -> None:
+    folder = write_files(tmp_path / "images", {"1.png": "first", "a/2.png": "second", "blob": "third"})
+    links = {"sym.png": "a/2.png", "a/up.png": "../1.png", "a/link.png": "up.png", "b.png": "blob"}
+    for name, target in (links | {"gone.png": "/gone.png", "loop.png": "loop.png"}).items():
+        (folder / name).symlink_to(target)
+    (folder / "hard.png").hardlink_to(folder / "1.png")
+    with tarfile.open(tmp_path / "images.tar", "w") as archive:
+        names = ["sym.png", "b.png", "1.png", "hard.png", "a", "blob", "gone.png", "loop.png"]
+        for name in names:
+            archive.add(folder / name, name)
+        repeated = tarfile.TarInfo("./1.png")
+        repeated.type, repeated.linkname = tarfile.LNKTYPE, "1.png"
+        archive.addfile(repeated)
+    images = find_image_files(tmp_path / "images.tar")
+    rows = {name: row for row, name in enumerate(images.paths)}
+    assert list(rows) == [
+        *("1.png", "b.png", "gone.png", "hard.png", "loop.png", "sym.png"),
+        *("a/2.png", "a/link.png", "a/up.png"),
+    ]
+    contents = {"1.png": b"first", "hard.png": b"first", "a/up.png": b"first", "a/link.png": b"first"}
+    contents |= {"a/2.png": b"second", "sym.png": b"second", "b.png": b"third"}
+    assert {name: images.image_file(rows[name]).read() for name in contents} == contents
+    for name in ("gone.png", "loop.png"):
+        assert refused_text(images.image_file, rows[name]) == (
+            f"image is a link to a file that is not in the archive\n  where:   DIR/images.tar, {name}\n"
+            "  fix:     pack the files again, without links: tar --dereference --hard-dereference"
+        )
+
+
+@pytest.mark.parametrize("form", ["gnu", "posix"])
+def test_sparse_image_in_a_tar_raises(refused_text: Refused, tmp_path: Path, form: str) -> None:
+    """Python cannot write sparse members, so the program tar does."""
+    if not shutil.which("tar"):
+        pytest.skip("tar is not installed")
+    for name in ("a.bmp", "b.bin"):
+        with (tmp_path / name).open("wb") as file:
+            file.write(b"start")
+            file.seek(1_000_000)
+            file.write(b"end")
+    command = ["tar", "-S", f"--format={form}", "-C", tmp_path, "-cf"]
+    subprocess.run([*command, tmp_path / "a.tar", "a.bmp"], check=True)
+    with tarfile.open(tmp_path / "a.tar") as archive:
+        if not archive.getmembers()[0].issparse():
+            pytest.skip("the file system has no holes")
+    assert refused_text(list_images, tmp_path / "a.tar") == (
+        "images in the archive are sparse\n  where:   DIR/a.tar, a.bmp\n"
+        "  allowed: images that are stored as a whole\n  found:   1 sparse image\n"
+        "  fix:     pack the files again, without the option -S (--sparse) of tar"
+    )
+    subprocess.run([*command, tmp_path / "b.tar", "b.bin"], check=True)
+    assert list_images(tmp_path / "b.tar") == ()
+
+
+def test_concatenated_tars_raise(refused_text: Refused, tmp_path: Path) -> None:
+    content = to_tar(tmp_path / "a", ["1.png"]).read_bytes()
+    (tmp_path / "a.tar").write_bytes(content + bytes(3_000_000))
+    assert list_images(tmp_path / "a.tar") == ("1.png",)
+    (tmp_path / "a.tar").write_bytes(content + bytes(3_000_000) + content)
+    assert refused_text(list_images, tmp_path / "a.tar") == (
+        "archive has more data after its end\n  where:   DIR/a.tar\n"
+        "  allowed: one archive, then only zero bytes\n  found:   data after byte 1,024, where the archive ends\n"
+        "  fix:     join tars with tar --concatenate, not with cat; or give a txt with the path of each tar"
+    )
+
+
+@pytest.mark.parametrize("write", [to_zip, to_tar])
+def test_images_outside_the_archive_are_counted(tmp_path: Path, write: Callable[..., Path]) -> None:
+    place = write(tmp_path / "images", ["../a.png", "b/../../c.JPG", "b/../d.png", "../notes.txt"])
+    fix = "\n  fix: pack the images again, from a folder that contains them"
+    with warned(f"{place}: skipped 2 images whose path begins with ..: ../a.png{fix}"):
+        assert list_images(place) == ("d.png",)
 
 
 def test_link_to_a_folder_is_followed(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Image sources: folders, archives and lists, several sets of them, and reading of each image."""
 
+import os
 import pickle
 import tarfile
 import zipfile
@@ -124,7 +125,42 @@ def test_list_of_tars_and_images_raises(refused: Refused, tmp_path: Path) -> Non
     (tmp_path / "list.txt").write_text("a.tar\n")
     assert refused(open_images, tmp_path / "list.txt") == "missing-images at list.txt"
     (tmp_path / "list.txt").write_text("gone.tar\n")
-    assert refused(open_images, tmp_path / "list.txt") == "unreadable-file at gone.tar"
+    assert refused(open_images, tmp_path / "list.txt") == "file-not-found at gone.tar"
+    (tmp_path / "list.txt").write_text("folder.tar\n")
+    (tmp_path / "folder.tar").mkdir()
+    assert refused(open_images, tmp_path / "list.txt") == "folder-not-file at folder.tar"
+    (tmp_path / "list.txt").write_text("pipe.tar\n")
+    os.mkfifo(tmp_path / "pipe.tar")
+    assert refused(open_images, tmp_path / "list.txt") == "not-a-file at pipe.tar"
+
+
+def test_tar_in_a_list_may_have_an_upper_case_suffix(tmp_path: Path) -> None:
+    write_tar(tmp_path / "a.TAR", {"1.png": b"first"})
+    (tmp_path / "list.txt").write_text("a.TAR\n")
+    assert open_images(tmp_path / "list.txt").names == ("a/1.png",)
+
+
+@pytest.mark.parametrize("other", ["b.tar.gz", "B.TGZ", "b.zip"])
+def test_compressed_archive_in_a_list_raises(refused_text: Refused, tmp_path: Path, other: str) -> None:
+    write_tar(tmp_path / "a.tar", {"1.png": b"first"})
+    for text in (f"a.tar\n{other}\n", f"{other}\n"):
+        (tmp_path / "list.txt").write_text(text)
+        assert refused_text(open_images, tmp_path / "list.txt") == (
+            "list contains compressed archives\n  where:   DIR/list.txt\n"
+            "  allowed: paths of uncompressed tars, or paths of images\n"
+            f"  found:   {other}\n  fix:     decompress these archives, or pack their images as uncompressed tars"
+        )
+
+
+@pytest.mark.parametrize("other", ["a.tar", "./a.tar", "link.tar"])
+def test_list_with_a_repeated_tar_raises(refused_text: Refused, tmp_path: Path, other: str) -> None:
+    write_tar(tmp_path / "a.tar", {"1.png": b"first"})
+    (tmp_path / "link.tar").symlink_to("a.tar")
+    (tmp_path / "list.txt").write_text(f"a.tar\n{other}\n")
+    assert refused_text(open_images, tmp_path / "list.txt") == (
+        "archive is listed twice\n  where:   DIR/list.txt\n"
+        f"  found:   a.tar and {other}\n  fix:     list each archive once"
+    )
 
 
 def test_place_without_images_raises(refused: Refused, refused_text: Refused, tmp_path: Path) -> None:

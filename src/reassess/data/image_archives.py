@@ -1,10 +1,11 @@
 """Images in a tar, a zip or several tars, read without unpacking the archives."""
 
 import os
+import posixpath
 import tarfile
 import weakref
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from io import BytesIO
@@ -15,8 +16,13 @@ from typing import Any
 from reassess.data.image_decoding import check_file_size
 from reassess.errors import DataError
 from reassess.formats.archives import ZIP_ERRORS
+from reassess.formats.files import check_input
+from reassess.text import count_noun
 
 _MAX_OPEN_ARCHIVES = 32  # per process
+_CHUNK_BYTES = 1_000_000
+_MISSING_SIZE = -1
+_MAX_LINKS = 40  # links to links, as in Linux
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,17 +32,19 @@ class TarImages:
     source_path: Path  # the archive
     paths: tuple[str, ...]  # path of each image in the archive, sorted by folder, then by name
     offsets: tuple[int, ...]  # position of each image in the archive, in bytes
-    sizes: tuple[int, ...]  # size of each image, in bytes
+    sizes: tuple[int, ...]  # size of each image, in bytes; -1 for a link to a file that is not in the archive
 
     @classmethod
     def from_file(cls, source_path: Path, is_image: Callable[[str], bool]) -> "TarImages":
         """List the images of a tar, from the headers of its members."""
         try:
             with source_path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
-                members = [(info.name, info.offset_data, info.size) for info in archive if info.isfile()]
+                members = archive.getmembers()
                 file.seek(archive.offset)
                 if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):  # tarfile stops there without an error
                     raise tarfile.ReadError(f"neither an image nor the end of the archive at byte {archive.offset:,}")
+                end = file.tell()
+                has_more_data = any(chunk.strip(b"\0") for chunk in iter(lambda: file.read(_CHUNK_BYTES), b""))
         except (tarfile.TarError, OSError, ValueError) as error:  # ValueError: from impossible sizes
             raise DataError(
                 "unreadable-file",
@@ -46,9 +54,16 @@ class TarImages:
                 found=str(error),
                 fix="decompress the archive, or download it again",
             ) from error
-        images = sorted(
-            (member for member in members if is_image(member[0])), key=lambda member: member[0].rpartition("/")
-        )
+        if has_more_data:
+            raise DataError(
+                "unreadable-file",
+                "archive has more data after its end",
+                where=source_path,
+                allowed="one archive, then only zero bytes",
+                found=f"data after byte {end:,}, where the archive ends",
+                fix="join tars with tar --concatenate, not with cat; or give a txt with the path of each tar",
+            )
+        images = _find_images(members, is_image, source_path)
         paths, offsets, sizes = zip(*images, strict=True) if images else ((), (), ())
         return cls(source_path=source_path, paths=paths, offsets=offsets, sizes=sizes)
 
@@ -63,7 +78,15 @@ class TarImages:
 
     def image_file(self, row: int) -> BytesIO:
         """Read the file of an image into memory; raise `DataError` if the file is too large."""
-        check_file_size(self.sizes[row], f"{self.source_path}, {self.paths[row]}")
+        where = f"{self.source_path}, {self.paths[row]}"
+        if self.sizes[row] == _MISSING_SIZE:
+            raise DataError(
+                "file-not-found",
+                "image is a link to a file that is not in the archive",
+                where=where,
+                fix="pack the files again, without links: tar --dereference --hard-dereference",
+            )
+        check_file_size(self.sizes[row], where)
         stat = self.source_path.stat()
         archive = _open_archive(self.source_path, stat.st_ino, stat.st_mtime_ns)
         # With pread, threads do not share a position in the file.
@@ -72,6 +95,47 @@ class TarImages:
     def file_to_check_for_changes(self, _row: int) -> Path:
         """Return the archive; its size and time show whether an image has changed."""
         return self.source_path
+
+
+def _find_images(
+    members: Sequence[tarfile.TarInfo], is_image: Callable[[str], bool], source_path: Path
+) -> list[tuple[str, int, int]]:
+    """Return the path, position and size of each image in a tar, sorted by folder, then by name; follow links."""
+    first_members = {posixpath.normpath(member.name): member for member in reversed(members)}
+    images, sparse_paths = [], []
+    for member in members:
+        # If a file is packed twice, tar stores it a second time as a link to itself.
+        is_repeated = member.islnk() and posixpath.normpath(member.name) == posixpath.normpath(member.linkname)
+        if is_repeated or not (member.isfile() or member.islnk() or member.issym()) or not is_image(member.name):
+            continue
+        file = _follow_links(member, first_members)
+        if file is None:
+            images.append((member.name, member.offset_data, _MISSING_SIZE))
+        elif file.issparse():
+            sparse_paths.append(member.name)
+        else:
+            images.append((member.name, file.offset_data, file.size))
+    if sparse_paths:
+        raise DataError(
+            "unreadable-file",
+            "images in the archive are sparse",
+            where=f"{source_path}, {sparse_paths[0]}",
+            allowed="images that are stored as a whole",
+            found=count_noun(len(sparse_paths), "sparse image"),
+            fix="pack the files again, without the option -S (--sparse) of tar",
+        )
+    return sorted(images, key=lambda image: image[0].rpartition("/"))
+
+
+def _follow_links(member: tarfile.TarInfo, members: Mapping[str, tarfile.TarInfo]) -> tarfile.TarInfo | None:
+    """Return the file that a hard link or symlink refers to; None if the file is not in the archive."""
+    file: tarfile.TarInfo | None = member
+    for _ in range(_MAX_LINKS):
+        if file is None or not (file.islnk() or file.issym()):
+            break
+        folder = posixpath.dirname(file.name) if file.issym() else ""  # hard links are relative to the archive
+        file = members.get(posixpath.normpath(posixpath.join(folder, file.linkname)))
+    return file if file is not None and file.isfile() else None
 
 
 class _OpenArchive:
@@ -90,7 +154,10 @@ def _open_archive(path: Path, _inode: int, _mtime: int) -> _OpenArchive:
 
 @dataclass(frozen=True, eq=False)
 class TarListImages:
-    """Images in a list of tars, such as the shards of a WebDataset, in the order in which the tars store them."""
+    """Images in a list of tars, such as the shards of a WebDataset, in the order in which the tars store them.
+
+    A link to another image follows that image.
+    """
 
     source_path: Path  # the list
     archives: tuple[TarImages, ...]
@@ -103,16 +170,16 @@ class TarListImages:
         cls, source_path: Path, archive_names: Sequence[str], is_image: Callable[[str], bool]
     ) -> "TarListImages":
         """List the images in several tar files; `archive_names` are paths relative to the folder of `source_path`."""
+        for name in archive_names:
+            check_input(source_path.parent / name)
         archives = tuple(TarImages.from_file(source_path.parent / name, is_image) for name in archive_names)
         members = [
             (archive_id, row)
             for archive_id, archive in enumerate(archives)
             for row in sorted(range(len(archive.paths)), key=archive.offsets.__getitem__)
         ]
-        paths = tuple(
-            f"{archive_names[archive_id].removesuffix('.tar')}/{archives[archive_id].paths[row]}"
-            for archive_id, row in members
-        )
+        folders = [name[: -len(".tar")] for name in archive_names]
+        paths = tuple(f"{folders[archive_id]}/{archives[archive_id].paths[row]}" for archive_id, row in members)
         archive_ids, archive_rows = zip(*members, strict=True) if members else ((), ())
         return cls(source_path, archives, archive_ids, archive_rows, paths)
 

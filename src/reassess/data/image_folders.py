@@ -97,8 +97,11 @@ def find_image_files(
     there are no images and `raise_if_empty`.
     """
     unsupported: Counter[str] = Counter()
+    outside: list[str] = []
 
     def is_image(path: str) -> bool:
+        if _normalize_slashes(path).startswith("../") and path.lower().endswith(IMAGE_SUFFIXES):
+            outside.append(path)
         suffix = _suffix_unless_hidden(path)
         unsupported.update([suffix] if suffix in _UNSUPPORTED_SUFFIXES else [])
         return suffix in IMAGE_SUFFIXES
@@ -110,6 +113,14 @@ def find_image_files(
     )
     counts = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(unsupported.items()))
     skipped = f"{count_noun(unsupported.total(), 'image')} in unsupported formats: {counts}" if counts else ""
+    if outside:
+        warnings.warn(
+            ReassessWarning(
+                f"{source_path}: skipped {count_noun(len(outside), 'image')} whose path begins with ..: {outside[0]}",
+                "pack the images again, from a folder that contains them",
+            ),
+            stacklevel=2,
+        )
     if raise_if_empty and not images.paths:
         raise DataError(
             "missing-images",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_is_collection, check_unicode
+from reassess.core.checks import check_is_collection, check_unicode, find_first_duplicate
 from reassess.core.image_names import check_image_names
 from reassess.data.image_decoding import describe_image_error, open_image, to_rgb
 from reassess.data.image_folders import FolderImages, ImageFiles, escape_non_utf8, find_image_files, image_names
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 _ARCHIVE_SUFFIXES = (".zip", ".tar")
+_OTHER_ARCHIVE_SUFFIXES = (".zip", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".zst", ".7z", ".rar")
 _LIST_SUFFIXES = (".txt", *TABLE_SUFFIXES)
 _Result = TypeVar("_Result")
 UnreadableReason = str  # why an image cannot be read
@@ -102,8 +103,8 @@ def open_images(path: str | Path) -> ImageSource:
     Folders and archives are read as by `list_images`. A list is a text file with one path per line, without comments,
     or a table with the column ``image`` (or another column that names images in a table of predictions). The paths are
     relative to the folder of the list. They are also the names of the images, with slashes for backslashes. A list of
-    tars, such as the shards of a WebDataset, contains all their images, in the order in which they are stored; names
-    begin with the path of the tar, without its suffix.
+    uncompressed tars, such as the shards of a WebDataset, contains all their images, in the order in which they are
+    stored; names begin with the path of the tar, without its suffix.
     """
     path = as_path(path)
     if not exists(path):
@@ -120,7 +121,7 @@ def open_images(path: str | Path) -> ImageSource:
         names = tuple(names[row] for row in rows)
     else:
         names = tuple(line.replace("\\", "/") for line in _read_list(path))
-        if any(name.endswith(".tar") for name in names):
+        if any(name.lower().endswith((".tar", *_OTHER_ARCHIVE_SUFFIXES)) for name in names):
             _check_are_archives(path, names)
             files = find_image_files(path, archive_names=names, raise_if_empty=True)
             names = image_names(files)
@@ -164,8 +165,17 @@ def _read_list(list_path: Path) -> tuple[str, ...]:
 
 
 def _check_are_archives(list_path: Path, names: Sequence[str]) -> None:
-    """Raise if a list of archives contains the path of an image."""
-    if other := [name for name in names if not name.endswith(".tar")]:
+    """Raise unless all paths of a list of archives are different, uncompressed tars."""
+    if other := [name for name in names if name.lower().endswith(_OTHER_ARCHIVE_SUFFIXES)]:
+        raise DataError(
+            "wrong-suffix",
+            "list contains compressed archives",
+            where=list_path,
+            allowed="paths of uncompressed tars, or paths of images",
+            found=join_first(other, max_items=3),
+            fix="decompress these archives, or pack their images as uncompressed tars",
+        )
+    if other := [name for name in names if not name.lower().endswith(".tar")]:
         raise DataError(
             "mixed-list",
             "list contains archives and images",
@@ -173,6 +183,14 @@ def _check_are_archives(list_path: Path, names: Sequence[str]) -> None:
             allowed="paths of tars, or paths of images",
             found=join_first(other, max_items=3),
             fix="write one list of archives and one list of images",
+        )
+    if positions := find_first_duplicate([os.path.realpath(list_path.parent / name) for name in names]):
+        raise DataError(
+            "duplicate-archive",
+            "archive is listed twice",
+            where=list_path,
+            found=" and ".join(names[position] for position in positions),
+            fix="list each archive once",
         )
 
 

@@ -1,5 +1,6 @@
 """Compute scores from a folder of votes, and write them as a folder."""
 
+import os
 import shlex
 import tempfile
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ from reassess.core import Benchmark, Questions, Scores, Votes
 from reassess.core.items import StoredItems, are_questions, require_questions, take_items
 from reassess.data import read_votes
 from reassess.data.benchmark_settings import SETTINGS_FILE
+from reassess.errors import OutputError
 from reassess.formats import read_vote_folder, write_score_folder
 from reassess.formats.score_folders import check_score_folder
 from reassess.formats.votes.vote_batches import list_vote_files
@@ -108,6 +110,14 @@ def check_folder_options(
         raise click.UsageError(f"Method {method} cannot be used with a folder of votes: use calibrated.")
     if run.reading_options.match not in (None, "path"):
         raise click.UsageError("--match cannot be used with a folder of votes: images are joined by path.")
+    votes_path, output_path = Path(os.path.realpath(folder)), Path(os.path.realpath(output))
+    if votes_path in (output_path, *output_path.parents) or output_path in votes_path.parents:
+        raise OutputError(
+            "output-is-input",
+            "output is the folder of votes, or one of the two folders is in the other",
+            where=output,
+            fix="choose another folder",
+        )
     check_score_folder(output, force=run.force)
     run.add_outputs(output)
 
@@ -123,7 +133,8 @@ def compute_and_write_folder_scores(
     used_options["original"] = None
     name = method or ("em" if golden is None else "calibrated")
     check_method_options(name, used_options, Benchmark())
-    votes = _read_folder(run, folder, output.parent)
+    written_path = Path(os.path.realpath(output)) if output.is_symlink() else output
+    votes = _read_folder(run, folder, written_path.parent)
     experts = None if golden is None else _read_golden_votes(run, golden, votes)
     arguments = {"experts": experts, "min_experts": used_options["min_experts"], "pooling": used_options["pooling"]}
     arguments = {argument: value for argument, value in arguments.items() if argument in METHODS[name].options}

@@ -1,11 +1,12 @@
 """Scores in a folder of Parquet files, for votes that do not fit in memory."""
 
 import os
+import re
 import shlex
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import count
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,20 +14,34 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Classes, Posterior, Scores
+from reassess.core.checks import check_range
 from reassess.core.image_names import image_keys
 from reassess.core.scores import UNKNOWN_METHOD
-from reassess.errors import DataError, Fix, OutputError, add_error_place
-from reassess.formats.files import TEMPORARY_PREFIX, check_input, check_output
+from reassess.errors import DataError, Fix, OutputError
+from reassess.formats.files import TEMPORARY_PREFIX, check_output
 from reassess.formats.score_files import METADATA_METHOD, scores_from_table, write_scores
-from reassess.formats.tables import TABLE_SUFFIXES, read_parquet_metadata, read_table, refuse_fork, write_table
-from reassess.formats.votes.stored_names import IMAGE, ITEM, StoredNames, image_key_column
+from reassess.formats.tables import (
+    TABLE_SUFFIXES,
+    describe_row_place,
+    find_column,
+    read_parquet_metadata,
+    read_table,
+    refuse_fork,
+    refuse_missing_values,
+    to_nullable_floats,
+    write_table,
+)
+from reassess.formats.votes.stored_names import CLASS, IMAGE, ITEM, StoredNames, image_key_column
 from reassess.formats.votes.vote_tables import RATER_NAMES
 from reassess.text import join_first
 
 if TYPE_CHECKING:
     import polars as pl
 
-_NAME_START, _SUFFIX = "scores-", ".parquet"
+_SUFFIX = ".parquet"
+_FILE_NAME = re.compile(r"scores-[0-9]{5}-of-([0-9]{5})\.parquet")
+_QUESTION_COLUMNS, _ITEM_COLUMNS = (IMAGE, CLASS, "score"), (ITEM, "answer", "probability")
+_COMPUTE_AGAIN = "copy the whole folder again, or compute the scores again"
 
 
 def check_score_folder(path: Path, *, force: bool = False) -> None:
@@ -40,17 +55,51 @@ def check_score_folder(path: Path, *, force: bool = False) -> None:
             found=path.suffix,
             fix=f"write to {path.with_suffix('')}",
         )
+    if path.is_symlink() and not path.exists():
+        raise OutputError(
+            "folder-not-found",
+            "output is a link to a folder that does not exist",
+            where=path,
+            found=path.readlink(),
+            fix="delete the link, or choose another name",
+        )
+    if path.is_file():
+        raise OutputError(
+            "output-is-file", "output is a file, and a folder is needed", where=path, fix="choose another name"
+        )
     if not path.is_dir():
         check_output(path)
         return
-    if not all(file.name.startswith(_NAME_START) and file.suffix == _SUFFIX for file in path.iterdir()):
+    if (other := next((file.name for file in sorted(path.iterdir()) if not _is_score_file(file)), None)) is not None:
         raise OutputError(
-            "output-is-folder", "output folder has other files than scores", where=path, fix="choose another folder"
+            "output-is-folder",
+            "output folder has other files than scores",
+            where=path,
+            found=other,
+            fix="choose another folder",
         )
     if not force:
         fix = Fix("choose another name, or {force}", force=True)
         raise OutputError("output-exists", "output folder exists", where=path, fix=fix)
-    check_output(path / f"{_NAME_START}0{_SUFFIX}", force=True)
+    check_output(path / _name_file(0, 1), force=True)
+
+
+def _name_file(number: int, n_files: int) -> str:
+    return f"scores-{number:05}-of-{n_files:05}{_SUFFIX}"
+
+
+def _is_score_file(path: Path) -> bool:
+    """Return whether a file has the name and the columns of a file of `write_score_folder`."""
+    import polars as pl
+
+    if not _FILE_NAME.fullmatch(path.name) or not path.is_file():
+        return False
+    refuse_fork()
+    try:
+        columns = set(pl.read_parquet_schema(path.absolute()))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+        return False
+    return columns - {"golden"} == {*_QUESTION_COLUMNS} or columns == {*_ITEM_COLUMNS}
 
 
 def write_score_folder(
@@ -65,12 +114,12 @@ def write_score_folder(
     """Write scores as a folder of Parquet files, in the order of the items.
 
     Each file has the columns and the metadata of a Parquet file of `write_scores`; or, if the items are not questions,
-    of `write_posterior`. The folder appears when all files are complete.
+    of `write_posterior`. Its name contains the number of files. The folder appears when all files are complete.
 
     Parameters
     ----------
     path
-        The folder.
+        The folder, or a link to it.
     posterior
         The posterior of votes that `read_vote_folder` read.
     method
@@ -87,11 +136,12 @@ def write_score_folder(
     DataError
         The path has a suffix of a file of scores.
     OutputError
-        The folder exists without `force`, or has other files; or it cannot be written.
+        The folder exists without `force`, or has other files than scores; or it cannot be written.
     """
     import polars as pl
 
-    items, names = posterior.items, (f"{_NAME_START}{number:05}{_SUFFIX}" for number in count())
+    items = posterior.items
+    files: list[Path] = []
     assert isinstance(items, StoredNames)
     metadata = None if method == UNKNOWN_METHOD else {METADATA_METHOD: method}
     with _write_folder(path, force=force) as folder:
@@ -104,9 +154,13 @@ def write_score_folder(
                 table = pl.DataFrame(columns)
             else:
                 table = _make_answer_table(columns[ITEM], posterior.truths, values)
-            write_table(folder / next(names), table, metadata=metadata)
+            files.append(folder / f"{len(files)}{_SUFFIX}")
+            write_table(files[-1], table, metadata=metadata)
         if further_scores is not None and len(further_scores):
-            write_scores(folder / next(names), further_scores)
+            files.append(folder / f"{len(files)}{_SUFFIX}")
+            write_scores(files[-1], further_scores)
+        for number, file in enumerate(files):
+            file.rename(folder / _name_file(number, len(files)))
 
 
 def _make_answer_table(items: "pl.Series", truths: Sequence[object], values: npt.NDArray[np.float64]) -> "pl.DataFrame":
@@ -115,13 +169,8 @@ def _make_answer_table(items: "pl.Series", truths: Sequence[object], values: npt
 
     answers = pl.Series([str(truth) for truth in truths], dtype=pl.String)
     rows = np.arange(values.size)
-    return pl.DataFrame(
-        {
-            ITEM: items.gather(rows // len(answers)),
-            "answer": answers.gather(rows % len(answers)),
-            "probability": values.ravel(),
-        }
-    )
+    columns = (items.gather(rows // len(answers)), answers.gather(rows % len(answers)), values.ravel())
+    return pl.DataFrame(dict(zip(_ITEM_COLUMNS, columns, strict=True)))
 
 
 @contextmanager
@@ -129,8 +178,8 @@ def _write_folder(path: Path, *, force: bool) -> Iterator[Path]:
     """Yield a temporary folder, and move it to `path` at the end of the block."""
     check_score_folder(path, force=force)
     refuse_fork()
-    parent = Path(os.path.realpath(path)).parent
-    with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=parent) as temporary:
+    path = Path(os.path.realpath(path))  # a link stays, and its target is replaced
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=path.parent) as temporary:
         folder = Path(temporary) / "new"
         folder.mkdir()
         yield folder
@@ -185,31 +234,93 @@ def read_score_folder(folder: Path, images: Sequence[str] | None = None, *, clas
     """
     import polars as pl
 
-    files = list_score_files(folder)
     keys = None if images is None else pl.DataFrame({"key": pl.Series(image_keys(tuple(images)), dtype=pl.String)})
     tables = []
+    for table in _read_tables(folder):
+        if keys is not None:
+            keyed = table.with_columns(image_key_column().alias("key"))
+            table = keyed.join(keys, on="key", how="semi", maintain_order="left").drop("key")
+        tables.append(table)
+    return scores_from_table(folder, pl.concat(tables), classes, read_parquet_metadata(list_score_files(folder)[0]))
+
+
+def _read_tables(folder: Path) -> Iterator["pl.DataFrame"]:
+    """Read and check each file of a folder of scores."""
+    files = list_score_files(folder)
+    first: tuple[dict[str, pl.DataType], str] | None = None
     for path in files:
-        check_input(path)
-        with add_error_place(path):
-            table = read_table(path, text_columns=(IMAGE,))
-            if "score" not in table.columns and not {*RATER_NAMES}.isdisjoint(table.columns):
-                raise DataError(
-                    "not-scores",
-                    "folder has votes, not scores",
-                    where=path,
-                    allowed="the columns image, class and score",
-                    found=join_first(table.columns),
-                    fix=f"compute scores: reassess aggregate {shlex.quote(str(folder))} -o scores",
-                )
-            if IMAGE not in table.columns:
-                raise DataError(
-                    "missing-column", f"column {IMAGE!r} is missing", where=path, found=", ".join(table.columns)
-                )
-            if keys is not None:
-                keyed = table.with_columns(image_key_column().alias("key"))
-                table = keyed.join(keys, on="key", how="semi", maintain_order="left").drop("key")
-            tables.append(table)
-    return scores_from_table(folder, pl.concat(tables), classes, read_parquet_metadata(files[0]))
+        table = read_table(path, text_columns=(IMAGE,))
+        schema, method = dict(table.schema), read_parquet_metadata(path).get(METADATA_METHOD, UNKNOWN_METHOD)
+        if first is None:
+            _refuse_votes(path, table)
+            _check_file_names(folder, files)
+            first = schema, method
+        if schema != first[0]:
+            raise DataError(
+                "different-columns",
+                "files of the folder have different columns",
+                where=path,
+                allowed=f"{_describe_columns(first[0])}, as in {files[0].name}",
+                found=_describe_columns(schema),
+                fix=_COMPUTE_AGAIN,
+            )
+        if method != first[1]:
+            raise DataError(
+                "different-methods",
+                "files of the folder have scores of different methods",
+                where=path,
+                allowed=f"{first[1]}, as in {files[0].name}",
+                found=method,
+                fix=_COMPUTE_AGAIN,
+            )
+        yield _check_values(path, table.select(first[0].keys()))
+
+
+def _refuse_votes(path: Path, table: "pl.DataFrame") -> None:
+    if "score" not in table.columns and not {*RATER_NAMES}.isdisjoint(table.columns):
+        raise DataError(
+            "not-scores",
+            "folder has votes, not scores",
+            where=path,
+            allowed="the columns image, class and score",
+            found=join_first(table.columns),
+            fix=f"compute scores: reassess aggregate {shlex.quote(str(path.parent))} -o scores",
+        )
+
+
+def _check_file_names(folder: Path, files: Sequence[Path]) -> None:
+    """Raise `DataError` unless the files are those that `write_score_folder` wrote, by their names."""
+    match = _FILE_NAME.fullmatch(files[0].name)
+    n_files = 0 if match is None else int(match[1])
+    names, expected = [file.name for file in files], [_name_file(number, n_files) for number in range(n_files)]
+    if names != expected:
+        missing, other = sorted({*expected} - {*names}), sorted({*names} - {*expected})
+        found = [f"{word} {join_first(some, max_items=3)}" for word, some in (("no", missing), ("also", other)) if some]
+        raise DataError(
+            "different-files",
+            "folder does not have exactly the files of scores that were written",
+            where=folder,
+            allowed=join_first(expected, max_items=3) or f"names such as {_name_file(0, 1)}",
+            found="; ".join(found),
+            fix=_COMPUTE_AGAIN,
+        )
+
+
+def _describe_columns(schema: Mapping[str, object]) -> str:
+    return join_first([f"{name} ({dtype})" for name, dtype in schema.items()])
+
+
+def _check_values(path: Path, table: "pl.DataFrame") -> "pl.DataFrame":
+    """Raise `DataError` unless each row has an image, a class, and a score from 0 to 1. Return scores as numbers."""
+    import polars as pl
+
+    for name in _QUESTION_COLUMNS:
+        values = table[find_column(path, table, name, fix=_COMPUTE_AGAIN)]
+        refuse_missing_values(path, values.replace("", None) if values.dtype == pl.String else values)
+    scores = to_nullable_floats(path, table["score"]).cast(pl.Float64)
+    where = partial(describe_row_place, path, heading="score")
+    check_range(scores.to_numpy(), 0, 1, value_name="score", where=where)
+    return table.with_columns(scores)
 
 
 class LabelCounts(NamedTuple):
@@ -224,12 +335,10 @@ def count_labels(folder: Path, threshold: float) -> LabelCounts:
 
     Images are counted by a 64-bit hash of their names.
     """
-    import polars as pl
-
     n_labels, images, labelled_images = 0, np.zeros(0, np.uint64), np.zeros(0, np.uint64)
-    for path in list_score_files(folder):
-        table = pl.read_parquet(path.absolute(), columns=[IMAGE, "score"])
-        hashes, is_label = table[IMAGE].hash().to_numpy(), (table["score"] >= threshold).to_numpy()
+    for table in _read_tables(folder):
+        hashes = table.select(image_key_column()).to_series().hash().to_numpy()
+        is_label = (table["score"] >= threshold).to_numpy()
         n_labels += int(np.count_nonzero(is_label))
         images = np.union1d(images, hashes)
         labelled_images = np.union1d(labelled_images, hashes[is_label])

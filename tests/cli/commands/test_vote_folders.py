@@ -74,7 +74,7 @@ def test_items_have_a_row_for_each_answer(run: Runner, folder: Path) -> None:
     table.write_parquet("votes.parquet")
     for source, output in (("votes", "shares"), ("votes.parquet", "shares.parquet")):
         assert run("aggregate", source, "--method", "majority", "-o", output).code == 0
-    assert_frame_equal(pl.read_parquet("shares/scores-00000.parquet"), pl.read_parquet("shares.parquet"))
+    assert_frame_equal(pl.read_parquet("shares/scores-00000-of-00001.parquet"), pl.read_parquet("shares.parquet"))
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -168,8 +168,92 @@ def test_existing_folder_is_replaced_only_with_force(run: Runner, votes: pl.Data
     assert run(*arguments, "scores").code == 0
     assert "output folder exists" in message_of(run(*arguments, "scores"))
     assert run(*arguments, "scores", "--force").code == 0
-    assert "other files than scores" in message_of(run(*arguments, "votes", "--force"))
     assert "write to scores" in message_of(run(*arguments, "scores.npz"))
+
+
+@pytest.mark.parametrize("output", ["votes", "votes/scores", "to_votes", "to_votes/scores", "in", "in/../votes"])
+def test_votes_are_never_replaced(run: Runner, votes: pl.DataFrame, output: str) -> None:
+    Path("in").mkdir()
+    Path("votes").rename("in/scores-00000-of-00001.parquet")
+    Path("votes").symlink_to("in/scores-00000-of-00001.parquet")
+    Path("to_votes").symlink_to("votes")
+    before = set(Path("in").rglob("*"))
+    assert message_of(run("aggregate", "votes", "-o", output, "--force")) == (
+        "Error: output is the folder of votes, or one of the two folders is in the other\n"
+        f"  where:   {output}\n"
+        "  fix:     choose another folder\n"
+    )
+    assert set(Path("in").rglob("*")) == before
+
+
+def test_folder_with_other_files_is_not_replaced_whatever_their_names(run: Runner, votes: pl.DataFrame) -> None:
+    name = "scores-00000-of-00001.parquet"
+    for folder, write in (
+        ("other_votes", votes.write_parquet),
+        ("text", lambda path: path.write_text("not Parquet")),
+        ("deep", Path.mkdir),
+    ):
+        Path(folder).mkdir()
+        write(Path(folder, name))
+        assert message_of(run("aggregate", "votes", "-o", folder, "--force")) == (
+            "Error: output folder has other files than scores\n"
+            f"  where:   {folder}\n"
+            f"  found:   {name}\n"
+            "  fix:     choose another folder\n"
+        )
+    assert_frame_equal(pl.read_parquet(f"other_votes/{name}"), votes)
+
+
+def test_output_that_is_a_link_writes_to_its_folder(run: Runner, votes: pl.DataFrame) -> None:
+    arguments = ["aggregate", "votes", "--method", "mean", "-o", "link"]
+    Path("link").symlink_to("scores")
+    assert message_of(run(*arguments)) == (
+        "Error: output is a link to a folder that does not exist\n"
+        "  where:   link\n"
+        "  found:   scores\n"
+        "  fix:     delete the link, or choose another name\n"
+    )
+    Path("scores").mkdir()
+    assert run(*arguments, "--force").code == 0
+    assert Path("link").is_symlink()
+    assert [path.name for path in Path("scores").iterdir()] == ["scores-00000-of-00001.parquet"]
+
+
+def test_output_that_is_a_file_is_refused(run: Runner, votes: pl.DataFrame) -> None:
+    Path("scores").touch()
+    assert message_of(run("aggregate", "votes", "-o", "scores", "--force")) == (
+        "Error: output is a file, and a folder is needed\n  where:   scores\n  fix:     choose another name\n"
+    )
+
+
+def test_curve_refuses_invalid_scores_of_images_without_golden_answers(run: Runner, votes: pl.DataFrame) -> None:
+    assert run("aggregate", "votes", "--method", "mean", "-o", "scores").code == 0
+    path = Path("scores/scores-00000-of-00001.parquet")
+    table = pl.read_parquet(path)
+    is_last = pl.int_range(pl.len()) == pl.len() - 1
+    for score in (float("nan"), 2.0, -2.0):
+        table.with_columns(score=pl.when(is_last).then(score).otherwise("score")).write_parquet(path)
+        assert message_of(run("curve", "scores", "--golden", "golden.csv", "--choose", "threshold=0.5")) == (
+            "Error: score out of range\n"
+            f"  where:   {path}, row 80, column score\n"
+            "  allowed: 0 to 1\n"
+            f"  found:   {score}\n"
+        )
+
+
+def test_scores_of_classes_with_ids_are_read_with_new_golden_images(run: Runner, votes: pl.DataFrame) -> None:
+    ids = {"cat": 0, "dog": 1}
+    for path in (*Path("votes").iterdir(), Path("votes.parquet")):
+        table = pl.read_parquet(path)
+        table.with_columns(pl.col("class").replace_strict(ids)).write_parquet(path)
+    golden = pl.read_csv("more_golden.csv")
+    golden.with_columns(pl.col("class").replace_strict(ids)).write_csv("more_golden.csv")
+    for source, output in (("votes.parquet", "scores.parquet"), ("votes", "scores")):
+        assert run("aggregate", source, "--golden", "more_golden.csv", "-o", output).code == 0
+    files = sorted(Path("scores").iterdir())
+    assert [path.name for path in files] == ["scores-00000-of-00002.parquet", "scores-00001-of-00002.parquet"]
+    assert_frame_equal(pl.concat(map(pl.read_parquet, files)), pl.read_parquet("scores.parquet"), check_exact=True)
+    assert len(read_scores("scores")) == len(read_scores("scores.parquet"))
 
 
 @pytest.mark.parametrize(

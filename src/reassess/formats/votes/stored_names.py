@@ -43,7 +43,7 @@ class StoredNames(StoredItems):
         for start, frame in self._names.iterate_blocks():
             columns = {name: frame[name] for name in (IMAGE if self.are_questions else ITEM,)}
             if self.are_questions:
-                columns[CLASS] = self.classes.to_column(self._class_ids[frame[CLASS].to_numpy()])
+                columns[CLASS] = self.classes.to_column(self._class_ids[frame[CLASS].to_numpy()].astype(np.int32))
             yield slice(start, start + len(frame)), columns
 
     def check_image_names(self, where: str) -> None:

@@ -35,7 +35,7 @@ from reassess.core import Benchmark, Questions, Scores, Votes
 from reassess.core.items import StoredItems, are_questions, require_questions, take_items
 from reassess.data import read_votes
 from reassess.data.benchmark_settings import SETTINGS_FILE
-from reassess.errors import OutputError
+from reassess.errors import OutputError, add_error_place
 from reassess.formats import read_vote_folder, write_score_folder
 from reassess.formats.score_folders import check_score_folder
 from reassess.formats.votes.vote_batches import list_vote_files
@@ -138,7 +138,8 @@ def compute_and_write_folder_scores(
     experts = None if golden is None else _read_golden_votes(run, golden, votes)
     arguments = {"experts": experts, "min_experts": used_options["min_experts"], "pooling": used_options["pooling"]}
     arguments = {argument: value for argument, value in arguments.items() if argument in METHODS[name].options}
-    computed = ScoredFolder(votes, aggregate(votes, method or AUTO, **arguments))
+    with add_error_place(describe_inputs(folder, golden)):
+        computed = ScoredFolder(votes, aggregate(votes, method or AUTO, **arguments))
     result = computed.aggregation
     write_score_folder(
         output,
@@ -158,7 +159,14 @@ def load_folder_and_golden_votes(
     votes = _read_folder(run, folder, Path(tempfile.gettempdir()))
     if golden in (None, NO_SOURCE):
         return votes, None
-    return votes, golden_votes(_read_golden_votes(run, golden, votes), votes, min_experts=min_experts)
+    experts = _read_golden_votes(run, golden, votes)
+    with add_error_place(describe_inputs(folder, golden)):
+        return votes, golden_votes(experts, votes, min_experts=min_experts)
+
+
+def describe_inputs(folder: Path, golden: str | None) -> str:
+    """Return the folder of votes, and the file of golden answers if there is one, for messages."""
+    return str(folder) if golden in (None, NO_SOURCE) else f"{folder} (votes) and {golden} (golden)"
 
 
 def _read_folder(run: CommandRun, folder: Path, temporary_folder: Path) -> Votes:

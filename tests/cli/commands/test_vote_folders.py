@@ -297,3 +297,27 @@ def test_old_folder_of_scores_stays_if_the_new_one_cannot_be_moved(
     monkeypatch.setattr(Path, "rename", fail_for_new)
     assert run("aggregate", "votes", "--method", "mean", "-o", "scores", "--force").code == 1
     assert {path.name: path.read_bytes() for path in (folder / "scores").iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (
+            ["aggregate", "-o", "scores"],
+            "no golden item has a vote\n"
+            "  where:   votes (votes) and other.csv (golden)\n"
+            "  fix:     use the same item names in all files, or give the raters' votes on golden items\n",
+        ),
+        (
+            ["raters"],
+            "no golden item with a known truth has a vote\n"
+            "  where:   votes (votes) and other.csv (golden)\n"
+            "  fix:     use the same item names in both files\n",
+        ),
+    ],
+)
+def test_golden_answers_that_do_not_fit_the_votes_name_both_files(
+    run: Runner, votes: pl.DataFrame, command: list[str], message: str
+) -> None:
+    pl.read_csv("golden.csv").with_columns(image="other/" + pl.col("image")).write_csv("other.csv")
+    assert message_of(run(*command, "votes", "--golden", "other.csv", "--quiet")) == f"Error: {message}"

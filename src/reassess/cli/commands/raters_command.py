@@ -1,5 +1,6 @@
 """`reassess raters`: measure the accuracy of raters."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -19,8 +20,9 @@ from reassess.cli.options import (
 )
 from reassess.cli.part_inputs import BenchmarkPartReader
 from reassess.cli.tables.raters_table import make_raters_table, print_reliability
-from reassess.cli.vote_folders import load_folder_and_golden_votes, refuse_benchmark
+from reassess.cli.vote_folders import describe_inputs, load_folder_and_golden_votes, refuse_benchmark
 from reassess.core import Benchmark, Questions, Votes
+from reassess.errors import add_error_place
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.text import count_noun
 
@@ -69,7 +71,8 @@ def raters(
         if folder is None
         else load_folder_and_golden_votes(run, folder, golden, min_experts=min_experts)
     )
-    result = rater_reliability(rater_votes, golden_data, seed=seed)
+    with nullcontext() if folder is None else add_error_place(describe_inputs(folder, golden)):
+        result = rater_reliability(rater_votes, golden_data, seed=seed)
     if benchmark is not None and benchmark.stop is not None and votes is None and result.alpha is not None:
         warn_of_early_stop(benchmark.stop, "their alpha is biased; alpha of golden votes is not")
     if output is not None and output.suffix.lower() in _LATEX_AND_MARKDOWN_SUFFIXES:

@@ -11,7 +11,7 @@ from reassess.data import scan_runs
 from reassess.data.leases import hold_lease
 from reassess.data.scanning import scan_share
 from reassess.data.shares import RunShare
-from tests.helpers import code_of, fault_of, write_files
+from tests.helpers import code_of, fault_of, message, write_files
 from tests.pictures import scene
 
 pytestmark = pytest.mark.usefixtures("report_extra")
@@ -94,6 +94,63 @@ def test_damaged_shard_is_computed_again(sets: list[Path], tmp_path: Path, expec
     shards[1].write_bytes(shards[2].read_bytes())
     scan_images(sets, find_near_duplicates=True, output=tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_bytes() == expected
+
+
+def test_share_computes_its_damaged_shards_again(sets: list[Path], tmp_path: Path, expected: bytes) -> None:
+    output = tmp_path / "out.csv"
+    scan_share(sets, RunShare(0, 1), find_near_duplicates=True, output=output)
+    shards = sorted((tmp_path / "out.csv.unfinished").rglob("*.npz"))
+    contents = [shard.read_bytes() for shard in shards]
+    for shard in shards[:2]:
+        shard.write_bytes(b"")
+    shards[2].unlink()
+    shards[2].symlink_to("missing")
+    scan_share(sets, RunShare(0, 2), find_near_duplicates=True, output=output)
+    assert shards[0].read_bytes() == contents[0]
+    assert shards[1].read_bytes() == b"", "another process may compute this shard"
+    assert (shards[2].is_symlink(), shards[2].read_bytes()) == (False, contents[2])
+    scan_images(sets, find_near_duplicates=True, output=output)
+    assert output.read_bytes() == expected
+
+
+def test_folder_in_place_of_shard_is_named(sets: list[Path], tmp_path: Path) -> None:
+    output = tmp_path / "out.csv"
+    scan_share(sets, RunShare(0, 1), output=output)
+    shard = tmp_path / "out.csv.unfinished/shards/0/000000.npz"
+    shard.unlink()
+    shard.mkdir()
+    expected = (
+        f"shard is damaged and cannot be removed\n  where:   {shard}\n  found:   Is a directory\n"
+        f"  fix:     remove it, and run the command again: rm -r {shard}"
+    )
+    assert message(scan_images, sets, output=output) == expected
+    assert message(scan_share, sets, RunShare(0, 2), output=output) == expected
+
+
+@pytest.mark.parametrize("name", ["leases", "shards", "shards/1"])
+@pytest.mark.parametrize("is_link", [False, True])
+def test_file_in_place_of_folder_is_named(sets: list[Path], tmp_path: Path, name: str, is_link: bool) -> None:
+    path = tmp_path / "out.csv.unfinished" / name
+    path.parent.mkdir(parents=True)
+    path.symlink_to("missing") if is_link else path.write_text("")
+    assert message(scan_images, sets, output=tmp_path / "out.csv") == (
+        f"a folder of an unfinished run is a file or a broken link\n  where:   {path}\n"
+        f"  fix:     remove it, and run the command again: rm {path}"
+    )
+    path.unlink()
+    scan_images(sets, output=tmp_path / "out.csv")
+
+
+@pytest.mark.parametrize("target", ["missing", "out.csv.unfinished", None])
+def test_run_folder_that_is_a_file_or_broken_link_is_named(
+    sets: list[Path], tmp_path: Path, target: str | None
+) -> None:
+    path = tmp_path / "out.csv.unfinished"
+    path.write_text("mine") if target is None else path.symlink_to(target)
+    assert message(scan_images, sets, output=tmp_path / "out.csv") == (
+        "folder of the run contains other files, or is a file or a broken link\n"
+        f"  where:   {path}\n  fix:     move it, or choose another name"
+    )
 
 
 def test_live_share_blocks_the_scan(sets: list[Path], tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ def models(names: str) -> dict[str, Any]:
         (models("ab"), models("bac"), ["models new: c"]),
         (models("abcd"), models("ad"), ["models missing: b, c"]),
         (models("ab"), models("ac"), ["models: b before, c now"]),
+        ({"models": {}}, {"sets": {}}, ["models before, sets now"]),
+        ({}, models("a"), ["new: models"]),
         ({"transform": None}, {"transform": TRANSFORM}, ["without transform before, with one now"]),
         (
             {"a": {"transform": TRANSFORM}},

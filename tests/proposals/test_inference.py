@@ -1,5 +1,6 @@
 """Running models on images: the files, unreadable images, and interrupted runs."""
 
+import json
 import os
 import shutil
 import signal
@@ -664,6 +665,13 @@ def test_damaged_shard_is_computed_again(
         ("run.json", b'{"schema": "reass'),
         ("run.json", b"[]"),
         ("run.json", b"\xff"),
+        ("run.json", b"{}"),
+        ("run.json", b'{"images": []}'),
+        ("run.json", b'{"images": {"images": 1}}'),
+        ("run.json", b'{"images": {"images": "../../secret"}}'),
+        ("run.json", os.mkdir),
+        ("run.json", lambda path: path.symlink_to("missing")),
+        ("run.json", lambda path: path.symlink_to(path)),
         ("images.parquet", b"PAR1"),
         ("images.parquet", b""),
         ("images.parquet", None),
@@ -679,6 +687,8 @@ def test_damaged_record_is_named(images: Path, interrupted: Callable[..., Path],
     (images / "é/ü.png").unlink()  # the table of images is read only if the images differ
     if isinstance(content, dict):
         pl.DataFrame(content).write_parquet(path)
+    elif callable(content):
+        content(path)
     elif content is not None:
         path.write_bytes(content)
     assert message(run, images, output, batch_size=2) == (
@@ -754,6 +764,21 @@ def test_continued_run_keeps_files_of_others(
     (tmp_path / "out" / name).write_text("mine")
     assert code_of(predict, TWO, tmp_path / "out", images=images) == "output-exists"
     assert (tmp_path / "out" / name).read_text() == "mine"
+
+
+@pytest.mark.parametrize("key", ["{folder}/mine.txt", "../mine.txt", "mine.txt", "images/a/1.jpg"])
+def test_only_outputs_of_the_command_are_removed(
+    images: Path, tmp_path: Path, half_placed: dict[str, bytes], key: str
+) -> None:
+    folder = tmp_path / "out"
+    mine = write_files(tmp_path.parent, {"mine.txt": "mine", f"{tmp_path.name}/mine.txt": "mine"})
+    key = key.format(folder=mine)
+    record = tmp_path / "out.unfinished/outputs.json"
+    digest = files.sha256(tmp_path / key)
+    record.write_text(json.dumps({**json.loads(record.read_text()), key: digest}))
+    predict(TWO, folder, images=images)
+    assert (tmp_path / key).exists()
+    assert contents_of(folder) == half_placed
 
 
 _KILLED = """

@@ -13,6 +13,7 @@ from reassess.formats.tables import read_table, write_table
 from reassess.text import count_noun, join_first
 
 _SHA256 = re.compile("[0-9a-f]{64}")
+_IMAGES_DIGEST = re.compile("[0-9a-f]{32}")  # a result of `digest_image_sizes`
 _HASH_DIGITS = 12  # digits of a hash to show
 ImageSizes = Mapping[str, int]  # size of each image file in bytes, by name of the image
 
@@ -26,9 +27,9 @@ def describe_changes(recorded: Any, current: Any, name: str = "") -> Iterator[st
             for document in (recorded, current)
         )
         if removed and new:
-            yield f"{name}: {join_first(removed)} before, {join_first(new)} now"
+            yield f"{name}: {join_first(removed)} before, {join_first(new)} now".removeprefix(": ")
         elif removed or new:
-            yield f"{name} {'missing' if removed else 'new'}: {join_first(removed or new)}"
+            yield f"{name} {'missing' if removed else 'new'}: {join_first(removed or new)}".lstrip()
         for key in dict.fromkeys((*recorded, *current)):
             if key not in (*removed, *new):
                 yield from describe_changes(recorded.get(key), current.get(key), f"{name}, {key}" if name else key)
@@ -100,12 +101,23 @@ def write_json(path: Path, document: Mapping[str, Any], *, force: bool) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object, and raise `DataError` if the file is damaged."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         raise _damaged_error(path)
     return document
+
+
+def read_run_record(path: Path) -> dict[str, Any]:
+    """Read the record of a run, and raise `DataError` if the file or its digests of images are damaged."""
+    record = read_json(path)
+    digests = record.get("images")
+    if not isinstance(digests, dict) or not all(
+        isinstance(digest, str) and _IMAGES_DIGEST.fullmatch(digest) for digest in digests.values()
+    ):
+        raise _damaged_error(path)
+    return record
 
 
 def _damaged_error(path: Path) -> DataError:

@@ -197,6 +197,8 @@ def scan_share(
     shards = make_scan_shards(image_sets, unfinished.shard_folder(), needs_hashes=find_near_duplicates)
     settings = _make_settings(image_sets, needs_hashes=find_near_duplicates)
     with unfinished.start_or_continue(settings, image_sets, shards, share):
+        for part in shards:
+            part.remove_damaged_shards(share)
         compute_fingerprints(
             shards,
             list(image_sets),

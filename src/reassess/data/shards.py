@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from os.path import lexists
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -103,13 +104,12 @@ class Shards:
         """Read all shards in order; `DataError` for a damaged shard."""
         return map(self._read, self.shard_numbers())
 
-    def remove_damaged_shards(self) -> list[Path]:
-        """Remove shards that are damaged or do not fit the run; return their paths."""
-        damaged = [
-            self._shard_path(number) for number in self._existing_shard_numbers() if self._read_intact(number) is None
-        ]
+    def remove_damaged_shards(self, share: RunShare | None = None) -> list[Path]:
+        """Remove shards that are damaged or do not fit the run, only of this `share`; return their paths."""
+        numbers = sorted({*self._existing_shard_numbers()} & {*self.shard_numbers(share)})
+        damaged = [self._shard_path(number) for number in numbers if self._read_intact(number) is None]
         for path in damaged:
-            path.unlink()
+            _remove_shard(path)
         return damaged
 
     def find_rows_with_results(self, rows: Iterable[int]) -> set[int]:
@@ -132,11 +132,11 @@ class Shards:
     def remove_shards_with_rows(self, rows: Iterable[int]) -> None:
         """Remove the shards that contain any of these rows, so that the shards are computed again."""
         for number in {row // self.shard_size for row in rows}:
-            self._shard_path(number).unlink(missing_ok=True)
+            _remove_shard(self._shard_path(number))
 
     def _existing_shard_numbers(self) -> list[int]:
         """List the numbers of the shards that exist."""
-        return [number for number in range(self.n_shards) if self._shard_path(number).exists()]
+        return [number for number in range(self.n_shards) if lexists(self._shard_path(number))]
 
     def _read_intact(self, number: int) -> Shard | None:
         """Read a shard; None if the shard is damaged."""
@@ -148,6 +148,8 @@ class Shards:
     def _read(self, number: int) -> Shard:
         """Read a shard; raise `DataError` if the shard is damaged."""
         path = self._shard_path(number)
+        if not path.is_file():  # for example a folder
+            raise _damaged_error(path)
         with path.open("rb") as file:
             try:
                 with np.load(file, allow_pickle=False) as arrays:
@@ -194,6 +196,20 @@ def _is_complete(shard: Shard) -> bool:
         and all(row in shard.rows for row in shard.unreadable_reasons)
         and all(len(result) == n_readable for result in shard.results.values())
     )
+
+
+def _remove_shard(path: Path) -> None:
+    """Remove a shard; raise `DataError` if this is not possible, for example because it is a folder."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(
+            "damaged-file",
+            "shard is damaged and cannot be removed",
+            where=path,
+            found=error.strerror,
+            fix=f"remove it, and run the command again: rm -r {path}",
+        ) from error
 
 
 def _damaged_error(path: Path) -> DataError:

@@ -18,6 +18,7 @@ from reassess.data.run_records import (
     digest_image_sizes,
     read_image_sizes,
     read_json,
+    read_run_record,
     write_image_sizes,
     write_json,
 )
@@ -87,9 +88,8 @@ class UnfinishedRun:
         `temporary_path_of` maps the final path of each output to its temporary path. The removed files are
         the output files of an interrupted run.
         """
-        for key in read_json(self.folder / _OUTPUTS_FILE) if exists(self.folder / _OUTPUTS_FILE) else ():
-            if self.has_written_output(path := self.output.parent / key):
-                Path(os.path.realpath(path)).unlink()
+        for path in filter(self.has_written_output, temporary_path_of):
+            Path(os.path.realpath(path)).unlink()
         hashes = {self._relative_path(path): sha256(temporary) for path, temporary in temporary_path_of.items()}
         write_json(self.folder / _OUTPUTS_FILE, hashes, force=True)
 
@@ -108,6 +108,7 @@ class UnfinishedRun:
         the exception has a note about the finished part. Without a finished shard, the folder is removed.
         """
         self._refuse_folder_with_other_files()
+        self._refuse_files_in_place_of_folders(shards)
         self.folder.mkdir(exist_ok=True)
         with self._hold_lease(share):
             is_ours = False
@@ -187,7 +188,7 @@ class UnfinishedRun:
         digests = {name: digest_image_sizes(sizes_of_set) for name, sizes_of_set in sizes.items()}
         record, path = {**settings, "images": digests}, self.folder / _RECORD_FILE
         is_alone = not self._find_other_processes(share)
-        while not exists(path):  # until this process or another one has written the record
+        while not os.path.lexists(path):  # until this process or another one has written the record
             if is_alone:  # remove the files of an earlier run
                 shutil.rmtree(self.folder / _SHARDS_FOLDER, ignore_errors=True)
                 (self.folder / _OUTPUTS_FILE).unlink(missing_ok=True)
@@ -199,7 +200,7 @@ class UnfinishedRun:
                     fix=f"delete all finished shards and start again: rm -r {self.folder}",
                 )
             self._write_record(record, sizes, force=False)
-        recorded = read_json(path)
+        recorded = read_run_record(path)
         setting_changes = [*describe_changes({**recorded, "images": None}, {**record, "images": None})]
         changes = setting_changes or [
             *self._describe_image_changes(recorded, record, sizes, compares_sizes=not is_alone)
@@ -240,7 +241,7 @@ class UnfinishedRun:
         compares_sizes: bool,
     ) -> Iterator[str]:
         """Describe the differences between the images of the recorded run and of this run."""
-        old_digests = recorded.get("images", {})
+        old_digests = recorded["images"]
         if old_digests == record["images"]:
             return
         for name, sizes_of_set in sizes.items():
@@ -252,9 +253,9 @@ class UnfinishedRun:
         return self.folder / f"{_IMAGES_PREFIX}{digest}.parquet"
 
     def _refuse_folder_with_other_files(self) -> None:
-        """Raise `DataError` if the folder is a file, or contains files that no run has written."""
+        """Raise `DataError` if the folder is not a folder, or contains files that no run has written."""
         own_names = {_RECORD_FILE, _OUTPUTS_FILE, _LEASES_FOLDER, _SHARDS_FOLDER}
-        if self.folder.is_file() or (
+        if _is_not_folder(self.folder) or (
             not (self.folder / _RECORD_FILE).exists()
             and any(
                 path.name not in own_names and not path.name.startswith(_IMAGES_PREFIX)
@@ -263,14 +264,30 @@ class UnfinishedRun:
         ):
             raise DataError(
                 "output-exists",
-                "folder of the run contains other files, or is a file",
+                "folder of the run contains other files, or is a file or a broken link",
                 where=self.folder,
-                fix="move the folder, or choose another name",
+                fix="move it, or choose another name",
             )
+
+    def _refuse_files_in_place_of_folders(self, shards: Sequence[Shards]) -> None:
+        """Raise `DataError` if a folder in the run's folder is a file or a broken link."""
+        for path in (self.folder / _LEASES_FOLDER, self.shard_folder(), *(part.folder for part in shards)):
+            if _is_not_folder(path):
+                raise DataError(
+                    "damaged-file",
+                    "a folder of an unfinished run is a file or a broken link",
+                    where=path,
+                    fix=f"remove it, and run the command again: rm {path}",
+                )
 
     def _relative_path(self, path: Path) -> str:
         """Return a path relative to the folder of the output."""
         return path.relative_to(self.output.parent).as_posix()
+
+
+def _is_not_folder(path: Path) -> bool:
+    """Return whether a path is a file, or a link without a target."""
+    return os.path.lexists(path) and not path.is_dir()
 
 
 def _lease_name(share: RunShare | None) -> str:

@@ -100,7 +100,7 @@ def predict(
     """
     run = _Run.prepare(models, output, None, images, benchmark, batch_size, workers, device, force, report)
     with run.start_or_continue(share=None):
-        run.remove_damaged_shards_and_report(report)
+        run.remove_damaged_shards_and_report(None, report)
         run.report_finished_shards(None, report)
         for model_run in run.model_runs:
             run.compute_scores(model_run, workers=workers, executor=executor, share=None, progress=progress)
@@ -130,6 +130,7 @@ def predict_share(
     """Compute a share of the scores that `predict` needs, in the folder ``OUTPUT.unfinished``."""
     run = _Run.prepare(models, output, share, images, benchmark, batch_size, workers, device, force, report)
     with run.start_or_continue(share):
+        run.remove_damaged_shards_and_report(share, report)
         run.report_finished_shards(share, report)
         for model_run in run.model_runs:
             run.compute_scores(model_run, workers=workers, executor=None, share=share, progress=progress)
@@ -220,10 +221,10 @@ class _Run:
                 n_done += n_images
                 progress(model_run.name, n_done, total)
 
-    def remove_damaged_shards_and_report(self, report: Callable[[str], object]) -> None:
-        """Remove and report damaged shards."""
+    def remove_damaged_shards_and_report(self, share: RunShare | None, report: Callable[[str], object]) -> None:
+        """Remove and report damaged shards; with `share`, only of this share."""
         folder = self.unfinished.folder
-        damaged = [path for model_run in self.model_runs for path in model_run.shards.remove_damaged_shards()]
+        damaged = [path for model_run in self.model_runs for path in model_run.shards.remove_damaged_shards(share)]
         if damaged:
             names = join_first([path.relative_to(folder) for path in damaged], max_items=3)
             report(f"{folder}: {count_noun(len(damaged), 'damaged shard')} computed again: {names}")

@@ -158,6 +158,18 @@ def test_share_that_continues_prints_its_finished_shards(images: Path, run: Runn
     )
 
 
+def test_share_computes_its_damaged_shards_again(images: Path, run: Runner) -> None:
+    share = ("predict", MODEL, *OPTIONS, "--workers", "0", "-o", "out.npy", "--share", "0/2")
+    output_of(run(*share))
+    (damaged,) = Path("out.npy.unfinished").rglob("000002.npz")
+    damaged.write_bytes(b"")
+    assert output_of(run(*share)).splitlines()[1:3] == [
+        f"out.npy.unfinished: 1 damaged shard computed again: {damaged.relative_to('out.npy.unfinished')}",
+        "out.npy.unfinished: share 0 of 2 continues after 1 of 2 shards",
+    ]
+    assert damaged.stat().st_size > 0
+
+
 @pytest.mark.parametrize("command", ["predict", "scan"])
 def test_share_after_the_last_command_does_not_advise_force(images: Path, run: Runner, command: str) -> None:
     name = "out.npy" if command == "predict" else "out.csv"

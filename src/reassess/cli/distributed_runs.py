@@ -79,7 +79,15 @@ def _start_local_cluster(stack: ExitStack, n_workers: int) -> Any:
     import dask
     from distributed import LocalCluster
 
-    stack.enter_context(dask.config.set({"distributed.scheduler.no-workers-timeout": _SECONDS_WITHOUT_WORKERS}))
+    environment = dict(dask.config.get("distributed.nanny.pre-spawn-environ"))
+    environment.pop(
+        "MALLOC_TRIM_THRESHOLD_", None
+    )  # with this limit, memory of each image comes slowly from the system
+    settings = {
+        "distributed.scheduler.no-workers-timeout": _SECONDS_WITHOUT_WORKERS,
+        "distributed.nanny.pre-spawn-environ": environment,
+    }
+    stack.enter_context(dask.config.set(settings))
     resource_tracker.ensure_running()  # it unblocks SIGINT in the thread that starts it
     # The threads of the cluster inherit that SIGINT is blocked, and so do all processes that these threads start.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -91,7 +91,7 @@ def test_public_sets(real_file: RealFile) -> None:
 
 
 @pytest.mark.parametrize("on_questions", [False, True])
-def test_order_and_names_of_raters_do_not_matter(on_questions: bool) -> None:
+def test_order_of_items_does_not_matter(on_questions: bool) -> None:
     votes, _ = simulate()
     if on_questions:
         images = [f"{row // 2}.png" for row in range(len(votes.items))]

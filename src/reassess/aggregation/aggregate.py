@@ -168,6 +168,11 @@ def aggregate(
     - ``calibrated`` measures each rater on golden items, and then computes the posterior of each item by Bayes' rule.
     - ``em`` estimates the raters' matrices, the prior and the posteriors from the votes, see `fit_dawid_skene`. Golden
       items keep the experts' truth.
+    - ``onecoin`` is ``em`` for a simpler model, where each rater has one accuracy.
+    - ``ibcc`` and ``ebcc`` fit the model of ``em`` by variational Bayes, see `fit_bcc`. With ``ebcc``, each truth has
+      subtypes, so that raters can make the same mistakes on the items of a subtype.
+    - ``stacking`` is the weighted mean of ``majority``, ``onecoin``, ``em`` and ``ebcc``; with golden answers, also of
+      ``calibrated``. The weights depend on how well each method predicts votes and truths that it has not seen.
     - ``majority`` computes the share of each answer; for (image, class) questions, the share of yes.
     - ``mean`` computes the mean answer: no 0, maybe 0.5, yes 1. Answers that are numbers are scaled to 0 to 1; other
       answers are evenly spaced.
@@ -192,7 +197,7 @@ def aggregate(
         Original labels, which vote as one more rater on (image, class) questions. For calibrated and imagenet-real.
     truths_are_answers
         If True, the truth of an item is one of the answers; if False, it is valid or invalid. By default False for
-        (image, class) questions, and True otherwise. For calibrated and em.
+        (image, class) questions, and True otherwise. For the methods with a rater model.
     min_experts
         Number of experts who must agree; by default more than half of the item's experts, for imagenet-real 3.
     smoothing

@@ -30,7 +30,7 @@ class BccParameters(MatrixParameters):
     `prior` is normalised, so that items without votes do not change the bound.
     """
 
-    lognormalizer: float  # logarithm of the sum of `prior` before it was normalised
+    log_normalizer: float  # logarithm of the sum of `prior` before it was normalised
     votes: Floats  # alpha, shape (raters, answers, truths, subtypes)
     items: Floats  # of the truths' shares, shape (truths,)
     subtype_items: Floats  # of the subtypes' shares, shape (truths, subtypes)
@@ -73,7 +73,7 @@ class BccSteps(MatrixEmSteps):
         return BccParameters(
             matrices=np.exp(_expected_log(votes, axis=1)).reshape(-1, items.size),
             prior=prior / prior.sum(),
-            lognormalizer=math.log(prior.sum()),
+            log_normalizer=math.log(prior.sum()),
             votes=votes,
             items=truth_items,
             subtype_items=subtype_items,
@@ -82,7 +82,7 @@ class BccSteps(MatrixEmSteps):
     def log_prior_density(self, parameters: MatrixParameters) -> float:
         """Return the terms of the bound that do not depend on the votes: divergences, and the normaliser of `prior`."""
         assert isinstance(parameters, BccParameters)
-        return self.n_counted_items * parameters.lognormalizer - (
+        return self.n_counted_items * parameters.log_normalizer - (
             _divergence(parameters.votes, self.prior_votes, axis=1)
             + _divergence(parameters.items, np.full_like(parameters.items, self.pseudo_items), axis=0)
             + _divergence(

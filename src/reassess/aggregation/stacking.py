@@ -10,11 +10,15 @@ certain if raters make the same mistakes, which the subtypes of EBCC can explain
 2. The weights w[m] maximise the mean of log(sum of w[m] p[v, m]) over all votes, so that the mixture predicts votes as
    well as possible. This is a convex problem.
 3. Majority gets half of the weight, and the other half is divided as in w. Votes do not show mistakes that raters
-   share: a method that predicts the votes best can still be wrong about the truth. Since majority has half of the
-   weight, the methods decide only where raters disagree, and never against a unanimous vote.
-4. All methods are fitted to all votes. The result is the weighted mean of their posteriors.
+   share: a method that predicts the votes best can still be wrong about the truth. Since majority has at least half of
+   the weight, the methods decide only where raters disagree, and never against a unanimous vote.
+4. With golden answers, calibrated is a fifth method. Methods also predict the truth of golden items that they have not
+   seen, and the weights maximise the sum of the logarithms of the mixed probabilities. The weights of step 3 are the
+   prior: they count as much as one golden item per method, so a few golden items change the weights little. With more
+   golden items, majority can have less than half of the weight.
+5. All methods are fitted to all votes. The result is the weighted mean of their posteriors.
 
-Source: steps 2 and 4 are stacking, Wolpert, Neural Networks 5 (1992), with the log score as in Yao, Vehtari, Simpson
+Source: steps 2 and 5 are stacking, Wolpert, Neural Networks 5 (1992), with the log score as in Yao, Vehtari, Simpson
 and Gelman, Bayesian Analysis 13 (2018).
 """
 
@@ -32,12 +36,7 @@ from reassess.aggregation.dawid_skene import clip_low_probabilities, fit_dawid_s
 from reassess.aggregation.em import normalize_rows, rater_answer_codes, typical_confusion_matrix
 from reassess.aggregation.em_inputs import DEFAULT_POOLING, Floats, PinnedItems, make_answer_weights
 from reassess.aggregation.golden_items import split_into_folds
-from reassess.aggregation.support import (
-    N_FOLDS,
-    assign_vote_folds,
-    rank_items_by_image_name,
-    select_votes,
-)
+from reassess.aggregation.support import N_FOLDS, assign_vote_folds, rank_items_by_image_name, select_votes
 from reassess.core import Id, Posterior, RaterModel, Votes
 from reassess.core.items import StoredItems, hash_names
 from reassess.errors import ConvergenceWarning

@@ -80,9 +80,7 @@ def _start_local_cluster(stack: ExitStack, n_workers: int) -> Any:
     from distributed import LocalCluster
 
     environment = dict(dask.config.get("distributed.nanny.pre-spawn-environ"))
-    environment.pop(
-        "MALLOC_TRIM_THRESHOLD_", None
-    )  # with this limit, memory of each image comes slowly from the system
+    environment.pop("MALLOC_TRIM_THRESHOLD_", None)  # with it, memory for each image is slow to allocate
     settings = {
         "distributed.scheduler.no-workers-timeout": _SECONDS_WITHOUT_WORKERS,
         "distributed.nanny.pre-spawn-environ": environment,

@@ -100,7 +100,7 @@ class Sample:
     ) -> "Sample":
         """Keep only some images of the sample, such as answered ones, and lower their probabilities of being drawn.
 
-        The kept images then represent all images of their stratum, or only for the images where `is_represented` is
+        The kept images then represent all images of their stratum, or only the images where `is_represented` is
         true. The calculation assumes that the removed images are a random subset of the stratum.
         """
         names, stratum_ids = np.unique(np.array(self.strata, np.str_), return_inverse=True)

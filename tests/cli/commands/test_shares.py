@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ def deadly(pictures):
     return scores(pictures)
 """
 MODEL = "python:cluster_models:scores"
+ADDRESSES = "tcp://HOST:PORT; tls://HOST:PORT, with certificates in Dask's configuration; or local:N"
 OPTIONS = ("--images", "images", "--batch-size", "100")
 
 
@@ -294,6 +296,28 @@ def test_ctrl_c_in_a_terminal_stops_a_local_cluster(images: Path, run: Runner, n
     assert not Path("out.npy.unfinished").exists()
 
 
+def test_signal_while_a_local_cluster_starts_stops_it(needs: Needs, monkeypatch: pytest.MonkeyPatch) -> None:
+    needs("distributed")
+    from distributed import Nanny
+
+    start_unsafe, nannies = Nanny.start_unsafe, []
+
+    async def start_after_signal(nanny: Nanny) -> Nanny:
+        nannies.append(nanny)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return await start_unsafe(nanny)
+
+    monkeypatch.setattr(Nanny, "start_unsafe", start_after_signal)
+    handler = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as in a command
+    try:
+        with pytest.raises(KeyboardInterrupt), open_executor("local:1"):
+            pass
+        assert signal.getsignal(signal.SIGTERM) is signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    assert [nanny.status.name for nanny in nannies] == ["closed"]
+
+
 def test_error_of_a_model_on_a_worker_is_not_repeated(images: Path, needs: Needs) -> None:
     needs("distributed")
     with start("predict", "python:cluster_models:broken", *OPTIONS, "-o", "out.npy", "--dask", "local:2") as process:
@@ -343,8 +367,63 @@ def test_cluster_that_does_not_answer_raises(
 ) -> None:
     needs("distributed")
     monkeypatch.setattr("reassess.cli.distributed_runs._SECONDS_TO_CONNECT", 1)
-    for address in ("tcp://127.0.0.1:9", "nowhere://x"):
-        result = run("scan", "images", "-o", "out.csv", "--dask", address)
-        assert (result.code, result.error) == (1, "cluster-not-found")
-        assert "Dask cluster does not answer" in result.err
+    result = run("scan", "images", "-o", "out.csv", "--dask", "tcp://127.0.0.1:9")
+    assert (result.code, result.error) == (1, "cluster-not-found")
+    assert "Dask cluster does not answer" in result.err
     assert not Path("out.csv.unfinished").exists()
+
+
+@pytest.mark.parametrize("address", ["tls://127.0.0.1:9", "ucx://127.0.0.1:9", "nowhere://x:9"])
+def test_address_that_dask_cannot_use_raises(images: Path, run: Runner, needs: Needs, address: str) -> None:
+    needs("distributed")
+    lines = message_of(run("scan", "images", "-o", "out.csv", "--dask", address)).split("\n")
+    assert lines[:3] == ["Error: Dask cannot use this address", f"  where:   {address}", f"  allowed: {ADDRESSES}"]
+    assert "Error: " in lines[3]
+    assert not Path("out.csv.unfinished").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "nonsense", "scheduler.json", "tcp://127.0.0.1", "tcp://[::1", "127.0.0.1:65536", "inproc://10.0.0.1/7/1"],
+)
+def test_text_that_is_not_an_address_raises(images: Path, run: Runner, needs: Needs, text: str) -> None:
+    needs("distributed")
+    assert message_of(run("scan", "images", "-o", "out.csv", "--dask", text)) == (
+        f"Error: not the address of a Dask cluster\n  allowed: {ADDRESSES}\n  found:   '{text}'\n"
+    )
+
+
+@pytest.mark.parametrize("resources", [{}, {"GPU": 1}])
+def test_cluster_that_lost_all_workers_is_named_and_used_again(
+    needs: Needs, monkeypatch: pytest.MonkeyPatch, resources: dict[str, float]
+) -> None:
+    needs("distributed")
+    from distributed import LocalCluster, default_client
+
+    monkeypatch.setattr("reassess.cli.distributed_runs._SECONDS_BETWEEN_CHECKS", 0.01)
+    texts: list[str] = []
+    with (
+        LocalCluster(
+            n_workers=1, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0", resources=resources
+        ) as elsewhere,
+        warnings.catch_warnings(),
+        open_executor(elsewhere.scheduler_address) as executor,
+    ):
+
+        def start_worker(warning: Warning | str, *_: object) -> None:
+            texts.append(str(warning))
+            elsewhere.scale(1)
+
+        monkeypatch.setattr("warnings.showwarning", start_worker)
+        warnings.simplefilter("always")
+        assert executor is not None
+        elsewhere.scale(0)
+        while default_client().scheduler_info()["workers"]:
+            time.sleep(0.01)
+        assert [*map_in_executor(executor, abs, [-3], int)] == [(-3, 3)]
+    kind, option = (" with a GPU", " --resources GPU=1") if resources else ("", "")
+    address = elsewhere.scheduler_address
+    assert texts == [
+        f"no worker{kind} is connected to {address}; the command waits for workers\n"
+        f"  fix: start workers: dask worker {address}{option}"
+    ]

@@ -1,6 +1,9 @@
 """`scan_images` in shares and in executors gives the same bytes as in one process."""
 
+import shutil
+import subprocess
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +114,44 @@ def test_share_computes_its_damaged_shards_again(sets: list[Path], tmp_path: Pat
     assert (shards[2].is_symlink(), shards[2].read_bytes()) == (False, contents[2])
     scan_images(sets, find_near_duplicates=True, output=output)
     assert output.read_bytes() == expected
+
+
+def test_damaged_shards_of_other_shares_are_not_finished(sets: list[Path], tmp_path: Path) -> None:
+    output = tmp_path / "out.csv"
+    assert scan_share(sets, RunShare(1, 2), output=output) == (6, 3)
+    for number, shard in enumerate(sorted((tmp_path / "out.csv.unfinished").rglob("*.npz"))):
+        content = shard.read_bytes()
+        shard.unlink()
+        if number == 0:
+            shard.write_bytes(content[:-1])
+        elif number == 1:
+            shard.symlink_to("missing")
+        else:
+            shard.mkdir()
+    assert scan_share(sets, RunShare(0, 2), output=output) == (6, 3)
+
+
+@pytest.mark.parametrize("fault", ["shard", "shards", "settings", "record", "record of a live share"])
+def test_advice_to_remove_files_is_a_shell_command(sets: list[Path], tmp_path: Path, fault: str) -> None:
+    output = write_files(tmp_path / "it's mine", {"note": ""}) / "out & put.csv"
+    folder = output.with_name(f"{output.name}.unfinished")
+    scan_share(sets, RunShare(0, 1), output=output, find_near_duplicates=fault == "settings")
+    if fault == "shard":
+        (folder / "shards/0/000000.npz").unlink()
+        (folder / "shards/0/000000.npz").mkdir()
+    elif fault == "shards":
+        shutil.rmtree(folder / "shards")
+        (folder / "shards").write_text("")
+    elif fault.startswith("record"):
+        (folder / "run.json").unlink()
+    with ExitStack() as stack:
+        if fault == "record":
+            (folder / "run.json").write_text("{}")
+        elif fault == "record of a live share":
+            stack.enter_context(hold_lease(folder / "leases", "share 1 of 2"))
+        text = message(scan_share, sets, RunShare(0, 2), output=output)
+    subprocess.run(text.rpartition(": ")[2], shell=True, check=True)
+    scan_images(sets, output=output)
 
 
 def test_folder_in_place_of_shard_is_named(sets: list[Path], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -125,5 +126,10 @@ def _damaged_error(path: Path) -> DataError:
         "damaged-file",
         "file of an unfinished run is damaged",
         where=path,
-        fix=f"delete all finished shards and start again: rm -r {path.parent}",
+        fix=describe_how_to_start_again(path.parent),
     )
+
+
+def describe_how_to_start_again(folder: Path) -> str:
+    """Return advice to delete the folder of an unfinished run."""
+    return f"delete all finished shards and start again: rm -r {shlex.quote(str(folder))}"

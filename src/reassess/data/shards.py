@@ -1,5 +1,7 @@
 """Shards: files with the results of a computation on some images each, so that an interruption loses little."""
 
+import shlex
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os.path import lexists
@@ -70,6 +72,13 @@ class Shards:
         """List the numbers of the missing shards; with `share`, only of the shards in this share."""
         existing = set(self._existing_shard_numbers())
         return [number for number in self.shard_numbers(share) if number not in existing]
+
+    def count_finished_shards(self, share: RunShare | None = None) -> int:
+        """Count the finished shards; with `share`, only the shards in this share.
+
+        A file that is cut off, or is not a shard, does not count. The results in the files are not read.
+        """
+        return sum(zipfile.is_zipfile(self._shard_path(number)) for number in self.shard_numbers(share))
 
     def count_images(self, share: RunShare | None = None) -> int:
         """Count the images of all shards; with `share`, only of the shards in this share."""
@@ -175,8 +184,8 @@ class ShardCounts(NamedTuple):
     @classmethod
     def from_run(cls, shards: Iterable[Shards], share: RunShare | None = None) -> "ShardCounts":
         """Count the shards of all parts of a run; with `share`, only the shards in this share."""
-        counts = [(len(part.shard_numbers(share)), len(part.missing_shard_numbers(share))) for part in shards]
-        return cls(sum(n for n, _ in counts), sum(n - n_missing for n, n_missing in counts))
+        counts = [(len(part.shard_numbers(share)), part.count_finished_shards(share)) for part in shards]
+        return cls(*map(sum, zip(*counts, strict=True)))
 
 
 def _make_shard(arrays: dict[str, npt.NDArray[Any]]) -> Shard:
@@ -208,7 +217,7 @@ def _remove_shard(path: Path) -> None:
             "shard is damaged and cannot be removed",
             where=path,
             found=error.strerror,
-            fix=f"remove it, and run the command again: rm -r {path}",
+            fix=f"remove it, and run the command again: rm -r {shlex.quote(str(path))}",
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -14,6 +15,7 @@ from reassess.data.leases import LeaseHolder, hold_lease, list_lease_holders
 from reassess.data.run_records import (
     ImageSizes,
     describe_changes,
+    describe_how_to_start_again,
     describe_image_changes,
     digest_image_sizes,
     read_image_sizes,
@@ -197,7 +199,7 @@ class UnfinishedRun:
                     "different-run",
                     "folder contains results of a run, but the file with its settings is missing",
                     where=self.folder,
-                    fix=f"delete all finished shards and start again: rm -r {self.folder}",
+                    fix=describe_how_to_start_again(self.folder),
                 )
             self._write_record(record, sizes, force=False)
         recorded = read_run_record(path)
@@ -217,7 +219,7 @@ class UnfinishedRun:
                 "unfinished run has other settings" if setting_changes else "images have changed",
                 where=self.folder,
                 found="\n".join(changes),
-                fix=f"{remedy} to continue, or delete all finished shards and start again: rm -r {self.folder}",
+                fix=f"{remedy} to continue, or {describe_how_to_start_again(self.folder)}",
             )
         elif recorded != record:
             self._write_record(record, sizes, force=True)
@@ -277,7 +279,7 @@ class UnfinishedRun:
                     "damaged-file",
                     "a folder of an unfinished run is a file or a broken link",
                     where=path,
-                    fix=f"remove it, and run the command again: rm {path}",
+                    fix=f"remove it, and run the command again: rm {shlex.quote(str(path))}",
                 )
 
     def _relative_path(self, path: Path) -> str:

@@ -121,9 +121,19 @@ def test_files_that_do_not_fit_are_named(folder: Path, change: Callable[[Path], 
 )
 def test_repeated_questions_are_named(folder: Path, images: list[str], message: str) -> None:
     replace_second(folder, make_table(images))
-    with pytest.raises(DataError) as caught:
-        read_score_folder(folder)
-    assert str(caught.value).replace(str(folder), "DIR") == message
+    for selected in (None, ["b"]):
+        with pytest.raises(DataError) as caught:
+            read_score_folder(folder, selected)
+        assert str(caught.value).replace(str(folder), "DIR") == message
+
+
+def test_questions_with_equal_hashes_are_compared_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pl.DataFrame, "hash_rows", lambda table: pl.zeros(len(table), pl.UInt64, eager=True))
+    assert read_score_folder(folder, ["b"]).values.tolist() == [0.5]
+    replace_second(folder, make_table("xbz").with_columns(pl.lit(" cat").alias("class")))
+    with pytest.raises(DataError, match="question is asked twice") as caught:
+        read_score_folder(folder, ["a"])
+    assert (caught.value.where, caught.value.found) == (f"{folder}, image b, class cat", "rows 1 and 4")
 
 
 def test_images_with_two_spellings_are_counted_once(folder: Path) -> None:

@@ -19,6 +19,7 @@ from reassess.core.image_names import image_keys
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.errors import DataError, Fix, OutputError
 from reassess.formats.files import TEMPORARY_PREFIX, check_output
+from reassess.formats.repeated_questions import refuse_repeated_questions
 from reassess.formats.score_files import METADATA_METHOD, scores_from_table, write_scores
 from reassess.formats.tables import (
     TABLE_SUFFIXES,
@@ -230,18 +231,22 @@ def read_score_folder(folder: Path, images: Sequence[str] | None = None, *, clas
     Raises
     ------
     DataError
-        The folder has no scores of questions, or a file is damaged.
+        The folder has no scores of questions; a file is damaged; or any image or question is repeated.
     """
     import polars as pl
 
-    keys = None if images is None else pl.DataFrame({"key": pl.Series(image_keys(tuple(images)), dtype=pl.String)})
-    tables = []
-    for table in _read_tables(folder):
-        if keys is not None:
-            keyed = table.with_columns(image_key_column().alias("key"))
-            table = keyed.join(keys, on="key", how="semi", maintain_order="left").drop("key")
-        tables.append(table)
+    tables = _read_tables(folder) if images is None else _select_images(folder, images)
     return scores_from_table(folder, pl.concat(tables), classes, read_parquet_metadata(list_score_files(folder)[0]))
+
+
+def _select_images(folder: Path, images: Sequence[str]) -> Iterator["pl.DataFrame"]:
+    """Read the scores of some images from each file of a folder of scores; check the questions of all images."""
+    import polars as pl
+
+    keys = pl.DataFrame({"key": pl.Series(image_keys(tuple(images)), dtype=pl.String)})
+    for table in refuse_repeated_questions(folder, _read_tables(folder)):
+        keyed = table.with_columns(image_key_column().alias("key"))
+        yield keyed.join(keys, on="key", how="semi", maintain_order="left").drop("key")
 
 
 def _read_tables(folder: Path) -> Iterator["pl.DataFrame"]:

@@ -1,6 +1,6 @@
 """The names of items in a temporary file, for votes that do not fit in memory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from reassess.core import Classes, Id, Items, Questions
 from reassess.core.classes import ID_ONLY_CLASSES
 from reassess.core.image_names import VALIDATION_PATTERN, check_image_names, image_keys
 from reassess.core.items import StoredItems, different_items_error, parse_ids
+from reassess.errors import DataError
 from reassess.formats.votes.temporary_tables import TemporaryTable
 from reassess.numeric.arrays import create_mapped_array, split_rows
 
@@ -19,7 +20,24 @@ if TYPE_CHECKING:
 
 ITEM, IMAGE, CLASS = "item", "image", "class"
 ROWS_PER_BLOCK = 1 << 18
+_HASHES_TO_COMPARE = 1000  # hashes of several questions, whose names are compared in memory
 _KEY, _ROW, _SOUGHT = "key", "row", "sought"
+
+
+class TextIds:
+    """Integer ids of texts, in order of first appearance. Texts have the same id if `normalize` makes them equal."""
+
+    def __init__(self, normalize: Callable[[str], str] = str) -> None:
+        self.ids: dict[str, int] = {}
+        self._normalize = normalize
+
+    def find_or_add(self, texts: "pl.Series") -> npt.NDArray[np.int64]:
+        """Return the integer id of each text; new texts get the next ids."""
+        import polars as pl
+
+        unique = texts.unique(maintain_order=True)
+        ids = [self.ids.setdefault(self._normalize(text), len(self.ids)) for text in unique.to_list()]
+        return texts.replace_strict(unique, pl.Series(ids, dtype=pl.Int64), return_dtype=pl.Int64).to_numpy()
 
 
 class StoredNames(StoredItems):
@@ -64,6 +82,39 @@ class StoredNames(StoredItems):
         images = pl.concat([frame.select(IMAGE, key).unique() for _, frame in self._names.iterate_blocks()]).unique()
         repeated = images.filter(pl.col(_KEY).is_duplicated()).sort(_KEY, IMAGE)
         check_image_names(repeated[IMAGE].head(2).to_list(), where)
+
+    def refuse_repeated_questions(self, where: str) -> None:
+        """Raise `DataError` if two rows have the same image and class, see also `check_image_names`."""
+        import polars as pl
+
+        hashes = create_mapped_array(self._folder, len(self), np.uint64)
+        for start, frame in self._names.iterate_blocks():
+            hashes[start : start + len(frame)] = frame.hash_rows().to_numpy()
+        hashes.sort()
+        for rows in split_rows(len(self)):
+            later = hashes[rows.start + 1 : rows.stop + 1]
+            repeated = np.unique(later[later == hashes[rows][: len(later)]])
+            for group in split_rows(len(repeated), _HASHES_TO_COMPARE):
+                self._refuse_repeated_questions_with_hashes(pl.Series(repeated[group]), where)
+
+    def _refuse_repeated_questions_with_hashes(self, hashes: "pl.Series", where: str) -> None:
+        """Compare the names of questions with these hashes, since different questions can have the same hash."""
+        import polars as pl
+
+        tables = []
+        for start, frame in self._names.iterate_blocks():
+            rows = frame.with_row_index(_ROW, start).filter(frame.hash_rows().is_in(hashes.implode()))
+            tables.append(rows.group_by(IMAGE, CLASS, maintain_order=True).head(2))
+        rows = pl.concat(tables).filter(pl.struct(IMAGE, CLASS).is_duplicated())
+        if not rows.is_empty():
+            image, class_row = rows.row(0, named=True)[IMAGE], rows[CLASS][0]
+            first, second = rows.filter((pl.col(IMAGE) == image) & (pl.col(CLASS) == class_row))[_ROW].head(2)
+            raise DataError(
+                "duplicate-question",
+                "question is asked twice",
+                where=f"{where}, image {image}, class {self.classes.short_name(int(self._class_ids[class_row]))}",
+                found=f"rows {first} and {second}",
+            )
 
     def find_positions(self, items: Items) -> npt.NDArray[np.int64]:
         """Find the position of each of `items` in this object, -1 for an item that is not there."""

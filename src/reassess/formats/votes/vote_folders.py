@@ -24,7 +24,7 @@ from reassess.errors import DataError, OutputError
 from reassess.formats.files import as_path
 from reassess.formats.question_columns import class_ids_from_texts
 from reassess.formats.tables import describe_row_place
-from reassess.formats.votes.stored_names import CLASS, ROWS_PER_BLOCK, StoredNames
+from reassess.formats.votes.stored_names import CLASS, ROWS_PER_BLOCK, StoredNames, TextIds
 from reassess.formats.votes.temporary_tables import TemporaryTable
 from reassess.formats.votes.vote_batches import ANSWER, RATER, Batch, VoteFolder, normalize_class
 from reassess.formats.votes.vote_tables import order_answers
@@ -90,27 +90,11 @@ def read_vote_folder(
     if not n_rows:
         raise DataError("empty-file", "files have no rows", where=source.path, fix="write the files again")
     _check_disk_space(source, n_rows, temporary, report)
-    with _convert_full_disk_errors(temporary):
+    with convert_full_disk_errors(temporary):
         rows = _RowReader(source, n_rows, temporary)
         for batch in source.iterate_batches():
             rows.add_batch(batch)
         return rows.make_votes(answers)
-
-
-class _TextIds:
-    """Integer ids of texts, in order of first appearance. Texts have the same id if `normalize` makes them equal."""
-
-    def __init__(self, normalize: Callable[[str], str] = str) -> None:
-        self.ids: dict[str, int] = {}
-        self._normalize = normalize
-
-    def find_or_add(self, texts: "pl.Series") -> npt.NDArray[np.int64]:
-        """Return the integer id of each text; new texts get the next ids."""
-        import polars as pl
-
-        unique = texts.unique(maintain_order=True)
-        ids = [self.ids.setdefault(self._normalize(text), len(self.ids)) for text in unique.to_list()]
-        return texts.replace_strict(unique, pl.Series(ids, dtype=pl.Int64), return_dtype=pl.Int64).to_numpy()
 
 
 class _RowReader:
@@ -118,7 +102,7 @@ class _RowReader:
 
     def __init__(self, source: VoteFolder, n_rows: int, temporary: Path) -> None:
         self._source, self._temporary = source, temporary
-        self._raters, self._answers, self._classes = _TextIds(), _TextIds(), _TextIds(normalize_class)
+        self._raters, self._answers, self._classes = TextIds(), TextIds(), TextIds(normalize_class)
         self._rater_ids = create_mapped_array(temporary, n_rows, np.int32)
         self._answer_ids = create_mapped_array(temporary, n_rows, np.uint16)
         self._answer_counts: Counter[int] = Counter()
@@ -281,7 +265,7 @@ def _check_disk_space(source: VoteFolder, n_rows: int, temporary: Path, report: 
 
 
 @contextmanager
-def _convert_full_disk_errors(temporary: Path) -> Iterator[None]:
+def convert_full_disk_errors(temporary: Path) -> Iterator[None]:
     """Raise an `OutputError` if the disk of the temporary folder is full."""
     try:
         yield
@@ -294,9 +278,9 @@ def _convert_full_disk_errors(temporary: Path) -> Iterator[None]:
 def _full_disk_error(folder: Path, needed: str | None, found: str | None) -> OutputError:
     return OutputError(
         "disk-full",
-        "not enough disk space for temporary files of votes",
+        "not enough disk space for temporary files",
         where=folder,
         allowed=needed and f"{needed} free",
         found=found,
-        fix="free space on the disk, or choose an output on another disk",
+        fix="free space on the disk, choose an output on another disk, or set TMPDIR",
     )

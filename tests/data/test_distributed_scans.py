@@ -2,16 +2,19 @@
 
 import shutil
 import subprocess
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError, Event
 from typing import Any
 
 import pytest
 
 from reassess import scan_images
-from reassess.data import scan_runs
-from reassess.data.leases import hold_lease
+from reassess.data import scan_runs, unfinished_runs
+from reassess.data.image_sources import ImageSource
+from reassess.data.leases import LeaseHolder, hold_lease, list_lease_holders
 from reassess.data.scanning import scan_share
 from reassess.data.shares import RunShare
 from tests.helpers import code_of, fault_of, message, write_files
@@ -202,6 +205,61 @@ def test_live_share_blocks_the_scan(sets: list[Path], tmp_path: Path) -> None:
         assert code_of(scan_images, sets, output=output) == "in-use"
         assert code_of(scan_share, sets, RunShare(0, 2), output=output) == "in-use"
         scan_share(sets, RunShare(1, 2), output=output)
+
+
+@pytest.mark.parametrize("remains", ["record of another run", "shards without a record"])
+def test_shares_that_start_together_replace_the_remains_of_another_run(
+    sets: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expected: bytes, remains: str
+) -> None:
+    output = tmp_path / "out.csv"
+    scan_share(sets, RunShare(0, 1), output=output)
+    if remains == "record of another run":
+        shutil.rmtree(tmp_path / "out.csv.unfinished/shards")
+    else:
+        (tmp_path / "out.csv.unfinished/run.json").unlink()
+    meeting = Barrier(2)
+
+    def list_together(folder: Path) -> list[LeaseHolder]:
+        with suppress(BrokenBarrierError):
+            meeting.wait(0.2)
+        return list_lease_holders(folder)
+
+    monkeypatch.setattr(unfinished_runs, "list_lease_holders", list_together)
+    with ThreadPoolExecutor(2) as threads:
+        run_share = partial(scan_share, sets, find_near_duplicates=True, output=output)
+        shares = [threads.submit(run_share, RunShare(index, 2)) for index in range(2)]
+        assert max(share.result().done for share in shares) == 6
+    scan_images(sets, find_near_duplicates=True, output=output)
+    assert output.read_bytes() == expected
+
+
+def test_share_that_starts_while_another_is_stopped_keeps_its_shards(
+    sets: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "out.csv"
+    second: list[Future[Any]] = []
+
+    def stop_first_share(source: ImageSource, row: int) -> bytes:
+        if not second and not has_stopped.is_set():
+            has_stopped.set()
+            raise KeyboardInterrupt
+        return read_file(source, row)
+
+    def start_second_share(folder: Path) -> list[LeaseHolder]:
+        holders = list_lease_holders(folder)
+        if has_stopped.is_set() and not second:  # the first share looks whether it may remove the folder
+            second.append(threads.submit(scan_share, sets, RunShare(1, 2), output=output))
+            wait(second, timeout=0.5)
+        return holders
+
+    read_file, has_stopped = ImageSource.read_file, Event()
+    monkeypatch.setattr(ImageSource, "read_file", stop_first_share)
+    monkeypatch.setattr(unfinished_runs, "list_lease_holders", start_second_share)
+    with ThreadPoolExecutor(1) as threads:
+        with pytest.raises(KeyboardInterrupt):
+            scan_share(sets, RunShare(0, 2), output=output)
+        assert second[0].result() == (6, 3)
+    assert len([*(tmp_path / "out.csv.unfinished").rglob("*.npz")]) == 3
 
 
 def test_existing_output_is_kept(sets: list[Path], tmp_path: Path) -> None:

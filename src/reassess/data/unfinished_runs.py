@@ -4,6 +4,7 @@ import hashlib
 import os
 import shlex
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ _RECORD_FILE, _OUTPUTS_FILE, _IMAGES_PREFIX = "run.json", "outputs.json", "image
 _LEASES_FOLDER, _SHARDS_FOLDER = "leases", "shards"
 _RECORD_VERSION = 4
 _WHOLE_RUN = "run"  # name of the lease of the process that writes the output
+_START = "start"  # name of the lease of the process that starts or removes the run, one at a time
+_SECONDS_BETWEEN_TRIES = 0.1  # to get this lease
 
 
 @dataclass(frozen=True)
@@ -111,14 +114,21 @@ class UnfinishedRun:
         """
         self._refuse_folder_with_other_files()
         self._refuse_files_in_place_of_folders(shards)
-        self.folder.mkdir(exist_ok=True)
-        with self._hold_lease(share):
+        schema = {"schema": f"reassess/{self.command}-run", "version": _RECORD_VERSION}
+        sizes = {name: images.read_file_sizes() for name, images in image_sets.items()}
+        digests = {name: digest_image_sizes(sizes_of_set) for name, sizes_of_set in sizes.items()}
+        with ExitStack() as lease, ExitStack() as start_lease:
+            start_lease.enter_context(self._hold_start_lease())
+            lease.enter_context(self._hold_lease(share))
             is_ours = False
             try:
-                schema = {"schema": f"reassess/{self.command}-run", "version": _RECORD_VERSION}
-                self._write_or_check_run_record({**schema, **settings}, image_sets, shards, share)
-                for part in shards:
-                    part.folder.mkdir(parents=True, exist_ok=True)
+                with start_lease:  # it ends before images are read
+                    is_alone = not self._find_other_processes(share)
+                    self._write_or_check_record({**schema, **settings, "images": digests}, sizes, is_alone=is_alone)
+                    for part in shards:
+                        part.folder.mkdir(parents=True, exist_ok=True)
+                if is_alone and (changes := _remove_shards_of_changed_images(shards, compares_content=share is None)):
+                    raise self._images_changed_error(changes)
                 is_ours = True
                 yield
             except BaseException as error:
@@ -126,13 +136,18 @@ class UnfinishedRun:
                     raise
                 if self._has_shards():
                     error.add_note(f"{self.folder} contains the finished part; run the same command again to continue.")
-                elif not self._find_other_processes(share):
-                    with suppress(OSError):
-                        self.remove_folder()
+                else:
+                    with suppress(OSError), self._hold_start_lease():
+                        if not self._find_other_processes(share):
+                            self._remove_files()
                 raise
 
     def remove_folder(self) -> None:
         """Remove the folder of the run."""
+        with self._hold_start_lease():
+            self._remove_files()
+
+    def _remove_files(self) -> None:
         (self.folder / _RECORD_FILE).unlink(missing_ok=True)
         with suppress(OSError):  # for example if the folder contains other files
             shutil.rmtree(self.folder / _SHARDS_FOLDER, ignore_errors=True)
@@ -141,6 +156,20 @@ class UnfinishedRun:
                 path.unlink(missing_ok=True)
             shutil.rmtree(self.folder / _LEASES_FOLDER, ignore_errors=True)  # last: until then, no share can start
             self.folder.rmdir()
+
+    @contextmanager
+    def _hold_start_lease(self) -> Iterator[None]:
+        """Wait for the lease of the process that starts or removes the run, and hold it during the block."""
+        with ExitStack() as lease:
+            while True:
+                with suppress(FileExistsError):
+                    self.folder.mkdir()
+                try:
+                    lease.enter_context(hold_lease(self.folder / _LEASES_FOLDER, _START))
+                    break
+                except (FileExistsError, FileNotFoundError):  # another process has the lease, or removes the folder
+                    time.sleep(_SECONDS_BETWEEN_TRIES)
+            yield
 
     @contextmanager
     def _hold_lease(self, share: RunShare | None) -> Iterator[None]:
@@ -159,9 +188,9 @@ class UnfinishedRun:
             yield
 
     def _find_other_processes(self, share: RunShare | None) -> list[LeaseHolder]:
-        """List the processes that hold another lease of the run."""
+        """List the processes that hold the lease of another share or of the whole run."""
         holders = list_lease_holders(self.folder / _LEASES_FOLDER)
-        return [each for each in holders if each.lease_name != _lease_name(share)]
+        return [each for each in holders if each.lease_name not in (_lease_name(share), _START)]
 
     def _in_use_error(self, holders: Sequence[LeaseHolder]) -> DataError:
         other_output = "" if self._has_shards() else ", or choose another output"
@@ -178,61 +207,49 @@ class UnfinishedRun:
         """Return whether the folder contains shards."""
         return any(self.folder.rglob("[!.]*.npz"))
 
-    def _write_or_check_run_record(
-        self,
-        settings: Mapping[str, Any],
-        image_sets: Mapping[str, ImageSource],
-        shards: Sequence[Shards],
-        share: RunShare | None,
+    def _write_or_check_record(
+        self, record: Mapping[str, Any], sizes: Mapping[str, ImageSizes], *, is_alone: bool
     ) -> None:
         """Start a new run, or check that the unfinished run has the same settings and images."""
-        sizes = {name: images.read_file_sizes() for name, images in image_sets.items()}
-        digests = {name: digest_image_sizes(sizes_of_set) for name, sizes_of_set in sizes.items()}
-        record, path = {**settings, "images": digests}, self.folder / _RECORD_FILE
-        is_alone = not self._find_other_processes(share)
-        while not os.path.lexists(path):  # until this process or another one has written the record
-            if is_alone:  # remove the files of an earlier run
-                shutil.rmtree(self.folder / _SHARDS_FOLDER, ignore_errors=True)
-                (self.folder / _OUTPUTS_FILE).unlink(missing_ok=True)
-            elif self._has_shards() and not exists(path):
-                raise DataError(
-                    "different-run",
-                    "folder contains results of a run, but the file with its settings is missing",
-                    where=self.folder,
-                    fix=describe_how_to_start_again(self.folder),
-                )
-            self._write_record(record, sizes, force=False)
-        recorded = read_run_record(path)
-        setting_changes = [*describe_changes({**recorded, "images": None}, {**record, "images": None})]
-        changes = setting_changes or [
-            *self._describe_image_changes(recorded, record, sizes, compares_sizes=not is_alone)
-        ]
-        if is_alone and not changes:
-            changes = _remove_shards_of_changed_images(shards, compares_content=share is None)
-        if changes and is_alone and not self._has_shards():  # nothing is lost
-            path.unlink()
-            self._write_or_check_run_record(settings, image_sets, shards, share)
-        elif changes:
-            remedy = "use the same settings" if setting_changes else "restore the images"
+        path = self.folder / _RECORD_FILE
+        recorded = read_run_record(path) if os.path.lexists(path) else None
+        setting_changes, image_changes = [], []
+        if recorded is not None:
+            setting_changes = [*describe_changes({**recorded, "images": None}, {**record, "images": None})]
+        if recorded is not None and not setting_changes:
+            image_changes = [*self._describe_image_changes(recorded, record, sizes, compares_sizes=not is_alone)]
+        if is_alone and (recorded is None or ((setting_changes or image_changes) and not self._has_shards())):
+            shutil.rmtree(self.folder / _SHARDS_FOLDER, ignore_errors=True)  # of an earlier run; no results are lost
+            (self.folder / _OUTPUTS_FILE).unlink(missing_ok=True)
+        elif recorded is None and self._has_shards():
             raise DataError(
                 "different-run",
-                "unfinished run has other settings" if setting_changes else "images have changed",
+                "folder contains results of a run, but the file with its settings is missing",
                 where=self.folder,
-                found="\n".join(changes),
-                fix=f"{remedy} to continue, or {describe_how_to_start_again(self.folder)}",
+                fix=describe_how_to_start_again(self.folder),
             )
-        elif recorded != record:
-            self._write_record(record, sizes, force=True)
+        elif setting_changes:
+            raise self._different_run_error(
+                "unfinished run has other settings", setting_changes, "use the same settings"
+            )
+        elif image_changes:
+            raise self._images_changed_error(image_changes)
+        if recorded != record:
+            for name, sizes_of_set in sizes.items():
+                write_image_sizes(self._images_path(record["images"][name]), sizes_of_set)
+            write_json(path, record, force=True)
 
-    def _write_record(self, record: Mapping[str, Any], sizes: Mapping[str, ImageSizes], *, force: bool) -> None:
-        """Write the record of this run; without `force`, do not replace the record of another process."""
-        for name, sizes_of_set in sizes.items():
-            write_image_sizes(self._images_path(record["images"][name]), sizes_of_set)
-        try:
-            write_json(self.folder / _RECORD_FILE, record, force=force)
-        except OutputError as error:
-            if error.code != "output-exists":
-                raise
+    def _images_changed_error(self, changes: Sequence[str]) -> DataError:
+        return self._different_run_error("images have changed", changes, "restore the images")
+
+    def _different_run_error(self, problem: str, changes: Sequence[str], remedy: str) -> DataError:
+        return DataError(
+            "different-run",
+            problem,
+            where=self.folder,
+            found="\n".join(changes),
+            fix=f"{remedy} to continue, or {describe_how_to_start_again(self.folder)}",
+        )
 
     def _describe_image_changes(
         self,

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pickle
 import random
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reassess import ImageModel, predict
+from reassess import ImageModel, predict, scan_images
 from reassess.data.image_sources import ImageSource
 from reassess.data.leases import hold_lease
 from reassess.data.shards import ShardCounts
@@ -212,6 +213,28 @@ def test_executor_gives_equal_files(
     assert read_output(tmp_path / "out.npy") == expected
     assert calls[-1] == (MODEL, N_IMAGES, N_IMAGES)
     assert [n_done for _, n_done, _ in calls] == sorted(n_done for _, n_done, _ in calls)
+
+
+class PicklingExecutor(ThreadPoolExecutor):
+    """An executor that pickles its tasks, as a cluster does."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.tasks: list[bytes] = []
+
+    def submit(self, *args: Any, **options: Any) -> Future[Any]:
+        self.tasks.append(pickle.dumps(args))
+        return super().submit(*args, **options)
+
+
+def test_task_contains_only_the_names_of_its_own_images(images: Path, tmp_path: Path) -> None:
+    with PicklingExecutor() as executor:
+        join(images, tmp_path / "out.npy", executor=executor)
+        scan_images([images], output=tmp_path / "out.csv", executor=executor)
+    assert len(executor.tasks) == 7 + 1  # the shards of predict and of scan
+    for number in range(N_IMAGES):
+        name = f"{number:02d}.png".encode()
+        assert [name in task for task in executor.tasks] == [shard == number // 2 for shard in range(7)] + [True]
 
 
 class BreakingExecutor(ThreadPoolExecutor):

@@ -127,6 +127,7 @@ class UnfinishedRun:
                     self._write_or_check_record({**schema, **settings, "images": digests}, sizes, is_alone=is_alone)
                     for part in shards:
                         part.folder.mkdir(parents=True, exist_ok=True)
+                del sizes  # of up to millions of images
                 if is_alone and (changes := _remove_shards_of_changed_images(shards, compares_content=share is None)):
                     raise self._images_changed_error(changes)
                 is_ours = True

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reassess.aggregation import PinnedItems, fit_dawid_skene, posterior
+from reassess.aggregation.dawid_skene import fit_one_accuracy_per_rater
 from reassess.aggregation.em_inputs import make_answer_weights
 from reassess.core import VALIDITY, Questions, Votes
 from reassess.errors import ConvergenceWarning
@@ -231,6 +232,17 @@ def test_simulated_matrices_are_recovered() -> None:
 
 SEEDS = st.integers(0, 10_000)
 POOLINGS = st.sampled_from([0.0, 0.3, 4.0, 100.0])
+
+
+@given(st.integers(0, 1_000), st.booleans())
+@settings(max_examples=40)
+def test_objective_with_one_accuracy_per_rater_never_decreases(seed: int, is_scale: bool) -> None:
+    rng = np.random.default_rng(seed)
+    n, answers = int(rng.integers(5, 120)), WORDS if is_scale else tuple(range(int(rng.integers(2, 6))))
+    columns = rng.integers(0, 30, n), rng.integers(0, 6, n), rng.integers(0, len(answers), n) * (rng.random(n) < 0.6)
+    votes = Votes.from_columns(range(30), *columns, range(6), answers)
+    history = fit_one_accuracy_per_rater(votes, VALIDITY if is_scale else answers, None).objective_history
+    assert (np.diff(history) >= -1e-9 * np.abs(history[1:])).all()
 
 
 @given(SEEDS, st.sampled_from([0.0, 0.1, 1.0, 7.0]), POOLINGS, st.booleans(), st.booleans())

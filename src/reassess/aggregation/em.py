@@ -19,7 +19,7 @@ it may assign most items to one truth. Pooling prevents this. It gives each row 
 rater's first vote, distributed as the votes of all raters.
 
 This module has the EM loop, which all rater models share, and the E-step and M-step for full matrices. `dawid_skene`
-chooses the starting point. `candidate_classes` has the steps for many classes, where only some cells are stored.
+chooses the starting point. `candidate_steps` has the steps for many classes, where only some cells are stored.
 `calibration` runs one M-step on golden items and one E-step.
 
 Source: Dawid and Skene, "Maximum likelihood estimation of observer error-rates using the EM algorithm", Applied
@@ -62,7 +62,7 @@ class ExpectedCounts:
     """The expected counts of one E-step, as sums over each part (a group of items); the input of the M-step."""
 
     expected_votes: (
-        Floats  # expected votes, shape (parts, raters * answers, truths), or (parts, cells) for `candidate_classes`
+        Floats  # expected votes, shape (parts, raters * answers, truths), or (parts, cells) for `candidate_steps`
     )
     expected_items: Floats  # expected items of each truth, shape (parts, T)
     log_likelihood: Floats  # shape (parts,)
@@ -293,7 +293,8 @@ class MatrixEmSteps:
         density = 0.0
         if self.pseudo_votes.any():
             sums = np.log(parameters.matrices).reshape(self.n_raters, *self.pseudo_votes.T.shape).sum(axis=0)
-            density += float((self.pseudo_votes.T * sums).sum())
+            rows = self.pseudo_votes.shape[0] if self.has_one_accuracy else 1  # equal rows share their pseudo-votes
+            density += float((self.pseudo_votes.T * sums).sum()) / rows
         if self.prior is None and self.pseudo_items:
             density += self.pseudo_items * float(np.log(parameters.prior).sum())
         return density

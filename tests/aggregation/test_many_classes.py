@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,16 +10,26 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import digamma, logsumexp
 
-from reassess.aggregation import PinnedItems, aggregate, calibrate, fit_dawid_skene, posterior
-from reassess.aggregation.candidate_classes import CandidateFit, calibrate_on_candidates, fit_dawid_skene_on_candidates
+from reassess.aggregation import PinnedItems, aggregate, calibrate, fit_bcc, fit_dawid_skene, posterior
+from reassess.aggregation.candidate_classes import CandidateFit
+from reassess.aggregation.candidate_fits import (
+    calibrate_on_candidates,
+    fit_bcc_on_candidates,
+    fit_dawid_skene_on_candidates,
+    fit_one_accuracy_on_candidates,
+)
+from reassess.aggregation.dawid_skene import fit_one_accuracy_per_rater
 from reassess.aggregation.em import normalize_rows
 from reassess.aggregation.em_inputs import check_class_count, has_many_classes
 from reassess.core import Classes, Votes
 from reassess.core.class_votes import count_chosen_classes
 from reassess.errors import ConvergenceWarning
+from tests.aggregation.test_bcc import dirichlet_divergence
 from tests.helpers import code_of, message
 
+Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
@@ -51,6 +62,15 @@ def with_every_class(seed: int) -> Votes:
     )
 
 
+def pin_some(votes: Votes, *, pin: bool) -> tuple[Ints, PinnedItems | None]:
+    """The pinned class of each item, or -1, and the same as pinned items, for up to three classes."""
+    pinned = np.full(len(votes.items), -1)
+    if not pin:
+        return pinned, None
+    pinned[:5] = [0, 1, 2, 2, 1]
+    return pinned, PinnedItems.from_truth_ids(pinned, n_truths=len(votes.answers))
+
+
 def fit_quietly(votes: Votes, pinned: Ints | None = None, **options: Any) -> CandidateFit:
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         free = np.full(len(votes.items), -1)
@@ -64,15 +84,8 @@ def test_fit_equals_full_model_if_every_class_is_a_candidate(
     seed: int, smoothing: float, pooling: float, pin: bool
 ) -> None:
     votes = with_every_class(seed)
-    pinned = np.full(60, -1)
-    if pin:
-        pinned[:5] = [0, 1, 2, 2, 1]
-    few = fit_dawid_skene(
-        votes,
-        smoothing=smoothing,
-        pooling=pooling,
-        pinned=PinnedItems.from_truths(np.arange(60), pinned, n_truths=3) if pin else None,
-    )
+    pinned, pinned_items = pin_some(votes, pin=pin)
+    few = fit_dawid_skene(votes, smoothing=smoothing, pooling=pooling, pinned=pinned_items)
     many = fit_quietly(votes, pinned, smoothing=smoothing, pooling=pooling)
     np.testing.assert_allclose(many.to_posterior(votes).values, few.posterior.values, atol=1e-5)
     np.testing.assert_allclose(many.prior, few.model.prior, atol=1e-5)
@@ -124,6 +137,124 @@ def test_objective_never_decreases_and_truths_are_candidates(
     assert values[pinned >= 0].tolist() == np.eye(12)[truth[pinned >= 0]].tolist()
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("pin", [False, True])
+def test_one_accuracy_and_ibcc_equal_full_models_if_every_class_is_a_candidate(seed: int, pin: bool) -> None:
+    votes = with_every_class(seed)
+    pinned, pinned_items = pin_some(votes, pin=pin)
+    few_accuracies = fit_one_accuracy_per_rater(votes, votes.answers, pinned_items)
+    many_accuracies = fit_one_accuracy_on_candidates(votes, pinned)
+    np.testing.assert_allclose(many_accuracies.to_posterior(votes).values, few_accuracies.posterior.values, atol=1e-9)
+    assert many_accuracies.objective_history[-1] == pytest.approx(few_accuracies.objective, rel=1e-12)
+    for smoothing, pooling in ((0, 4), (1, 0), (0.5, 2)):
+        few = fit_bcc(votes, smoothing=smoothing, pooling=pooling, pinned=pinned_items)
+        many = fit_bcc_on_candidates(votes, pinned, smoothing=smoothing, pooling=pooling)
+        np.testing.assert_allclose(many.to_posterior(votes).values, few.posterior.values, atol=1e-9)
+        np.testing.assert_allclose(many.objective_history, few.bound_history, rtol=1e-12)
+        np.testing.assert_allclose(many.prior, few.model.prior, atol=1e-9)
+
+
+def reference_fits(
+    votes: Votes, pinned: Ints, iterations: int, pooling: float
+) -> tuple[Floats, Floats, list[float], list[float]]:
+    """Compute onecoin and then iBCC with full arrays: posteriors and objectives."""
+    n_items, raters, answers = len(votes.items), len(votes.raters), len(votes.answers)
+    counts = np.zeros((n_items, raters, answers))
+    np.add.at(counts, (votes.item_ids, votes.rater_ids, votes.answer_ids), 1)
+    is_candidate = np.where(pinned[:, None] >= 0, np.eye(answers)[pinned], counts.sum(axis=1) > 0)
+    is_counted, is_same = is_candidate.any(axis=1), np.eye(answers, dtype=bool)
+    impossible = np.where(is_candidate, 0, -np.inf)[is_counted]
+    shares = np.where(pinned[:, None] >= 0, np.eye(answers)[pinned], counts.sum(axis=1))[is_counted]
+    shares, counts = shares / shares.sum(axis=1, keepdims=True), counts[is_counted]
+
+    def update(log_prior: Floats, logs: Floats) -> tuple[Floats, float]:
+        weights = log_prior + np.einsum("ira,rta->it", counts, logs) + impossible
+        totals = logsumexp(weights, axis=1, keepdims=True)
+        return np.exp(weights - totals), float(totals.sum())
+
+    q, mean = shares, (1 + 1 / answers) / 2
+    objectives: list[float] = []
+    for group in (np.zeros(raters, int), np.arange(raters)):
+        objectives.clear()
+        for _ in range(300):
+            votes_of, is_own = np.einsum("it,ira->rta", q, counts), np.arange(group.max() + 1)[:, None] == group
+            correct = is_own @ votes_of[:, is_same].sum(axis=1) + 4 * mean
+            p = correct / (is_own @ votes_of.sum(axis=(1, 2)) + 4)
+            prior = (q.sum(axis=0) + 4 / answers) / (len(q) + 4)
+            matrices = np.where(is_same, p[group, None, None], (1 - p[group, None, None]) / (answers - 1))
+            new, likelihood = update(np.log(prior), np.log(matrices))
+            density = 4 * (mean * np.log(p) + (1 - mean) * np.log((1 - p) / (answers - 1))).sum()
+            objectives.append(likelihood + density + 4 / answers * np.log(prior).sum())
+            change, q = np.abs(new - q).max(), new
+            if change < 1e-4:
+                break
+        mean = p[0]
+    one_accuracy, own = q, pooling * matrices
+    q, bounds, prior_items = shares, [], np.full(answers, pooling / answers)
+    for _ in range(iterations):
+        alpha, items = own + np.einsum("it,ira->rta", q, counts), prior_items + q.sum(axis=0)
+        bound = -dirichlet_divergence(items, prior_items)
+        bound -= sum(dirichlet_divergence(alpha[cell], own[cell]) for cell in np.ndindex(raters, answers))
+        logs = digamma(alpha) - digamma(alpha.sum(axis=2, keepdims=True))
+        q, likelihood = update(digamma(items) - digamma(items.sum()), logs)
+        bounds.append(bound + likelihood)
+    values = np.tile(items / items.sum(), (n_items, 1))
+    values[is_counted] = q
+    return one_accuracy, values, objectives, bounds
+
+
+@given(st.integers(0, 1_000), st.integers(1, 4), st.booleans(), st.sampled_from([0.5, 4.0]))
+@settings(max_examples=40)
+def test_one_accuracy_and_ibcc_equal_the_reference(seed: int, each: int, pin: bool, pooling: float) -> None:
+    cast, _ = cast_votes(seed, items=20, raters=5, classes=7, each=each)
+    votes = cast.without_votes_on(np.arange(4, 8))
+    pinned, _ = pin_some(votes, pin=pin)
+    one_accuracy, values, objectives, bounds = reference_fits(votes, pinned, 5, pooling)
+    first = fit_one_accuracy_on_candidates(votes, pinned)
+    has_candidates = np.unique(first.candidates.item_of_candidate)
+    np.testing.assert_allclose(first.to_posterior(votes).values[has_candidates], one_accuracy, atol=1e-9)
+    np.testing.assert_allclose(first.objective_history, objectives, rtol=1e-9)
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+        second = fit_bcc_on_candidates(votes, pinned, smoothing=0, pooling=pooling, max_iterations=5)
+    np.testing.assert_allclose(second.objective_history, bounds[: second.objective_history.size], rtol=1e-9)
+    if second.objective_history.size == 5:
+        np.testing.assert_allclose(second.to_posterior(votes).values, values, atol=1e-9)
+
+
+@given(st.integers(0, 1_000), st.integers(1, 4), st.sampled_from([(0.0, 0.5), (0.0, 4.0), (1.0, 0.0)]), st.booleans())
+@settings(max_examples=40)
+def test_bounds_never_fall(seed: int, each: int, options: tuple[float, float], pin: bool) -> None:
+    votes, _ = cast_votes(seed, items=40, raters=6, classes=12, each=each)
+    pinned, _ = pin_some(votes, pin=pin)
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+        bcc = fit_bcc_on_candidates(votes, pinned, smoothing=options[0], pooling=options[1], max_iterations=100)
+    for fit in (fit_one_accuracy_on_candidates(votes, pinned), bcc):
+        assert (np.diff(fit.objective_history) >= -1e-9 * np.abs(fit.objective_history[1:])).all()
+
+
+@given(st.integers(0, 1_000))
+@settings(max_examples=10)
+def test_names_and_order_do_not_change_the_fits(seed: int) -> None:
+    votes, _ = cast_votes(seed, items=40, raters=6, classes=12, each=3)
+    rng = np.random.default_rng(seed)
+    items, raters, answers = rng.permutation(40), rng.permutation(6), rng.permutation(12)
+    order = rng.permutation(len(votes))
+    columns = items[votes.item_ids[order]], raters[votes.rater_ids[order]], answers[votes.answer_ids[order]]
+    other = Votes.from_columns(range(40), *columns, range(6), range(12))
+    free, pooling = np.full(40, -1), {"smoothing": 0.0, "pooling": 4.0}
+    fits: tuple[Callable[[Votes], CandidateFit], ...] = (
+        lambda votes: fit_one_accuracy_on_candidates(votes, free),
+        lambda votes: fit_bcc_on_candidates(votes, free, **pooling),
+        lambda votes: fit_dawid_skene_on_candidates(votes, free, **pooling),
+    )
+    for fit_votes in fits:
+        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+            first, second = fit_votes(votes), fit_votes(other)
+        assert second.objective_history[-1] == pytest.approx(first.objective_history[-1], rel=1e-9)
+        values = second.to_posterior(other).values[items][:, answers]
+        np.testing.assert_allclose(values, first.to_posterior(votes).values, atol=1e-9)
+
+
 def test_calibration_equals_full_model_among_candidates() -> None:
     """In the second case, only raters 6 and 7 have votes on items that are not golden."""
     votes, truth = cast_votes(0, items=60, raters=8, classes=6, each=4)
@@ -160,13 +291,30 @@ def chosen_images(seed: int, *, classes: int, **options: Any) -> tuple[Votes, In
 
 
 @pytest.mark.filterwarnings("ignore:em gives no item the truth")
-def test_scores_of_images_are_those_of_candidates() -> None:
+@pytest.mark.parametrize("method", ["em", "onecoin", "ibcc"])
+def test_scores_of_images_are_those_of_candidates(method: str) -> None:
     chosen, _ = chosen_images(2, items=50, raters=5, classes=300, each=3)
-    result = aggregate(chosen, "em")
+    result = aggregate(chosen, method)
     questions, _ = count_chosen_classes(chosen)
     assert (result.model, result.facts["without_votes"], result.facts["converged"]) == (None, 1, True)
     assert result.scores.questions.class_ids.tolist() == questions.class_ids.tolist()
     np.testing.assert_allclose(np.bincount(result.scores.questions.image_ids, result.scores.values), 1)
+
+
+@pytest.mark.filterwarnings("ignore:em gives no item the truth")
+def test_golden_items_keep_their_truth_by_every_rater_model() -> None:
+    votes, truth = cast_votes(4, items=60, raters=5, classes=300, each=3)
+    rows = np.arange(10)
+    experts = Votes.from_columns(rows, rows, 0 * rows, truth[:10], ("e",), votes.answers)
+    for method in ("em", "onecoin", "ibcc"):
+        values = aggregate(votes, method, experts=experts).posterior.values
+        assert values[:10].tolist() == np.eye(300)[truth[:10]].tolist()
+        assert np.mean(values.argmax(axis=1) == truth) > 0.75
+
+
+def test_ebcc_is_ibcc_with_many_classes() -> None:
+    votes, _ = cast_votes(4, items=60, raters=5, classes=300, each=3)
+    assert (aggregate(votes, "ebcc").posterior.values == aggregate(votes, "ibcc").posterior.values).all()
 
 
 @pytest.mark.parametrize("classes", [256, 257])

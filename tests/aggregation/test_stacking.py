@@ -148,5 +148,4 @@ def test_golden_items_without_votes_do_not_measure_raters() -> None:
 def test_too_many_classes_are_refused() -> None:
     rows = np.arange(300)
     votes = Votes.from_columns(range(300), rows, 0 * rows, rows, ("ann",), tuple(range(300)))
-    for method in ("onecoin", "ibcc", "ebcc", "stacking"):
-        assert code_of(aggregate, votes, method) == "too-many"
+    assert code_of(aggregate, votes, "stacking") == "too-many"

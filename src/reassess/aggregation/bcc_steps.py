@@ -83,9 +83,9 @@ class BccSteps(MatrixEmSteps):
         """Return the terms of the bound that do not depend on the votes: divergences, and the normaliser of `prior`."""
         assert isinstance(parameters, BccParameters)
         return self.n_counted_items * parameters.log_normalizer - (
-            _divergence(parameters.votes, self.prior_votes, axis=1)
-            + _divergence(parameters.items, np.full_like(parameters.items, self.pseudo_items), axis=0)
-            + _divergence(
+            dirichlet_divergence(parameters.votes, self.prior_votes, axis=1)
+            + dirichlet_divergence(parameters.items, np.full_like(parameters.items, self.pseudo_items), axis=0)
+            + dirichlet_divergence(
                 parameters.subtype_items, np.full_like(parameters.subtype_items, _SUBTYPE_PSEUDO_ITEMS), axis=1
             )
         )
@@ -123,7 +123,7 @@ def _expected_log(counts: Floats, *, axis: int) -> Floats:
     return np.asarray(digamma(counts) - digamma(counts.sum(axis=axis, keepdims=True)))
 
 
-def _divergence(counts: Floats, prior_counts: Floats, *, axis: int) -> float:
+def dirichlet_divergence(counts: Floats, prior_counts: Floats, *, axis: int) -> float:
     """Return the Kullback-Leibler divergence of Dirichlet distributions along an axis from their priors, summed."""
     from scipy.special import gammaln
 

@@ -40,8 +40,8 @@ from reassess.numeric.arrays import allocate_like, split_rows
 from reassess.text import ListTable, Printable
 
 _POOLED_RATERS = ("all raters",)  # all raters, as one rater
-_ONE_ACCURACY_TOLERANCE, _ONE_ACCURACY_MAX_ITERATIONS = 1e-4, 300  # coarse, because this fit only checks another fit
-_MIN_START_PROBABILITY = 1e-6  # lowest probability in a model to start from
+ONE_ACCURACY_TOLERANCE, ONE_ACCURACY_MAX_ITERATIONS = 1e-4, 300  # coarse, because this fit only checks another fit
+MIN_START_PROBABILITY = 1e-6  # lowest probability in a model to start from
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -204,8 +204,8 @@ def fit_one_accuracy_per_rater(votes: Votes, truths: tuple[Id, ...], pinned_item
         truths=truths,
         answer_weights=make_answer_weights(votes, truths),
         pinned=pinned_items,
-        tolerance=_ONE_ACCURACY_TOLERANCE,
-        max_iterations=_ONE_ACCURACY_MAX_ITERATIONS,
+        tolerance=ONE_ACCURACY_TOLERANCE,
+        max_iterations=ONE_ACCURACY_MAX_ITERATIONS,
         has_one_accuracy=True,
     )
     return fitting.fit(votes, None)
@@ -330,6 +330,6 @@ def _share_matrix_among_raters(model: RaterModel, matrix: Floats) -> RaterModel:
 
 def clip_low_probabilities(probabilities: Floats) -> Floats:
     """Replace probabilities below 1e-6 by 1e-6, because EM cannot recover from tiny probabilities."""
-    raised = np.maximum(probabilities, _MIN_START_PROBABILITY)
+    raised = np.maximum(probabilities, MIN_START_PROBABILITY)
     raised /= raised.sum(axis=-1, keepdims=True)
     return raised

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from reassess.aggregation.calibration import calibrate, posterior
-from reassess.aggregation.candidate_classes import calibrate_on_candidates
+from reassess.aggregation.candidate_fits import calibrate_on_candidates
 from reassess.aggregation.em_inputs import (
     DEFAULT_POOLING,
     check_class_count,

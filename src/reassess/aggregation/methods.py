@@ -13,7 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.bcc import fit_bcc
-from reassess.aggregation.candidate_classes import CandidateFit, fit_dawid_skene_on_candidates
+from reassess.aggregation.candidate_classes import CandidateFit
+from reassess.aggregation.candidate_fits import (
+    fit_bcc_on_candidates,
+    fit_dawid_skene_on_candidates,
+    fit_one_accuracy_on_candidates,
+)
 from reassess.aggregation.dawid_skene import DawidSkeneFit, fit_dawid_skene, fit_one_accuracy_per_rater
 from reassess.aggregation.em_inputs import (
     DEFAULT_POOLING,
@@ -152,6 +157,12 @@ class _PreparedVotes(NamedTuple):
         """The golden items, with the experts' truth; None without experts."""
         return None if self.experts is None else PinnedItems.from_truth_ids(self.truth_ids, n_truths=len(self.truths))
 
+    @property
+    def uses_candidates(self) -> bool:
+        """Whether the truth of an item is one of its candidate classes, because there are many classes."""
+        are_in_memory = not isinstance(self.votes.items, StoredItems)
+        return are_in_memory and self.truths == self.votes.answers and has_many_classes(self.votes)
+
 
 def _prepare_votes(
     votes: Votes,
@@ -207,21 +218,12 @@ def aggregate_by_em(
     truths_are_answers = truths == votes.answers
     if truths_are_answers:
         check_class_count(votes)
-    if truths_are_answers and has_many_classes(votes) and not isinstance(votes.items, StoredItems):
+    if prepared.uses_candidates:
         candidate_fit = fit_dawid_skene_on_candidates(votes, truth_ids, smoothing=smoothing, pooling=pooling)
-        facts = _make_em_facts(
-            candidate_fit.objective_history, candidate_fit.has_converged
-        ) | count_images_without_votes(votes, candidate_fit)
         check_candidates = partial(
             _warn_if_candidates_are_unreliable, votes, candidate_fit, truth_ids, cross_validate_em
         )
-        return Aggregation(
-            candidate_fit.to_posterior(votes),
-            facts=facts,
-            expert_votes=experts,
-            expert_truth=truth,
-            warn_if_unreliable=check_candidates,
-        )
+        return replace(_make_candidate_aggregation(prepared, candidate_fit), warn_if_unreliable=check_candidates)
     has_experts = experts is not None
 
     def fit_votes(votes: Votes, truth_ids: npt.NDArray[np.int64], **limits: Any) -> DawidSkeneFit:
@@ -270,6 +272,8 @@ def aggregate_by_one_accuracy(
 ) -> Aggregation:
     """Estimate one accuracy per rater and the truths from the votes by EM; golden items keep the experts' truth."""
     prepared = _prepare_votes(votes, experts, rater_golden, truths_are_answers, min_experts)
+    if prepared.uses_candidates:
+        return _make_candidate_aggregation(prepared, fit_one_accuracy_on_candidates(prepared.votes, prepared.truth_ids))
     check_matrix_size(prepared.votes, prepared.truths)
     fit = fit_one_accuracy_per_rater(prepared.votes, prepared.truths, prepared.pinned_items)
     facts = _make_em_facts(fit.objective_history, fit.has_converged)
@@ -287,8 +291,14 @@ def aggregate_by_bcc(
     smoothing: float = 0.0,
     pooling: float = DEFAULT_POOLING,
 ) -> Aggregation:
-    """Estimate raters and truths by variational Bayes, see `fit_bcc`; golden items keep the experts' truth."""
+    """Estimate raters and truths by variational Bayes, see `fit_bcc`; golden items keep the experts' truth.
+
+    With many classes, each truth has only one subtype, see `candidate_fits`.
+    """
     prepared = _prepare_votes(votes, experts, rater_golden, truths_are_answers, min_experts)
+    if prepared.uses_candidates:
+        candidate_fit = fit_bcc_on_candidates(prepared.votes, prepared.truth_ids, smoothing=smoothing, pooling=pooling)
+        return _make_candidate_aggregation(prepared, candidate_fit)
     check_matrix_size(prepared.votes, prepared.truths)
     fit = fit_bcc(
         prepared.votes,
@@ -323,6 +333,17 @@ def _make_aggregation(
     """Make the result of a method from its posterior."""
     values, counts = convert_to_question_posterior_and_count_unrated(prepared.votes, posterior, prepared.experts)
     return Aggregation(values, model, facts | counts, expert_votes=prepared.experts, expert_truth=prepared.expert_truth)
+
+
+def _make_candidate_aggregation(prepared: _PreparedVotes, fit: CandidateFit) -> Aggregation:
+    """Make the result of a method from its fit to candidate classes."""
+    return Aggregation(
+        fit.to_posterior(prepared.votes),
+        facts=_make_em_facts(fit.objective_history, fit.has_converged)
+        | count_images_without_votes(prepared.votes, fit),
+        expert_votes=prepared.experts,
+        expert_truth=prepared.expert_truth,
+    )
 
 
 def _warn_if_candidates_are_unreliable(

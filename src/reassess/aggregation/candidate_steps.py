@@ -1,0 +1,210 @@
+"""The E-steps and M-steps of rater models for many classes, on the matrix cells that have votes.
+
+The equations are those of `em`, and of `bcc_steps` with one subtype. There is one difference: the truth of an item is
+one of its candidates, see `candidate_classes`. The other classes have the probability 0.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from reassess.aggregation.bcc_steps import dirichlet_divergence
+from reassess.aggregation.candidate_classes import CandidateVotes, Ints, is_correct_cell, sum_by_id
+from reassess.aggregation.em import ExpectedCounts, normalize_rows
+from reassess.aggregation.em_inputs import Floats
+
+# --- pseudo-votes and parameters --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class EqualMatrices:
+    """A matrix that is the same for all raters."""
+
+    matrix: Floats  # shape (A, A)
+
+    def select_cells(self, codes: Ints) -> Floats:
+        """Return the value of each cell; the codes are (rater * A + class) * A + answer."""
+        return np.asarray(self.matrix.ravel()[codes % self.matrix.size])
+
+    def sum_rows(self, codes: Ints) -> Floats:
+        """Return the sum of each matrix row; the codes are rater * A + class."""
+        return np.asarray(self.matrix.sum(axis=1)[codes % len(self.matrix)])
+
+
+@dataclass(frozen=True, eq=False)
+class OneAccuracyMatrices:
+    """Matrices with one value for the correct answers of a rater, and one for each wrong answer."""
+
+    correct: Floats  # shape (raters,)
+    wrong: Floats  # shape (raters,)
+    n_answers: int  # A
+
+    def select_cells(self, codes: Ints) -> Floats:
+        """Return the value of each cell; the codes are (rater * A + class) * A + answer."""
+        raters = codes // self.n_answers**2
+        return np.where(is_correct_cell(codes, self.n_answers), self.correct[raters], self.wrong[raters])
+
+    def sum_rows(self, codes: Ints) -> Floats:
+        """Return the sum of each matrix row; the codes are rater * A + class."""
+        return self.sum_row_per_rater()[codes // self.n_answers]
+
+    def sum_row_per_rater(self) -> Floats:
+        """Return the sum of a row of each rater's matrix, shape (raters,)."""
+        return np.asarray(self.correct + (self.n_answers - 1) * self.wrong)
+
+
+@dataclass(frozen=True, eq=False)
+class CandidateParameters:
+    """The parameters of a rater model; with variational Bayes, the logarithms are expected logarithms."""
+
+    log_probabilities: Floats  # of each cell with votes, shape (C,)
+    log_prior: Floats  # of each class, shape (A,)
+    cell_votes: Floats  # expected votes of each cell, shape (C,)
+    items: Floats  # expected items of each class, with pseudo-items, shape (A,)
+
+
+# --- the steps --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class CandidateSteps:
+    """The steps that the models share. All items are in one block, which contains the posterior of each candidate."""
+
+    votes: CandidateVotes
+    pseudo_votes: EqualMatrices | OneAccuracyMatrices
+    pseudo_items: float  # of each class
+
+    def run_e_step(self, block: Floats, parameters: CandidateParameters) -> ExpectedCounts:
+        """Run the E-step: update each candidate's posterior, and return the expected counts."""
+        posterior, log_likelihood = self.compute_posterior(parameters)
+        change = np.abs(posterior - block).max()
+        block[:] = posterior
+        return replace(
+            self.votes.compute_expected_counts(block),
+            log_likelihood=np.array([log_likelihood]),
+            largest_change=np.array([change]),
+        )
+
+    def run_m_step(self, expected_votes: Floats, expected_items: Floats) -> CandidateParameters:
+        """Run the M-step: estimate the parameters from the expected counts of votes and items."""
+        return self.estimate_parameters(
+            expected_votes, self._sum_by_row(expected_votes), expected_items + self.pseudo_items
+        )
+
+    def estimate_parameters(self, cell_votes: Floats, row_votes: Floats, items: Floats) -> CandidateParameters:
+        """Estimate the parameters from counts per cell, per row of the matrices, and per class."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            logs = self._log(cell_votes + self._added_to_cells)
+            logs -= self._log(row_votes + self._added_to_rows)[self.votes.matrix_row_of_cell]
+            log_prior = self._log(items) - self._log(items.sum())
+        logs[np.isnan(logs)] = -np.log(self.votes.n_answers)  # an empty row is uniform
+        return CandidateParameters(logs, log_prior, cell_votes, items)
+
+    def compute_posterior(self, parameters: CandidateParameters) -> tuple[Floats, float]:
+        """Compute the posterior of each candidate, shape (P,), and the log likelihood of the votes."""
+        pairs = self.votes
+        weights = parameters.log_prior[pairs.class_of_candidate] + sum_by_id(
+            pairs.candidate_of_vote_copy,
+            parameters.log_probabilities[pairs.cell_of_vote_copy],
+            len(pairs.item_of_candidate),
+        )
+        highest = np.maximum.reduceat(weights, pairs.first_candidate_of_item)
+        weights = np.exp(weights - pairs.repeat_for_candidates(highest))
+        totals = np.add.reduceat(weights, pairs.first_candidate_of_item)
+        return weights / pairs.repeat_for_candidates(totals), float((np.log(totals) + highest).sum())
+
+    def _log(self, counts: Any) -> Any:
+        """Return the logarithms of counts."""
+        return np.log(counts)
+
+    def _sum_by_row(self, cell_votes: Floats) -> Floats:
+        """Sum the votes of the cells in each matrix row."""
+        return sum_by_id(self.votes.matrix_row_of_cell, cell_votes, len(self.votes.rater_class_codes))
+
+    @cached_property
+    def _added_to_cells(self) -> Floats:
+        """Pseudo-votes of each cell, shape (C,)."""
+        return self.pseudo_votes.select_cells(self.votes.rater_class_answer_codes)
+
+    @cached_property
+    def _added_to_rows(self) -> Floats:
+        """Pseudo-votes of each matrix row."""
+        return self.pseudo_votes.sum_rows(self.votes.rater_class_codes)
+
+
+@dataclass(frozen=True, eq=False)
+class CandidateEmSteps(CandidateSteps):
+    """The steps of EM with a matrix per rater."""
+
+    pseudo_votes: EqualMatrices
+
+    def log_prior_density(self, parameters: CandidateParameters) -> float:
+        """Compute the log density of the priors, up to a constant."""
+        density, matrix = 0.0, self.pseudo_votes.matrix
+        if matrix.any():  # sum over all raters and cells, also cells without votes
+            added, added_to_row = self._added_to_cells, self._added_to_rows
+            empty_density = float((matrix * np.log(normalize_rows(matrix, 0.0))).sum())
+            cell_density = float((added * np.log1p(parameters.cell_votes / added)).sum())
+            row_density = float((added_to_row * np.log1p(self._sum_by_row(parameters.cell_votes) / added_to_row)).sum())
+            density = self.votes.n_raters * empty_density + cell_density - row_density
+        if self.pseudo_items:
+            density += self.pseudo_items * float(parameters.log_prior.sum())
+        return density
+
+    def compute_mean_matrix(self, posterior: Floats) -> Floats:
+        """Compute the confusion matrix of all raters together, with pseudo-votes; shape (A, A)."""
+        matrix = self.pseudo_votes.matrix
+        counts = self.votes.compute_expected_counts(posterior).expected_votes[0]
+        totals = sum_by_id(self.votes.rater_class_answer_codes % matrix.size, counts, matrix.size)
+        return normalize_rows(totals.reshape(matrix.shape), matrix)
+
+
+@dataclass(frozen=True, eq=False)
+class OneAccuracySteps(CandidateSteps):
+    """The steps of EM with one accuracy per rater."""
+
+    pseudo_votes: OneAccuracyMatrices
+
+    def run_m_step(self, expected_votes: Floats, expected_items: Floats) -> CandidateParameters:
+        """Run the M-step: estimate the accuracies and the prior from the expected counts of votes and items."""
+        logs = np.log(self.estimate_matrices(expected_votes).select_cells(self.votes.rater_class_answer_codes))
+        items = expected_items + self.pseudo_items
+        return CandidateParameters(logs, np.log(items / items.sum()), expected_votes, items)
+
+    def estimate_matrices(self, cell_votes: Floats) -> OneAccuracyMatrices:
+        """Estimate the raters' matrices from the expected votes of each cell."""
+        codes, answers, added = self.votes.rater_class_answer_codes, self.votes.n_answers, self.pseudo_votes
+        raters, is_correct = codes // answers**2, is_correct_cell(codes, answers)
+        sums = sum_by_id(raters, cell_votes, self.votes.n_raters) + added.sum_row_per_rater()
+        correct = (sum_by_id(raters, cell_votes * is_correct, self.votes.n_raters) + added.correct) / sums
+        return OneAccuracyMatrices(correct, (1 - correct) / (answers - 1), answers)
+
+    def log_prior_density(self, parameters: CandidateParameters) -> float:
+        """Compute the log density of the priors, up to a constant."""
+        added, matrices = self.pseudo_votes, self.estimate_matrices(parameters.cell_votes)
+        density = added.correct * np.log(matrices.correct)
+        density += (self.votes.n_answers - 1) * added.wrong * np.log(matrices.wrong)
+        return float(density.sum() + self.pseudo_items * parameters.log_prior.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class CandidateBccSteps(CandidateSteps):
+    """The steps of variational Bayes: the logarithms of the parameters are expectations, see `bcc_steps`."""
+
+    def log_prior_density(self, parameters: CandidateParameters) -> float:
+        """Return the terms of the bound that do not depend on the votes: divergences of the parameters from priors."""
+        from scipy.special import gammaln
+
+        votes, added, added_to_row = parameters.cell_votes, self._added_to_cells, self._added_to_rows
+        cells = gammaln(votes + added).sum() - gammaln(added).sum() - (votes * parameters.log_probabilities).sum()
+        rows = gammaln(self._sum_by_row(votes) + added_to_row).sum() - gammaln(added_to_row).sum()
+        prior_items = np.full_like(parameters.items, self.pseudo_items)
+        return float(cells - rows) - dirichlet_divergence(parameters.items, prior_items, axis=0)
+
+    def _log(self, counts: Any) -> Any:
+        """Return the expected logarithms of probabilities, plus a term that depends only on the sum of the counts."""
+        from scipy.special import digamma
+
+        return digamma(counts)

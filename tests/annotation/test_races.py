@@ -3,12 +3,14 @@
 import multiprocessing
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from reassess.annotation import (
     Campaign,
@@ -24,9 +26,11 @@ from reassess.annotation import (
     skip_task,
     suggest_class,
 )
+from reassess.annotation.store.campaigns import open_transaction
+from reassess.annotation.store.schema import questions
 from reassess.core import StopRule
 from reassess.errors import DataError
-from tests.annotation.campaigns import CLASSES, campaign_at, raters_of
+from tests.annotation.campaigns import CLASSES, NOW, YES, campaign_at, raters_of, waiting
 from tests.annotation.invariants import Stored, check, check_end
 from tests.annotation.random_campaign import Simulation
 
@@ -114,4 +118,21 @@ def test_racing_processes_keep_invariants(where: str, tmp_path: Path, request: p
     simulation.finish()
     check(Stored.of(campaign), acknowledged)
     check_end(Stored.of(campaign), simulation.at_work)
+    campaign.close()
+
+
+def test_answers_that_waited_for_another_transaction_see_its_changes(database: str) -> None:
+    campaign = campaign_at(database, (2,), raters=1, votes_per_question=2, golden_share=0)
+    turn = begin_next_turn(campaign, 2, NOW)
+    answers = [GivenAnswer(row.question_id, YES) for row in turn.questions]
+    with ThreadPoolExecutor(1) as pool:
+        with open_transaction(campaign) as other:
+            other.lock_tasks([turn.task_id])
+            saving = pool.submit(save_answers, campaign, 2, answers, NOW)
+            waiting(campaign, 1)
+            is_first = questions.c.id == answers[0].question_id
+            other.connection.execute(update(questions).where(is_first).values(ended="votes"))
+        saving.result()
+    counted = {row.question: row.counted for row in Stored.of(campaign).answers if row.person == 2}
+    assert counted == {answers[0].question_id: False, answers[1].question_id: True}
     campaign.close()

@@ -5,7 +5,8 @@ All transactions take locks in the same order, so that there are no deadlocks:
 1. a person, with their search position (in the table `cursors`)
 2. an image that may get a new task
 3. tasks, by number
-4. the campaign, if golden answers are counted or a task is added. Raters share this lock, experts do not.
+4. the campaign, if a truth changes or a task is added
+5. counts of golden answers, by person, truth and answer
 
 No transaction waits for the search position of another person. While a person is locked, nobody can exclude or include
 them. Rows that refer to a locked row can still be added. Names and tokens are unique keys; on PostgreSQL, changing a
@@ -14,15 +15,30 @@ number. On SQLite, only one transaction can write at a time.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, and_, bindparam, exists, func, literal_column, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Insert,
+    Row,
+    Update,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    select,
+    update,
+)
 
 from reassess.annotation.addresses import hide_password, is_server_address
 from reassess.annotation.assignment import Rules
@@ -40,6 +56,7 @@ from reassess.annotation.store.schema import (
     TurnState,
     check_schema_version,
     cursors,
+    golden_counts,
     log,
     people,
     questions,
@@ -154,8 +171,6 @@ _LOCK_PERSON = (
     .with_for_update(of=[people, cursors], key_share=True)
 )
 _LOCK_CAMPAIGN = select(schema.campaign.c.id).with_for_update(key_share=True)
-_READ_CAMPAIGN = select(schema.campaign.c.id)
-_LOCK_CAMPAIGN_SHARED = select(schema.campaign.c.id).with_for_update(read=True)
 _LOCK_TASKS = (
     select(tasks.c.id).where(tasks.c.id.in_(bindparam("numbers", expanding=True))).order_by(tasks.c.id)
 ).with_for_update(key_share=True)
@@ -165,15 +180,24 @@ _SELECT_OPEN_QUESTIONS = (
     .where(tasks.c.id.in_(bindparam("numbers", expanding=True)))
     .order_by(tasks.c.id)
 )
-_UPDATE_RESERVED = (
+UPDATE_RESERVED = (
     update(questions)
     .where(questions.c.id.in_(bindparam("numbers", expanding=True)), ~questions.c.golden)
     .values(reserved=questions.c.reserved + bindparam("change"))
 )
 _IS_MAIN = tasks.c.kind == literal_column(f"'{TaskKind.MAIN}'")
-_UPDATE_FREE = update(tasks).where(tasks.c.id == bindparam("number"), _IS_MAIN).values(free=bindparam("n_raters"))
+UPDATE_FREE = update(tasks).where(tasks.c.id == bindparam("task_id"), _IS_MAIN).values(free=bindparam("n_raters"))
 _HAS_PASSED_POSITION = cursors.c.position > bindparam("least")
 _SELECT_CURSORS = select(cursors.c.person).where(_HAS_PASSED_POSITION).with_for_update(key_share=True, skip_locked=True)
+_UPDATE_GOLDEN_COUNT = (
+    update(golden_counts)
+    .where(
+        golden_counts.c.person == bindparam("person_id"),
+        golden_counts.c.truth == bindparam("row_truth"),
+        golden_counts.c.answer == bindparam("row_answer"),
+    )
+    .values(n=golden_counts.c.n + bindparam("increment"))
+)
 _MOVE_CURSORS_BACK = update(cursors).where(cursors.c.person.in_(_SELECT_CURSORS)).values(position=bindparam("least"))
 
 
@@ -184,6 +208,7 @@ class Transaction:
     connection: Connection
     campaign: Campaign
     reopened_task_positions: list[int] = field(default_factory=list)  # of main tasks that raters can get again
+    golden_count_changes: Counter[tuple[int, int, int]] = field(default_factory=Counter)  # by person, truth and answer
 
     @property
     def rules(self) -> Rules:
@@ -214,28 +239,25 @@ class Transaction:
             for chunk in split_into_chunks(sorted(set(task_ids))):
                 self.connection.execute(_LOCK_TASKS, {"numbers": chunk}).all()
 
-    def lock_campaign(self, *, is_shared: bool = False) -> None:
-        """Lock the campaign, so that no other transaction changes a truth or adds a task.
-
-        With `is_shared`, other transactions can count answers at the same time.
-        """
+    def lock_campaign(self) -> None:
+        """Lock the campaign, so that no other transaction changes a truth or adds a task."""
         if self.connection.dialect.name != "sqlite":
-            self.connection.execute(_LOCK_CAMPAIGN_SHARED if is_shared else _LOCK_CAMPAIGN).all()
+            self.connection.execute(_LOCK_CAMPAIGN).all()
 
-    def imitate_duration_of_lock_campaign(self) -> None:
-        """Take as long as `lock_campaign`, but lock nothing: response times must not reveal golden tasks."""
-        if self.connection.dialect.name != "sqlite":
-            self.connection.execute(_READ_CAMPAIGN).all()
+    def execute_changes(self, changes: tuple[Insert | Update, ...], params: Mapping[str, Any]) -> None:
+        """Execute statements that change different rows; on PostgreSQL, they are one statement, which is faster."""
+        for statement in changes if self.connection.dialect.name == "sqlite" else [_combine(changes)]:
+            self.connection.execute(statement, params)
 
     def reserve_one_vote_per_question(self, question_ids: Sequence[int]) -> None:
         """Reserve one vote on each question for a rater who is answering; golden questions have no reserved votes."""
         if question_ids:
-            self.connection.execute(_UPDATE_RESERVED, {"numbers": question_ids, "change": 1})
+            self.connection.execute(UPDATE_RESERVED, {"numbers": question_ids, "change": 1})
 
     def release_one_vote_per_question(self, question_ids: Sequence[int]) -> None:
         """Release one reserved vote on each question; golden questions have no reserved votes."""
         if question_ids:
-            self.connection.execute(_UPDATE_RESERVED, {"numbers": question_ids, "change": -1})
+            self.connection.execute(UPDATE_RESERVED, {"numbers": question_ids, "change": -1})
 
     def update_raters_still_allowed(self, task_ids: Iterable[int], *, is_reopened: bool = False) -> None:
         """Compute and store how many more raters can get each task.
@@ -256,15 +278,20 @@ class Transaction:
                     (self.rules.count_raters_still_allowed(row.votes, row.reserved) for row in is_open), default=0
                 )
                 if is_main and free != free_before:
-                    task_rows.append({"number": number, "n_raters": free})
+                    task_rows.append({"task_id": number, "n_raters": free})
                 if free and (is_reopened or (is_main and not free_before)):
                     self.reopened_task_positions.append(position if is_main else _POSITION_AFTER_ALL)
-            self.store_raters_still_allowed(task_rows)
+            if task_rows:
+                self.connection.execute(UPDATE_FREE, task_rows)
 
-    def store_raters_still_allowed(self, task_rows: Sequence[Mapping[str, int]]) -> None:
-        """Store how many more raters can get each task; a row has `number` (the task id) and `n_raters`."""
-        if task_rows:
-            self.connection.execute(_UPDATE_FREE, task_rows)
+    def store_golden_count_changes(self) -> None:
+        """Store the changes of golden counts at the end of the transaction, sorted, so that there are no deadlocks."""
+        rows = [
+            {"person_id": person, "row_truth": truth, "row_answer": answer, "increment": increment}
+            for (person, truth, answer), increment in sorted(self.golden_count_changes.items())
+        ]
+        if rows:
+            self.connection.execute(_UPDATE_GOLDEN_COUNT, rows)
 
     def restart_searches_at_first_reopened_task(self) -> None:
         """Let each rater's search for the next task restart at the first reopened task; skip locked rows."""
@@ -274,6 +301,13 @@ class Transaction:
     def log_action(self, now: float, action: str, actor_id: int | None = None, **detail: Any) -> None:
         """Write an entry into the campaign's log; `actor_id` is the person who acts, None for the command line."""
         self.connection.execute(log.insert(), {"at": now, "person": actor_id, "what": action, "detail": detail})
+
+
+@cache
+def _combine(changes: tuple[Insert | Update, ...]) -> Insert | Update:
+    """Combine statements into one: all but the last become common table expressions."""
+    *others, last = changes
+    return last.add_cte(*(change.cte(f"change_{number}") for number, change in enumerate(others)))
 
 
 def split_into_chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -287,6 +321,7 @@ def open_transaction(campaign: Campaign) -> Iterator[Transaction]:
     with campaign.write_lock, campaign.engine.begin() as connection:
         transaction = Transaction(connection, campaign)
         yield transaction
+        transaction.store_golden_count_changes()
         transaction.restart_searches_at_first_reopened_task()
 
 

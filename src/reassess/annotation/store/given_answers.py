@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, select, update
@@ -71,14 +73,15 @@ def save_answers(
             if answer.question_id not in latest or answer.revision > latest[answer.question_id].revision:
                 latest[answer.question_id] = answer
         truths: TruthsByQuestionId = {}
-        for turn in _lock_tasks_shown_to_person(transaction, person_id, list(latest)):
+        for task_rows in _lock_tasks_with_questions(transaction, person_id, list(latest)):
+            turn = task_rows[0]
             reveals = (
                 reveal_truths
                 and is_practice_turn(row, turn.kind)
                 and turn.state in (TurnState.ASKED, TurnState.EXPIRED, TurnState.DONE)
             )
             task_answers = _AnswersToTask(
-                transaction, row, turn, latest, now, can_end_turn=reveals or not is_practice_turn(row, turn.kind)
+                transaction, row, task_rows, latest, now, can_end_turn=reveals or not is_practice_turn(row, turn.kind)
             )
             task_answers.save()
             if reveals and task_answers.is_complete:
@@ -93,17 +96,15 @@ class _AnswersToTask:
         self,
         transaction: Transaction,
         person: Row[Any],
-        turn: Row[Any],
+        questions_with_turn: Sequence[Row[Any]],
         latest_answers: Mapping[int, GivenAnswer],
         now: float,
         *,
         can_end_turn: bool,
     ) -> None:
-        self.transaction, self.person, self.turn = transaction, person, turn
+        self.transaction, self.person = transaction, person
+        self.questions, self.turn = questions_with_turn, questions_with_turn[0]
         self.latest_answers, self.now, self.can_end_turn = latest_answers, now, can_end_turn
-        self.questions = transaction.connection.execute(
-            SELECT_TASK_QUESTIONS, {"person_id": person.id, "task_id": turn.task}
-        ).all()
         answered = [row for row in self.questions if row.id in latest_answers]
         for row in answered:
             limit = (row.revision or 0) + _MAX_REVISION_STEP
@@ -113,10 +114,10 @@ class _AnswersToTask:
                 )
         self.new_rows = [row for row in answered if row.answer is None]
         later = [row for row in answered if row.answer is not None and latest_answers[row.id].revision > row.revision]
-        self.changed_rows = [] if _has_seen_expert_answers(person, turn) else later
+        self.changed_rows = [] if _has_seen_expert_answers(person, self.turn) else later
         self.counted_ids = [row.id for row in self.new_rows if self._counts_as_vote(row)]
         answered_ids = {row.id for row in self.questions if row.answer is not None or row.id in latest_answers}
-        self.is_complete = answered_ids.issuperset(turn.shown)  # whether each shown question has an answer
+        self.is_complete = answered_ids.issuperset(self.turn.shown)  # whether each shown question has an answer
 
     def _counts_as_vote(self, row: Row[Any]) -> bool:
         """Return whether an answer to a question counts as a vote."""
@@ -162,7 +163,6 @@ class _AnswersToTask:
         # The work for a rater's answer is the same for golden and main questions, so that the time does not reveal
         # golden questions.
         transaction, kind = self.transaction, self.turn.kind
-        _lock_campaign_for_counting(transaction, self.person, kind)
         if self.person.role == Role.EXPERT:
             update_truths(transaction, [*self.new_rows, *self.changed_rows], kind)
         elif kind != TaskKind.PRACTICE:
@@ -203,7 +203,7 @@ class _AnswersToTask:
         transaction, turn = self.transaction, self.turn
         is_over = self.can_end_turn and self.is_complete
         if turn.state == TurnState.ASKED or (turn.state == TurnState.EXPIRED and is_over):
-            key = {"person_id": turn.person, "task_id": turn.task}
+            key = {"person_id": self.person.id, "task_id": turn.task}
             values = {
                 "new_state": TurnState.DONE if is_over else TurnState.ASKED,
                 "end": self.now + transaction.rules.lease_seconds,
@@ -216,13 +216,6 @@ class _AnswersToTask:
                 self._select_questions_with_reserved_vote({row.id for row in self.new_rows}.difference(freed))
             )
         transaction.update_raters_still_allowed([turn.task], is_reopened=bool(self.changed_rows))
-
-
-def _lock_campaign_for_counting(transaction: Transaction, person: Row[Any], kind: str) -> None:
-    if kind == TaskKind.MAIN:
-        transaction.imitate_duration_of_lock_campaign()
-    else:
-        transaction.lock_campaign(is_shared=person.role != Role.EXPERT)
 
 
 def _make_golden_count_change(person_id: int, row: Row[Any], answer: int | None, increment: int) -> GoldenCountChange:
@@ -252,7 +245,6 @@ def skip_task(campaign: Campaign, person_id: int, task_id: int, now: float) -> N
         end_turn(transaction, turn, TurnState.SKIPPED)
         rows = transaction.connection.execute(SELECT_TASK_QUESTIONS, {"person_id": person_id, "task_id": task_id}).all()
         answered = [question for question in rows if question.answer is not None]
-        _lock_campaign_for_counting(transaction, row, turn.kind)
         if row.role == Role.EXPERT:
             update_truths(transaction, answered, turn.kind)
         elif turn.kind != TaskKind.PRACTICE and answered:
@@ -265,13 +257,16 @@ def skip_task(campaign: Campaign, person_id: int, task_id: int, now: float) -> N
             transaction.update_raters_still_allowed([task_id], is_reopened=True)
 
 
-_LOCK_TURNS = (
-    select(questions.c.id.label("question"), tasks.c.kind, turns)
-    .select_from(questions.join(tasks))
+_ASKED_TASKS = select(questions.c.task).where(questions.c.id.in_(bindparam("numbers", expanding=True)))
+# Locks the questions too. So PostgreSQL returns their latest state, even if it has waited for another transaction.
+_LOCK_TASK_QUESTIONS = (
+    select(questions, tasks.c.kind, turns.c.state, turns.c.shown, answers.c.answer, answers.c.revision)
+    .select_from(tasks.join(questions))
     .outerjoin(turns, and_(turns.c.task == tasks.c.id, turns.c.person == bindparam("person_id")))
-    .where(questions.c.id.in_(bindparam("numbers", expanding=True)))
-    .order_by(tasks.c.id)
-    .with_for_update(of=tasks, key_share=True)
+    .outerjoin(answers, and_(answers.c.question == questions.c.id, answers.c.person == bindparam("person_id")))
+    .where(tasks.c.id.in_(_ASKED_TASKS))
+    .order_by(tasks.c.id, questions.c.id)
+    .with_for_update(of=[tasks, questions], key_share=True)
 )
 _UPDATE_TURN = (
     update(turns)
@@ -280,14 +275,14 @@ _UPDATE_TURN = (
 )
 
 
-def _lock_tasks_shown_to_person(
+def _lock_tasks_with_questions(
     transaction: Transaction, person_id: int, question_ids: Sequence[int]
-) -> list[Row[Any]]:
-    """Lock the tasks of these questions; return the rows that say when each task was shown to the person."""
-    rows = transaction.connection.execute(_LOCK_TURNS, {"person_id": person_id, "numbers": question_ids}).all()
-    unknown = set(question_ids) - {row.question for row in rows}
+) -> list[list[Row[Any]]]:
+    """Lock the tasks of these questions; return all questions of each task, with the person's turn and answers."""
+    rows = transaction.connection.execute(_LOCK_TASK_QUESTIONS, {"person_id": person_id, "numbers": question_ids}).all()
+    unknown = set(question_ids) - {row.id for row in rows}
     if unknown:
         raise DataError("unknown-question", "unknown question", found=f"question {min(unknown)}")
-    if not_shown := [row.question for row in rows if row.task is None]:
+    if not_shown := [row.id for row in rows if row.state is None and row.id in set(question_ids)]:
         raise DataError("not-shown", "rater was not shown this question", found=f"question {min(not_shown)}")
-    return list({row.task: row for row in rows}.values())
+    return [list(task_rows) for _, task_rows in groupby(rows, key=attrgetter("task"))]

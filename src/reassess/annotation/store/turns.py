@@ -6,7 +6,13 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, bindparam, literal_column, or_, select, update
 
-from reassess.annotation.store.campaigns import Campaign, Transaction, open_transaction
+from reassess.annotation.store.campaigns import (
+    UPDATE_FREE,
+    UPDATE_RESERVED,
+    Campaign,
+    Transaction,
+    open_transaction,
+)
 from reassess.annotation.store.choosing import (
     SELECT_TASK_QUESTIONS,
     ChosenTask,
@@ -150,6 +156,16 @@ _MOVE_CURSOR = (
     .where(cursors.c.person == bindparam("person_id"))
     .values(position=bindparam("place"), turns=cursors.c.turns + 1, draws=cursors.c.draws + bindparam("drawn"))
 )
+_GIVEN_TURN = {
+    "number": bindparam("new_number"),
+    "shown": bindparam("shown_ids"),
+    "state": TurnState.ASKED,
+    "expires": bindparam("end"),
+}
+_INSERT_TURN = turns.insert().values(person=bindparam("person_id"), task=bindparam("task_id"), **_GIVEN_TURN)
+_UPDATE_TURN = update(turns).where(_IS_OWN, turns.c.task == bindparam("task_id")).values(_GIVEN_TURN)
+_GIVE_NEW_TASK = (_INSERT_TURN, UPDATE_RESERVED, UPDATE_FREE, _MOVE_CURSOR)
+_GIVE_TASK_AGAIN = (_UPDATE_TURN, UPDATE_RESERVED, UPDATE_FREE, _MOVE_CURSOR)
 
 
 def _find_given_tasks_with_invalid_lease(connection: Connection, campaign: Campaign, now: float) -> Sequence[Row[Any]]:
@@ -212,12 +228,6 @@ def _give_next_task(
     if choice is None:
         return "waiting" if begun or has_tasks_left(transaction, row) else "finished"
     _store_given_task(transaction, row, choice, now + transaction.rules.lease_seconds)
-    place = (
-        choose_start_of_next_task_search(transaction, row, choice.task)
-        if choice.task.kind == TaskKind.MAIN
-        else row.position
-    )
-    transaction.connection.execute(_MOVE_CURSOR, {"person_id": person_id, "place": place, "drawn": 1})
     return _make_shown_task(
         choice.task, choice.question_rows, row.turns, is_practice=is_practice_turn(row, choice.task.kind)
     )
@@ -237,14 +247,20 @@ def _find_reason_for_no_task(transaction: Transaction, person: Row[Any]) -> NoTa
 def _store_given_task(transaction: Transaction, person: Row[Any], choice: ChosenTask, lease_end: float) -> None:
     """Store that a person gets a task now, and reserve the person's vote on each main question of the task."""
     task, question_ids = choice.task, [row.id for row in choice.question_rows]
-    values = {"number": person.turns, "shown": question_ids, "state": TurnState.ASKED, "expires": lease_end}
-    if task.turn_state is None:
-        transaction.connection.execute(turns.insert(), {"person": person.id, "task": task.id, **values})
-    else:
-        is_old = turns.c.person == person.id, turns.c.task == task.id
-        transaction.connection.execute(update(turns).where(*is_old).values(**values))
-    transaction.reserve_one_vote_per_question(question_ids)
-    transaction.store_raters_still_allowed([{"number": task.id, "n_raters": choice.n_raters_still_allowed}])
+    is_main = task.kind == TaskKind.MAIN
+    params = {
+        "person_id": person.id,
+        "task_id": task.id,
+        "new_number": person.turns,
+        "shown_ids": question_ids,
+        "end": lease_end,
+        "numbers": question_ids,
+        "change": 1,
+        "n_raters": choice.n_raters_still_allowed,
+        "drawn": 1,
+        "place": choose_start_of_next_task_search(transaction, person, task) if is_main else person.position,
+    }
+    transaction.execute_changes(_GIVE_NEW_TASK if task.turn_state is None else _GIVE_TASK_AGAIN, params)
 
 
 def _give_expired_task_again(

@@ -1,6 +1,5 @@
 """Counting answers as votes, until each question has enough votes."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -80,8 +79,7 @@ _GOLDEN_COUNTS_BY_RATER = (
         golden_counts.c.answer,
         func.sum(golden_counts.c.n).label("n"),
     )
-    .join(people, people.c.id == golden_counts.c.person)
-    .where(~people.c.excluded, golden_counts.c.n > 0)
+    .where(golden_counts.c.n > 0, golden_counts.c.person.not_in(select(people.c.id).where(people.c.excluded)))
     .group_by("rater", golden_counts.c.truth, golden_counts.c.answer)
     .subquery()
 )
@@ -231,15 +229,6 @@ def _estimate_raters(transaction: Transaction, votes_by_question: Mapping[int, _
     return _RaterEstimates(estimate_rater_model(counts, truths, [0, *raters]), is_rater_accuracy_known=any(truths))
 
 
-_UPDATE_GOLDEN_COUNT = (
-    update(golden_counts)
-    .where(
-        golden_counts.c.person == bindparam("person_id"),
-        golden_counts.c.truth == bindparam("row_truth"),
-        golden_counts.c.answer == bindparam("row_answer"),
-    )
-    .values(n=golden_counts.c.n + bindparam("increment"))
-)
 _SELECT_ANSWERS_TO_QUESTION = (
     select(answers.c.answer, answers.c.person, people.c.role)
     .select_from(answers.join(people).join(questions))
@@ -261,20 +250,13 @@ class GoldenCountChange(NamedTuple):
 
 
 def update_golden_counts(transaction: Transaction, changes: Iterable[GoldenCountChange]) -> None:
-    """Update how often each rater gave each answer to golden questions, by truth.
+    """Update how often each rater gave each answer to golden questions, by truth, when the transaction ends.
 
     Changes whose truth or answer is None are skipped. An increment of 0 changes nothing, but takes the same time.
     """
-    counts: Counter[tuple[int, int, int]] = Counter()
     for person, truth, answer, increment in changes:
         if truth is not None and answer is not None:
-            counts[person, truth, answer] += increment
-    rows = [
-        {"person_id": person, "row_truth": truth, "row_answer": answer, "increment": increment}
-        for (person, truth, answer), increment in sorted(counts.items())
-    ]
-    if rows:
-        transaction.connection.execute(_UPDATE_GOLDEN_COUNT, rows)
+            transaction.golden_count_changes[person, truth, answer] += increment
 
 
 def update_truths(transaction: Transaction, golden_rows: Sequence[Row[Any]], task_kind: str) -> None:

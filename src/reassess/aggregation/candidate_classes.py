@@ -13,12 +13,11 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from reassess.aggregation.candidate_matrices import CandidateMatrices, Ints, is_correct_cell, sum_by_id
 from reassess.aggregation.em import ExpectedCounts
 from reassess.aggregation.em_inputs import Floats
 from reassess.core import VALIDITY, Posterior, Questions, Votes
 from reassess.core.items import take_items
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +90,19 @@ class CandidateVotes:
         items = sum_by_id(self.class_of_candidate, posterior, self.n_answers)
         return ExpectedCounts(votes[None], items[None], np.zeros(1), np.zeros(1))
 
+    def compute_posterior(self, log_probabilities: Floats, log_prior: Floats) -> tuple[Floats, float]:
+        """Compute the posterior of each candidate, shape (P,), and the log likelihood of the votes.
+
+        The arguments are the logarithms of the probabilities of each cell's answer and of each class.
+        """
+        weights = log_prior[self.class_of_candidate] + sum_by_id(
+            self.candidate_of_vote_copy, log_probabilities[self.cell_of_vote_copy], len(self.item_of_candidate)
+        )
+        highest = np.maximum.reduceat(weights, self.first_candidate_of_item)
+        weights = np.exp(weights - self.repeat_for_candidates(highest))
+        totals = np.add.reduceat(weights, self.first_candidate_of_item)
+        return weights / self.repeat_for_candidates(totals), float((np.log(totals) + highest).sum())
+
     def max_over_candidates_of_item(self, values: Floats) -> Floats:
         """Return, for each candidate, the highest value among the candidates of the same item; shape (P,)."""
         return self.repeat_for_candidates(np.maximum.reduceat(values, self.first_candidate_of_item))
@@ -107,10 +119,11 @@ class CandidateVotes:
 
 @dataclass(frozen=True, eq=False)
 class CandidateFit:
-    """The result of EM: the posterior of each candidate, and the prior."""
+    """The result of EM: the posterior of each candidate, the raters' matrices, and the prior."""
 
     candidates: CandidateVotes
     posterior: Floats  # shape (P,)
+    matrices: CandidateMatrices
     prior: Floats  # shape (A,)
     objective_history: Floats  # as for `DawidSkeneFit`
     has_converged: bool
@@ -131,13 +144,3 @@ class CandidateFit:
         )
         values = np.stack([1 - self.posterior, self.posterior], axis=1)
         return Posterior(items=questions, truths=VALIDITY, values=values, is_exclusive=True)
-
-
-def sum_by_id(ids: npt.NDArray[np.integer], weights: npt.NDArray[Any], n_ids: int) -> Floats:
-    """Sum the weights of each id from 0 to `n_ids` - 1; float64, shape (n_ids,)."""
-    return np.bincount(ids, weights, n_ids).astype(np.float64, copy=False)
-
-
-def is_correct_cell(codes: Ints, n_answers: int) -> npt.NDArray[np.bool_]:
-    """Return whether the answer is the class; the codes are (rater * A + class) * A + answer."""
-    return np.asarray(codes // n_answers % n_answers == codes % n_answers)

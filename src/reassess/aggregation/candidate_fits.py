@@ -8,13 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from reassess.aggregation.candidate_classes import CandidateFit, CandidateVotes, Ints
+from reassess.aggregation.candidate_classes import CandidateFit, CandidateVotes
+from reassess.aggregation.candidate_matrices import CandidateMatrices, EqualMatrices, Ints, OneAccuracyMatrices
 from reassess.aggregation.candidate_steps import (
     CandidateBccSteps,
     CandidateEmSteps,
-    CandidateParameters,
-    EqualMatrices,
-    OneAccuracyMatrices,
     OneAccuracySteps,
 )
 from reassess.aggregation.dawid_skene import (
@@ -48,10 +46,10 @@ def fit_dawid_skene_on_candidates(
         typical = added + pooling * typical_confusion_matrix(np.eye(answers))
         pairs = CandidateVotes.from_votes(_pool_raters(votes), pinned_classes)
         mean_steps = CandidateEmSteps(pairs, EqualMatrices(typical), pooling / answers)
-        start = _run_em(mean_steps, max_iterations=max_iterations)[0].posterior
+        start = _run_em(mean_steps, max_iterations=max_iterations).posterior
         added = added + pooling * mean_steps.compute_mean_matrix(start)
     steps = CandidateEmSteps(CandidateVotes.from_votes(votes, pinned_classes), EqualMatrices(added), pooling / answers)
-    fit, _ = _run_em(steps, start, max_iterations=max_iterations)
+    fit = _run_em(steps, start, max_iterations=max_iterations)
     warn_unless_converged(fit.has_converged, max_iterations, TOLERANCE, "use more pooling")
     return fit
 
@@ -76,7 +74,7 @@ def fit_bcc_on_candidates(
     )
     check_range(prior_votes.wrong, np.finfo(float).tiny, value_name="rater_prior")
     steps = CandidateBccSteps(pairs, prior_votes, (pooling or 1.0) / pairs.n_answers)
-    fit, _ = _run_em(steps, max_iterations=max_iterations)
+    fit = _run_em(steps, max_iterations=max_iterations)
     warn_unless_converged(fit.has_converged, max_iterations, TOLERANCE, "use more pooling")
     return fit
 
@@ -86,16 +84,17 @@ def _fit_one_accuracy(
 ) -> tuple[CandidateFit, OneAccuracyMatrices]:
     """Fit one accuracy for all raters, and then one per rater; also return the raters' matrices."""
     answers, start = len(votes.answers), None
-    wrong = 0.5 / answers
-    correct = 0.5 + wrong  # as in `typical_confusion_matrix`
+    matrices = OneAccuracyMatrices(np.array([0.5 + 0.5 / answers]), np.array([0.5 / answers]), answers)  # typical ones
     for each in (CandidateVotes.from_votes(_pool_raters(votes), pinned_classes), pairs):
-        added = DEFAULT_POOLING * np.full(each.n_raters, correct), DEFAULT_POOLING * np.full(each.n_raters, wrong)
-        steps = OneAccuracySteps(each, OneAccuracyMatrices(*added, answers), DEFAULT_POOLING / answers)
-        fit, parameters = _run_em(
-            steps, start, tolerance=ONE_ACCURACY_TOLERANCE, max_iterations=ONE_ACCURACY_MAX_ITERATIONS
+        added = OneAccuracyMatrices(
+            np.full(each.n_raters, DEFAULT_POOLING * matrices.correct[0]),
+            np.full(each.n_raters, DEFAULT_POOLING * matrices.wrong[0]),
+            answers,
         )
-        matrices, start = steps.estimate_matrices(parameters.cell_votes), fit.posterior
-        correct, wrong = matrices.correct[0], matrices.wrong[0]
+        steps = OneAccuracySteps(each, added, DEFAULT_POOLING / answers)
+        fit = _run_em(steps, start, tolerance=ONE_ACCURACY_TOLERANCE, max_iterations=ONE_ACCURACY_MAX_ITERATIONS)
+        assert isinstance(fit.matrices.pseudo_votes, OneAccuracyMatrices)
+        matrices, start = fit.matrices.pseudo_votes, fit.posterior
     return fit, matrices
 
 
@@ -110,7 +109,7 @@ def _run_em(
     *,
     tolerance: float = TOLERANCE,
     max_iterations: int = MAX_ITERATIONS,
-) -> tuple[CandidateFit, CandidateParameters]:
+) -> CandidateFit:
     """Run EM; a candidate's posterior starts at `start_posterior`, or at its share of the item's votes."""
     posterior = steps.votes.compute_vote_shares() if start_posterior is None else start_posterior.copy()
     first_counts = steps.votes.compute_expected_counts(posterior)
@@ -119,7 +118,7 @@ def _run_em(
         steps, [posterior], parameters, tolerance=tolerance, max_iterations=max_iterations
     )
     prior = parameters.items / parameters.items.sum()
-    return CandidateFit(steps.votes, posterior, prior, history, converged), parameters
+    return CandidateFit(steps.votes, posterior, steps.make_matrices(parameters), prior, history, converged)
 
 
 def calibrate_on_candidates(
@@ -145,20 +144,9 @@ def calibrate_on_candidates(
     typical = typical_confusion_matrix(np.eye(answers))
     added = smoothing + pooling * normalize_rows(totals + pooling * typical, smoothing)
     pairs = CandidateVotes.from_votes(votes, np.full(len(votes.items), -1))
-    own_cells = (raters * answers**2 + cells)[raters >= 0]
-    items = np.bincount(truth_ids[truth_ids >= 0], minlength=answers).astype(np.float64) + pooling / answers
-    steps = CandidateEmSteps(pairs, EqualMatrices(added), 0.0)
-    parameters = steps.estimate_parameters(
-        _count_occurrences(pairs.rater_class_answer_codes, own_cells),
-        _count_occurrences(pairs.rater_class_codes, own_cells // answers),
-        items,
-    )
-    values, likelihood = steps.compute_posterior(parameters)
-    return CandidateFit(pairs, values, items / items.sum(), np.array([likelihood]), has_converged=True)
-
-
-def _count_occurrences(ids: Ints, values: Ints) -> Floats:
-    """Count how often each of `ids` occurs in `values`."""
-    unique, counts = np.unique(values, return_counts=True)
-    rows = np.searchsorted(unique, ids)
-    return np.where(np.append(unique, -1)[rows] == ids, np.append(counts, 0)[rows], 0).astype(np.float64)
+    own_cells, counts = np.unique((raters * answers**2 + cells)[raters >= 0], return_counts=True)
+    matrices = CandidateMatrices(own_cells, counts.astype(np.float64), EqualMatrices(added), answers)
+    prior = normalize_rows(np.bincount(truth_ids[truth_ids >= 0], minlength=answers), pooling / answers)
+    logs = np.log(matrices.compute_probabilities(pairs.rater_class_answer_codes))
+    values, likelihood = pairs.compute_posterior(logs, np.log(prior))
+    return CandidateFit(pairs, values, matrices, prior, np.array([likelihood]), has_converged=True)

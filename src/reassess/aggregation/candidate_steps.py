@@ -11,48 +11,16 @@ from typing import Any
 import numpy as np
 
 from reassess.aggregation.bcc_steps import dirichlet_divergence
-from reassess.aggregation.candidate_classes import CandidateVotes, Ints, is_correct_cell, sum_by_id
+from reassess.aggregation.candidate_classes import CandidateVotes
+from reassess.aggregation.candidate_matrices import (
+    CandidateMatrices,
+    EqualMatrices,
+    OneAccuracyMatrices,
+    is_correct_cell,
+    sum_by_id,
+)
 from reassess.aggregation.em import ExpectedCounts, normalize_rows
 from reassess.aggregation.em_inputs import Floats
-
-# --- pseudo-votes and parameters --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class EqualMatrices:
-    """A matrix that is the same for all raters."""
-
-    matrix: Floats  # shape (A, A)
-
-    def select_cells(self, codes: Ints) -> Floats:
-        """Return the value of each cell; the codes are (rater * A + class) * A + answer."""
-        return np.asarray(self.matrix.ravel()[codes % self.matrix.size])
-
-    def sum_rows(self, codes: Ints) -> Floats:
-        """Return the sum of each matrix row; the codes are rater * A + class."""
-        return np.asarray(self.matrix.sum(axis=1)[codes % len(self.matrix)])
-
-
-@dataclass(frozen=True, eq=False)
-class OneAccuracyMatrices:
-    """Matrices with one value for the correct answers of a rater, and one for each wrong answer."""
-
-    correct: Floats  # shape (raters,)
-    wrong: Floats  # shape (raters,)
-    n_answers: int  # A
-
-    def select_cells(self, codes: Ints) -> Floats:
-        """Return the value of each cell; the codes are (rater * A + class) * A + answer."""
-        raters = codes // self.n_answers**2
-        return np.where(is_correct_cell(codes, self.n_answers), self.correct[raters], self.wrong[raters])
-
-    def sum_rows(self, codes: Ints) -> Floats:
-        """Return the sum of each matrix row; the codes are rater * A + class."""
-        return self.sum_row_per_rater()[codes // self.n_answers]
-
-    def sum_row_per_rater(self) -> Floats:
-        """Return the sum of a row of each rater's matrix, shape (raters,)."""
-        return np.asarray(self.correct + (self.n_answers - 1) * self.wrong)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,9 +33,6 @@ class CandidateParameters:
     items: Floats  # expected items of each class, with pseudo-items, shape (A,)
 
 
-# --- the steps --------------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, eq=False)
 class CandidateSteps:
     """The steps that the models share. All items are in one block, which contains the posterior of each candidate."""
@@ -78,7 +43,7 @@ class CandidateSteps:
 
     def run_e_step(self, block: Floats, parameters: CandidateParameters) -> ExpectedCounts:
         """Run the E-step: update each candidate's posterior, and return the expected counts."""
-        posterior, log_likelihood = self.compute_posterior(parameters)
+        posterior, log_likelihood = self.votes.compute_posterior(parameters.log_probabilities, parameters.log_prior)
         change = np.abs(posterior - block).max()
         block[:] = posterior
         return replace(
@@ -89,31 +54,18 @@ class CandidateSteps:
 
     def run_m_step(self, expected_votes: Floats, expected_items: Floats) -> CandidateParameters:
         """Run the M-step: estimate the parameters from the expected counts of votes and items."""
-        return self.estimate_parameters(
-            expected_votes, self._sum_by_row(expected_votes), expected_items + self.pseudo_items
-        )
-
-    def estimate_parameters(self, cell_votes: Floats, row_votes: Floats, items: Floats) -> CandidateParameters:
-        """Estimate the parameters from counts per cell, per row of the matrices, and per class."""
+        items = expected_items + self.pseudo_items
         with np.errstate(divide="ignore", invalid="ignore"):
-            logs = self._log(cell_votes + self._added_to_cells)
-            logs -= self._log(row_votes + self._added_to_rows)[self.votes.matrix_row_of_cell]
+            logs = self._log(expected_votes + self._added_to_cells)
+            logs -= self._log(self._sum_by_row(expected_votes) + self._added_to_rows)[self.votes.matrix_row_of_cell]
             log_prior = self._log(items) - self._log(items.sum())
         logs[np.isnan(logs)] = -np.log(self.votes.n_answers)  # an empty row is uniform
-        return CandidateParameters(logs, log_prior, cell_votes, items)
+        return CandidateParameters(logs, log_prior, expected_votes, items)
 
-    def compute_posterior(self, parameters: CandidateParameters) -> tuple[Floats, float]:
-        """Compute the posterior of each candidate, shape (P,), and the log likelihood of the votes."""
-        pairs = self.votes
-        weights = parameters.log_prior[pairs.class_of_candidate] + sum_by_id(
-            pairs.candidate_of_vote_copy,
-            parameters.log_probabilities[pairs.cell_of_vote_copy],
-            len(pairs.item_of_candidate),
-        )
-        highest = np.maximum.reduceat(weights, pairs.first_candidate_of_item)
-        weights = np.exp(weights - pairs.repeat_for_candidates(highest))
-        totals = np.add.reduceat(weights, pairs.first_candidate_of_item)
-        return weights / pairs.repeat_for_candidates(totals), float((np.log(totals) + highest).sum())
+    def make_matrices(self, parameters: CandidateParameters) -> CandidateMatrices:
+        """Make the raters' matrices, expected from the parameters."""
+        codes = self.votes.rater_class_answer_codes
+        return CandidateMatrices(codes, parameters.cell_votes, self.pseudo_votes, self.votes.n_answers)
 
     def _log(self, counts: Any) -> Any:
         """Return the logarithms of counts."""
@@ -180,6 +132,11 @@ class OneAccuracySteps(CandidateSteps):
         sums = sum_by_id(raters, cell_votes, self.votes.n_raters) + added.sum_row_per_rater()
         correct = (sum_by_id(raters, cell_votes * is_correct, self.votes.n_raters) + added.correct) / sums
         return OneAccuracyMatrices(correct, (1 - correct) / (answers - 1), answers)
+
+    def make_matrices(self, parameters: CandidateParameters) -> CandidateMatrices:
+        """Make the raters' matrices, expected from the parameters."""
+        matrices = self.estimate_matrices(parameters.cell_votes)
+        return CandidateMatrices(np.zeros(0, np.int64), np.zeros(0), matrices, self.votes.n_answers)
 
     def log_prior_density(self, parameters: CandidateParameters) -> float:
         """Compute the log density of the priors, up to a constant."""

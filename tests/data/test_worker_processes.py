@@ -1,7 +1,13 @@
 """A map over parts in worker processes keeps their order, and starts only as many parts as `ahead` allows."""
 
+import os
 from collections.abc import Iterator
+from functools import partial
+from multiprocessing import parent_process
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from reassess.data.worker_processes import map_in_processes
@@ -31,3 +37,30 @@ def test_parts_start_at_most_ahead_of_results(workers: int, started: int) -> Non
     assert next(results) == 0
     assert len(started_parts) == started
     results.close()
+
+
+def meet(pipe: Path, part: int) -> tuple[bool, Any]:
+    """Wait until the other process computes a part too; return whether this is the main process, and arrays."""
+    is_main = parent_process() is None
+    with pipe.open("w" if is_main else "r"):
+        return is_main, [np.arange(part + 1, dtype=np.uint8), np.array(["a", "bc"]), np.arange(part) / 3]
+
+
+def test_both_processes_compute_parts_and_arrays_arrive_unchanged(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    results = list(map_in_processes(partial(meet, tmp_path / "pipe"), range(2), 1, max_pending=2))
+    assert {is_main for is_main, _ in results} == {False, True}
+    for part, (_, arrays) in enumerate(results):
+        assert [array.tolist() for array in arrays] == [[*range(part + 1)], ["a", "bc"], [n / 3 for n in range(part)]]
+        assert all(array.flags.aligned for array in arrays)
+
+
+def fail_in_worker(pipe: Path, part: int) -> None:
+    if not meet(pipe, part)[0]:
+        raise LookupError(part)
+
+
+def test_error_in_a_worker_is_raised(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(LookupError):
+        list(map_in_processes(partial(fail_in_worker, tmp_path / "pipe"), range(2), 1, max_pending=2))

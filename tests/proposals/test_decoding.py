@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from multiprocessing import active_children, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def test_batches_are_complete_and_in_order(tmp_path: Path, workers: int, always_
 
 def test_few_images_are_decoded_without_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_files(tmp_path, {f"{n:02d}.png": picture(n % 12, "PNG") for n in range(20)})
-    monkeypatch.setattr("reassess.data.worker_processes.ProcessPoolExecutor", None)
+    monkeypatch.setattr("reassess.data.worker_processes._Worker", None)
     decoder = Decoder(open_images(tmp_path), CUT)
     batches = [range(3), range(3, 20)]
     expected = [[n % 12 for n in batch] for batch in batches]
@@ -65,14 +66,16 @@ def test_few_images_are_decoded_without_another_process(tmp_path: Path, monkeypa
 
 
 class Ending(Decoder):
-    """A decoder that ends its process at the fourteenth image, as an out-of-memory kill does."""
+    """A decoder that ends its worker process, as an out-of-memory kill does; the main process waits for this."""
 
     def __call__(self, row: int) -> Any:
-        if row == 13:
+        if parent_process() is not None:
             os._exit(9)
+        for process in active_children():
+            process.join()
         return super().__call__(row)
 
 
 def test_killed_process_raises(tmp_path: Path, always_processes: None) -> None:
-    write_files(tmp_path, {f"{n:02d}.png": picture(n % 12, "PNG") for n in range(20)})
-    assert code_of(lambda: list(decode_batches(Ending(open_images(tmp_path), None), [range(20)], 1))) == "process-ended"
+    write_files(tmp_path, {f"{n:02d}.png": picture(n % 12, "PNG") for n in range(24)})
+    assert code_of(lambda: list(decode_batches(Ending(open_images(tmp_path), None), [range(24)], 1))) == "process-ended"

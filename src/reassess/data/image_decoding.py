@@ -23,6 +23,10 @@ _MAX_FILE_BYTES = 1_000_000_000  # of an image's file, which is read as a whole
 _PIXEL_COUNT_PATTERN = re.compile(r"\((\d+) pixels\)")  # in Pillow's error about too many pixels
 EMPTY_FILE = "file is empty"
 
+# After glibc has freed a block of almost 32 MiB, it keeps up to 64 MiB of freed memory for the next images. Otherwise,
+# it returns the memory of most images to the system, and getting new memory from the system is slow.
+np.empty(2**25 - 2**16, np.uint8)
+
 
 class TooLargeError(DataError):
     """An error about an image with more pixels than the limit."""
@@ -80,7 +84,8 @@ def to_rgb(image: "Image.Image") -> "Image.Image":
         pixels = np.asarray(image)
         return Image.fromarray((pixels >> 8).astype(np.uint8)).convert("RGB")
     check_pixel_values(image)
-    return image.convert("RGB")
+    image.load()
+    return image if image.mode == "RGB" else image.convert("RGB")  # a conversion from RGB would be a copy
 
 
 def check_pixel_values(image: "Image.Image") -> None:

@@ -103,8 +103,8 @@ def scan_images(
     force
         Replace an existing output.
     workers
-        Number of worker processes that read images; up to 256 images are read in this process. With 1 or more, a script
-        must call this function under ``if __name__ == "__main__"``.
+        Number of additional processes that read images; up to 256 images are read only in this process. With 1 or more,
+        a script must call this function under ``if __name__ == "__main__"``.
     executor
         An executor whose workers read the images, such as ``distributed.Client(ADDRESS).get_executor()``.
     progress

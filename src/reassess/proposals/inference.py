@@ -61,7 +61,7 @@ def predict(
     batch_size
         Number of images per batch.
     workers
-        Number of processes that decode images. With 1 or more, a script must call this under
+        Number of additional processes that decode images. With 1 or more, a script must call this under
         ``if __name__ == "__main__"``.
     executor
         An executor whose workers open the models and compute the scores, such as

@@ -25,7 +25,7 @@ Pixels = npt.NDArray[np.uint8]
 _IMAGES_PER_PART = 8  # images that a process decodes at a time
 _BATCHES_AHEAD = 2  # batches to decode ahead
 SCORES, IS_TOP1_CHANGED = "scores", "is_top1_changed"  # results in a shard
-_MIN_SECONDS = 5  # estimated decoding time to start processes, whose start takes one or two seconds
+_MIN_SECONDS = 2  # estimated decoding time to start processes, whose start takes about half a second
 DecodedImage = tuple[Pixels | UnreadableReason, FileVersions]
 _Batches = Generator[list[DecodedImage], None, None]
 

@@ -99,7 +99,8 @@ _MAX_WORKERS = 16
     "--workers",
     type=click.IntRange(0),
     metavar="N",
-    help=f"Processes that decode images; not used for few images.  [default: cores - 1, at most {_MAX_WORKERS}]",
+    help="Additional processes that decode images; not used for few images.  "
+    f"[default: cores - 1, at most {_MAX_WORKERS}]",
 )
 @click.option("--device", metavar="D", help="Where models run, such as cpu or cuda:1.  [default: a GPU, if available]")
 @share_option

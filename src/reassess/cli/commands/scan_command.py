@@ -54,7 +54,10 @@ _MAX_PRINTED_DIFFERING, _MAX_DIFFERING_IN_JSON = 10, 10_000  # pairs with differ
 )
 @click.option("--near", "finds_near_duplicates", is_flag=True, help="Also find near duplicates, which look the same.")
 @click.option(
-    "--workers", type=click.IntRange(0), metavar="N", help="Processes that read images.  [default: one per core]"
+    "--workers",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Additional processes that read images; not used for few images.  [default: cores - 1]",
 )
 @share_option
 @dask_option
@@ -95,7 +98,7 @@ def scan(
         if source.is_file():
             run.add_input("images", source)
     images_paths, labels = _find_sources_and_labels(run, sources, benchmark, original)
-    workers = count_usable_cores() if workers is None else workers
+    workers = count_usable_cores() - 1 if workers is None else workers
     if share is not None:
         with show_progress_bars(run) as progress:
             counts = scan_share(

@@ -170,7 +170,7 @@ def test_task_created_by_another_transaction_is_locked_before_change(database: s
 
     def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
         if "FROM tasks" in statement and statement.endswith("FOR NO KEY UPDATE"):
-            locked.extend(parameters.values())
+            locked.extend(parameters["numbers"])
 
     other = open_campaign(database)
     event.listen(other.engine, "before_cursor_execute", note)

@@ -19,7 +19,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -28,14 +27,15 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Engine,
+    Executable,
     Insert,
     Row,
+    Select,
     Update,
     and_,
     bindparam,
     exists,
     func,
-    literal_column,
     select,
     update,
 )
@@ -63,6 +63,7 @@ from reassess.annotation.store.schema import (
     tasks,
     turns,
 )
+from reassess.annotation.store.statements import combine_changes, constant, execute, is_in_list
 from reassess.core import StopRule
 from reassess.errors import DataError, add_error_place
 from reassess.text import count_noun
@@ -156,8 +157,10 @@ def use_campaign(address: str | Path) -> Iterator[Campaign]:
         yield campaign
 
 
-_HAS_EXPIRED = exists().where(turns.c.person == people.c.id, turns.c.state == literal_column(f"'{TurnState.EXPIRED}'"))
-_MAX_GOLDEN_POSITION = select(func.max(tasks.c.position)).where(tasks.c.kind == TaskKind.GOLDEN).scalar_subquery()
+_HAS_EXPIRED = exists().where(turns.c.person == people.c.id, turns.c.state == constant(TurnState.EXPIRED))
+_MAX_GOLDEN_POSITION = (
+    select(func.max(tasks.c.position)).where(tasks.c.kind == constant(TaskKind.GOLDEN)).scalar_subquery()
+)
 _LOCK_PERSON = (
     select(
         *(people, schema.campaign.c.paused, cursors.c.position, cursors.c.turns, cursors.c.draws),
@@ -165,27 +168,27 @@ _LOCK_PERSON = (
         _MAX_GOLDEN_POSITION.label("golden"),
     )
     .select_from(people)
-    .join(schema.campaign, schema.campaign.c.id == 1)
+    .join(schema.campaign, schema.campaign.c.id == constant(1))
     .join(cursors, cursors.c.person == people.c.id)
     .where(people.c.id == bindparam("number"))
     .with_for_update(of=[people, cursors], key_share=True)
 )
 _LOCK_CAMPAIGN = select(schema.campaign.c.id).with_for_update(key_share=True)
 _LOCK_TASKS = (
-    select(tasks.c.id).where(tasks.c.id.in_(bindparam("numbers", expanding=True))).order_by(tasks.c.id)
-).with_for_update(key_share=True)
+    select(tasks.c.id).where(is_in_list(tasks.c.id, "numbers")).order_by(tasks.c.id).with_for_update(key_share=True)
+)
 _SELECT_OPEN_QUESTIONS = (
     select(tasks.c.id, tasks.c.kind, tasks.c.position, tasks.c.free, questions.c.votes, questions.c.reserved)
     .outerjoin(questions, and_(questions.c.task == tasks.c.id, questions.c.ended.is_(None)))
-    .where(tasks.c.id.in_(bindparam("numbers", expanding=True)))
+    .where(is_in_list(tasks.c.id, "numbers"))
     .order_by(tasks.c.id)
 )
 UPDATE_RESERVED = (
     update(questions)
-    .where(questions.c.id.in_(bindparam("numbers", expanding=True)), ~questions.c.golden)
+    .where(is_in_list(questions.c.id, "numbers"), ~questions.c.golden)
     .values(reserved=questions.c.reserved + bindparam("change"))
 )
-_IS_MAIN = tasks.c.kind == literal_column(f"'{TaskKind.MAIN}'")
+_IS_MAIN = tasks.c.kind == constant(TaskKind.MAIN)
 UPDATE_FREE = update(tasks).where(tasks.c.id == bindparam("task_id"), _IS_MAIN).values(free=bindparam("n_raters"))
 _HAS_PASSED_POSITION = cursors.c.position > bindparam("least")
 _SELECT_CURSORS = select(cursors.c.person).where(_HAS_PASSED_POSITION).with_for_update(key_share=True, skip_locked=True)
@@ -215,12 +218,20 @@ class Transaction:
         """The rules of the campaign."""
         return self.campaign.rules
 
+    def execute(self, statement: Executable, params: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> list[Row[Any]]:
+        """Execute a statement that is a constant, once for each mapping in `params`; return the rows of a `select`."""
+        return execute(self.connection, statement, params)
+
+    def find_row(self, statement: Select[Any], params: Mapping[str, Any]) -> Row[Any] | None:
+        """Return the first row of a `select` that is a constant; None without a row."""
+        return next(iter(self.execute(statement, params)), None)
+
     def lock_person(self, person_id: int) -> Row[Any]:
         """Lock the row of a person and the row with their position in the list of tasks; return both rows.
 
         The result also has the campaign's state.
         """
-        row = self.connection.execute(_LOCK_PERSON, {"number": person_id}).one_or_none()
+        row = self.find_row(_LOCK_PERSON, {"number": person_id})
         if row is None:
             raise DataError("unknown-person", "unknown person", found=f"person {person_id}")
         return row
@@ -237,7 +248,7 @@ class Transaction:
         """Lock tasks; call this before reading anything about the tasks."""
         if self.connection.dialect.name != "sqlite":
             for chunk in split_into_chunks(sorted(set(task_ids))):
-                self.connection.execute(_LOCK_TASKS, {"numbers": chunk}).all()
+                self.execute(_LOCK_TASKS, {"numbers": chunk})
 
     def lock_campaign(self) -> None:
         """Lock the campaign, so that no other transaction changes a truth or adds a task."""
@@ -246,18 +257,18 @@ class Transaction:
 
     def execute_changes(self, changes: tuple[Insert | Update, ...], params: Mapping[str, Any]) -> None:
         """Execute statements that change different rows; on PostgreSQL, they are one statement, which is faster."""
-        for statement in changes if self.connection.dialect.name == "sqlite" else [_combine(changes)]:
-            self.connection.execute(statement, params)
+        for statement in changes if self.connection.dialect.name == "sqlite" else [combine_changes(changes)]:
+            self.execute(statement, params)
 
     def reserve_one_vote_per_question(self, question_ids: Sequence[int]) -> None:
         """Reserve one vote on each question for a rater who is answering; golden questions have no reserved votes."""
         if question_ids:
-            self.connection.execute(UPDATE_RESERVED, {"numbers": question_ids, "change": 1})
+            self.execute(UPDATE_RESERVED, {"numbers": question_ids, "change": 1})
 
     def release_one_vote_per_question(self, question_ids: Sequence[int]) -> None:
         """Release one reserved vote on each question; golden questions have no reserved votes."""
         if question_ids:
-            self.connection.execute(UPDATE_RESERVED, {"numbers": question_ids, "change": -1})
+            self.execute(UPDATE_RESERVED, {"numbers": question_ids, "change": -1})
 
     def update_raters_still_allowed(self, task_ids: Iterable[int], *, is_reopened: bool = False) -> None:
         """Compute and store how many more raters can get each task.
@@ -269,7 +280,7 @@ class Transaction:
         for chunk in split_into_chunks(sorted(set(task_ids))):
             task_rows = []
             for task, rows in groupby(
-                self.connection.execute(_SELECT_OPEN_QUESTIONS, {"numbers": chunk}), key=itemgetter(0, 1, 2, 3)
+                self.execute(_SELECT_OPEN_QUESTIONS, {"numbers": chunk}), key=itemgetter(0, 1, 2, 3)
             ):
                 number, kind, position, free_before = task
                 is_main = kind == TaskKind.MAIN
@@ -282,7 +293,7 @@ class Transaction:
                 if free and (is_reopened or (is_main and not free_before)):
                     self.reopened_task_positions.append(position if is_main else _POSITION_AFTER_ALL)
             if task_rows:
-                self.connection.execute(UPDATE_FREE, task_rows)
+                self.execute(UPDATE_FREE, task_rows)
 
     def store_golden_count_changes(self) -> None:
         """Store the changes of golden counts at the end of the transaction, sorted, so that there are no deadlocks."""
@@ -291,23 +302,16 @@ class Transaction:
             for (person, truth, answer), increment in sorted(self.golden_count_changes.items())
         ]
         if rows:
-            self.connection.execute(_UPDATE_GOLDEN_COUNT, rows)
+            self.execute(_UPDATE_GOLDEN_COUNT, rows)
 
     def restart_searches_at_first_reopened_task(self) -> None:
         """Let each rater's search for the next task restart at the first reopened task; skip locked rows."""
         if self.reopened_task_positions:
-            self.connection.execute(_MOVE_CURSORS_BACK, {"least": min(self.reopened_task_positions)})
+            self.execute(_MOVE_CURSORS_BACK, {"least": min(self.reopened_task_positions)})
 
     def log_action(self, now: float, action: str, actor_id: int | None = None, **detail: Any) -> None:
         """Write an entry into the campaign's log; `actor_id` is the person who acts, None for the command line."""
         self.connection.execute(log.insert(), {"at": now, "person": actor_id, "what": action, "detail": detail})
-
-
-@cache
-def _combine(changes: tuple[Insert | Update, ...]) -> Insert | Update:
-    """Combine statements into one: all but the last become common table expressions."""
-    *others, last = changes
-    return last.add_cte(*(change.cte(f"change_{number}") for number, change in enumerate(others)))
 
 
 def split_into_chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, and_, bindparam, exists, func, literal_column, or_, select
+from sqlalchemy import Row, and_, bindparam, exists, func, or_, select
 
 from reassess.annotation.assignment import N_SEARCH_POSITIONS
 from reassess.annotation.store.campaigns import Transaction
@@ -19,6 +19,7 @@ from reassess.annotation.store.schema import (
     tasks,
     turns,
 )
+from reassess.annotation.store.statements import constant, is_in_list
 
 _MAX_SEARCH_LAG = 128  # tasks between a search position and the chosen task before the position moves
 
@@ -39,10 +40,10 @@ def choose_task(transaction: Transaction, person: Row[Any], loaded_task_ids: Seq
     """
     params = {"person_id": person.id, "held": loaded_task_ids}
     if person.role == Role.EXPERT:
-        task = transaction.connection.execute(_SELECT_EXPERT_TASK, params).one_or_none()
+        task = transaction.find_row(_SELECT_EXPERT_TASK, params)
         return None if task is None else _choose_questions(transaction, person, task)
     if person.stage == RaterStage.PRACTICE:  # practice tasks are never skipped
-        task = transaction.connection.execute(_SELECT_PRACTICE_TASK, params | {"held": []}).one_or_none()
+        task = transaction.find_row(_SELECT_PRACTICE_TASK, params | {"held": []})
         return None if task is None else _choose_questions(transaction, person, task)
     main = _lock_next_voting_task(transaction, params, person.position)
     if main is None:
@@ -69,7 +70,7 @@ def choose_task(transaction: Transaction, person: Row[Any], loaded_task_ids: Seq
 def _lock_next_voting_task(transaction: Transaction, params: dict[str, Any], first_position: int) -> Row[Any] | None:
     """Find and lock the next free main task. Search from a position to the end, then from the start."""
     for position in sorted({0, first_position}, reverse=True):
-        task = transaction.connection.execute(_LOCK_MAIN_TASK, params | {"place": position}).one_or_none()
+        task = transaction.find_row(_LOCK_MAIN_TASK, params | {"place": position})
         if task is not None:
             return task
     return None
@@ -82,19 +83,17 @@ def _find_golden_task(
 
     Without `accepts_smaller`, return None instead of a smaller task.
     """
-    rules, connection = transaction.rules, transaction.connection
+    rules = transaction.rules
     if person.golden is None or not rules.golden_share:
         return None
     positions = rules.draw_golden_task_positions(person.id, person.draws, person.golden + 1)
     numbered = {f"place_{number}": position for number, position in enumerate(positions)}
-    rows = connection.execute(
-        _SELECT_GOLDEN_AT_POSITIONS, {"person_id": person.id, "least": n_questions, **numbered}
-    ).all()
+    rows = transaction.execute(_SELECT_GOLDEN_AT_POSITIONS, {"person_id": person.id, "least": n_questions, **numbered})
     by_position = {task.position: task for task in rows if task.id not in params["held"]}
     task = next((by_position[position] for position in positions if position in by_position), None)
     if task is not None or not accepts_smaller:
         return task
-    tasks_left = connection.execute(_SELECT_GOLDEN_TASKS, params).all()
+    tasks_left = transaction.execute(_SELECT_GOLDEN_TASKS, params)
     if not tasks_left:
         return None
     return tasks_left[
@@ -110,7 +109,7 @@ def _choose_questions(
     sort_key: Callable[[Row[Any]], Any] = attrgetter("id"),
 ) -> ChosenTask:
     """Choose the open questions of a task to show to a person: the first `n_questions` by `sort_key`."""
-    rows = transaction.connection.execute(SELECT_TASK_QUESTIONS, {"person_id": person.id, "task_id": task.id})
+    rows = transaction.execute(SELECT_TASK_QUESTIONS, {"person_id": person.id, "task_id": task.id})
     open_rows = [row for row in rows if row.ended is None]
     chosen = sorted((row for row in open_rows if row.answer is None), key=sort_key)[:n_questions]
     ids = {row.id for row in chosen}
@@ -129,9 +128,7 @@ def choose_start_of_next_task_search(transaction: Transaction, person: Row[Any],
     """
     if person.position <= chosen_task.position <= person.position + _MAX_SEARCH_LAG:
         return int(person.position)
-    first = transaction.connection.execute(
-        _SELECT_FIRST_FREE, {"person_id": person.id, "place": person.position, "held": []}
-    ).one_or_none()
+    first = transaction.find_row(_SELECT_FIRST_FREE, {"person_id": person.id, "place": person.position, "held": []})
     return int(chosen_task.position if first is None else min(first.position, chosen_task.position))
 
 
@@ -156,10 +153,13 @@ _SELECT_ALL_TASKS = (
     .select_from(tasks.join(images))
     .outerjoin(turns, and_(turns.c.task == tasks.c.id, turns.c.person == bindparam("person_id")))
 )
-_SELECT_TASKS = _SELECT_ALL_TASKS.where(tasks.c.id.not_in(bindparam("held", expanding=True)))
+_SELECT_TASKS = _SELECT_ALL_TASKS.where(~is_in_list(tasks.c.id, "held"))
 # Tasks with an open question that the person has not seen, or did not answer within the lease.
 _SELECT_ASKABLE_TASKS = _SELECT_TASKS.where(
-    or_(turns.c.state.is_(None), turns.c.state.not_in([TurnState.ASKED, TurnState.SKIPPED, TurnState.SUGGESTED])),
+    or_(
+        turns.c.state.is_(None),
+        turns.c.state.not_in(map(constant, [TurnState.ASKED, TurnState.SKIPPED, TurnState.SUGGESTED])),
+    ),
     exists().where(questions.c.task == tasks.c.id, questions.c.ended.is_(None), ~exists().where(_IS_OWN)),
 )
 _COUNT_UNANSWERED = (
@@ -169,28 +169,30 @@ _N_UNANSWERED, _N_OPEN = (
     _COUNT_UNANSWERED.scalar_subquery(),
     _COUNT_UNANSWERED.where(questions.c.ended.is_(None)).scalar_subquery(),
 )
-_IS_FREE_MAIN_TASK = tasks.c.kind == literal_column(f"'{TaskKind.MAIN}'"), tasks.c.free > literal_column("0")
+_IS_FREE_MAIN_TASK = tasks.c.kind == constant(TaskKind.MAIN), tasks.c.free > constant(0)
 _SELECT_FIRST_FREE = (
     _SELECT_ASKABLE_TASKS.where(*_IS_FREE_MAIN_TASK, tasks.c.position >= bindparam("place"))
     .order_by(tasks.c.position)
-    .limit(literal_column("1"))
+    .limit(constant(1))
 )
 _LOCK_MAIN_TASK = _SELECT_FIRST_FREE.add_columns(_N_OPEN.label("size")).with_for_update(
     of=tasks, key_share=True, skip_locked=True
 )
-_HAS_MAIN_LEFT = select(_SELECT_ASKABLE_TASKS.where(tasks.c.kind == TaskKind.MAIN).exists())
+_HAS_MAIN_LEFT = select(_SELECT_ASKABLE_TASKS.where(tasks.c.kind == constant(TaskKind.MAIN)).exists())
 # Tasks that are new to the person, or whose turn ended without an answer.
-_IS_NEW = or_(turns.c.state.is_(None), turns.c.state.in_([TurnState.EXPIRED, TurnState.EXCLUDED]))
+_IS_NEW = or_(turns.c.state.is_(None), turns.c.state.in_([constant(TurnState.EXPIRED), constant(TurnState.EXCLUDED)]))
 _SELECT_NEW_TASKS = _SELECT_TASKS.where(_IS_NEW).order_by(tasks.c.kind, tasks.c.position)
 _HAS_TRUTH = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None), ~exists().where(_IS_OWN))
 # Practice tasks come first, since raters wait for them.
 _SELECT_EXPERT_TASK = (
-    _SELECT_TASKS.where(_IS_NEW, tasks.c.kind.in_([TaskKind.GOLDEN, TaskKind.PRACTICE]), _HAS_UNANSWERED)
+    _SELECT_TASKS.where(
+        _IS_NEW, tasks.c.kind.in_([constant(TaskKind.GOLDEN), constant(TaskKind.PRACTICE)]), _HAS_UNANSWERED
+    )
     .order_by(tasks.c.kind.desc(), tasks.c.position)
     .limit(1)
 )
-_SELECT_PRACTICE_TASK = _SELECT_NEW_TASKS.where(tasks.c.kind == TaskKind.PRACTICE, _HAS_TRUTH).limit(1)
-_IS_GOLDEN = tasks.c.kind == literal_column(f"'{TaskKind.GOLDEN}'")
+_SELECT_PRACTICE_TASK = _SELECT_NEW_TASKS.where(tasks.c.kind == constant(TaskKind.PRACTICE), _HAS_TRUTH).limit(1)
+_IS_GOLDEN = tasks.c.kind == constant(TaskKind.GOLDEN)
 _SELECT_GOLDEN_TASKS = _SELECT_NEW_TASKS.where(_IS_GOLDEN, _HAS_TRUTH).add_columns(_N_UNANSWERED.label("size"))
 # A fixed number of parameters, which is faster.
 _POSITION_PARAMETERS = [bindparam(f"place_{number}") for number in range(N_SEARCH_POSITIONS)]

@@ -19,6 +19,7 @@ from reassess.annotation.store.schema import (
     tasks,
     turns,
 )
+from reassess.annotation.store.statements import is_in_list
 from reassess.annotation.store.turns import end_turn, find_turn, is_practice_turn
 from reassess.annotation.store.vote_counting import (
     GoldenCountChange,
@@ -146,7 +147,7 @@ class _AnswersToTask:
             is_counted = question.id in self.counted_ids
             rows.append({"question": question.id, "counted": is_counted, **values, **shared_values})
         if rows:
-            self.transaction.connection.execute(answers.insert(), rows)
+            self.transaction.execute(_INSERT_ANSWER, rows)
 
     def _update_changed_answers(self) -> None:
         for row in self.changed_rows:
@@ -208,7 +209,7 @@ class _AnswersToTask:
                 "new_state": TurnState.DONE if is_over else TurnState.ASKED,
                 "end": self.now + transaction.rules.lease_seconds,
             }
-            transaction.connection.execute(_UPDATE_TURN, key | values)
+            transaction.execute(_UPDATE_TURN, key | values)
             freed = self.counted_ids if turn.kind == TaskKind.MAIN else [row.id for row in self.new_rows]
             if self.person.role == Role.EXPERT or turn.kind == TaskKind.PRACTICE:
                 freed = []
@@ -243,7 +244,7 @@ def skip_task(campaign: Campaign, person_id: int, task_id: int, now: float) -> N
             return
         transaction.log_action(now, "skip", person_id, task=task_id)
         end_turn(transaction, turn, TurnState.SKIPPED)
-        rows = transaction.connection.execute(SELECT_TASK_QUESTIONS, {"person_id": person_id, "task_id": task_id}).all()
+        rows = transaction.execute(SELECT_TASK_QUESTIONS, {"person_id": person_id, "task_id": task_id})
         answered = [question for question in rows if question.answer is not None]
         if row.role == Role.EXPERT:
             update_truths(transaction, answered, turn.kind)
@@ -257,7 +258,7 @@ def skip_task(campaign: Campaign, person_id: int, task_id: int, now: float) -> N
             transaction.update_raters_still_allowed([task_id], is_reopened=True)
 
 
-_ASKED_TASKS = select(questions.c.task).where(questions.c.id.in_(bindparam("numbers", expanding=True)))
+_ASKED_TASKS = select(questions.c.task).where(is_in_list(questions.c.id, "numbers"))
 # Locks the questions too. So PostgreSQL returns their latest state, even if it has waited for another transaction.
 _LOCK_TASK_QUESTIONS = (
     select(questions, tasks.c.kind, turns.c.state, turns.c.shown, answers.c.answer, answers.c.revision)
@@ -268,6 +269,7 @@ _LOCK_TASK_QUESTIONS = (
     .order_by(tasks.c.id, questions.c.id)
     .with_for_update(of=[tasks, questions], key_share=True)
 )
+_INSERT_ANSWER = answers.insert()
 _UPDATE_TURN = (
     update(turns)
     .where(turns.c.person == bindparam("person_id"), turns.c.task == bindparam("task_id"))
@@ -279,7 +281,7 @@ def _lock_tasks_with_questions(
     transaction: Transaction, person_id: int, question_ids: Sequence[int]
 ) -> list[list[Row[Any]]]:
     """Lock the tasks of these questions; return all questions of each task, with the person's turn and answers."""
-    rows = transaction.connection.execute(_LOCK_TASK_QUESTIONS, {"person_id": person_id, "numbers": question_ids}).all()
+    rows = transaction.execute(_LOCK_TASK_QUESTIONS, {"person_id": person_id, "numbers": question_ids})
     unknown = set(question_ids) - {row.id for row in rows}
     if unknown:
         raise DataError("unknown-question", "unknown question", found=f"question {min(unknown)}")

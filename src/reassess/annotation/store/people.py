@@ -15,6 +15,7 @@ from reassess.annotation.store.campaigns import Campaign, Transaction, open_tran
 from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.practice import COUNT_PRACTICE_TASKS
 from reassess.annotation.store.schema import RaterStage, Role, cursors, golden_counts, log, people, sessions
+from reassess.annotation.store.statements import execute
 from reassess.core import KNOWN_ANSWERS, VALIDITY
 from reassess.errors import DataError
 from reassess.text import join_first, suggest_name
@@ -223,10 +224,8 @@ _SELECT_SESSION_PERSON = (
 def find_session_person(campaign: Campaign, session_secret: str, now: float) -> Person | None:
     """Find the person of a session by its secret; None if the session has ended."""
     with connect_for_reading(campaign.engine, is_single_statement=True) as connection:
-        row = connection.execute(
-            _SELECT_SESSION_PERSON, {"digest": _hash_secret(session_secret), "now": now}
-        ).one_or_none()
-    return None if row is None else person_from_row(row)
+        rows = execute(connection, _SELECT_SESSION_PERSON, {"digest": _hash_secret(session_secret), "now": now})
+    return person_from_row(rows[0]) if rows else None
 
 
 def delete_person(campaign: Campaign, person_id: int, now: float, actor_id: int | None = None) -> None:

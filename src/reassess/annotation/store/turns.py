@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, bindparam, literal_column, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, or_, select, update
 
 from reassess.annotation.store.campaigns import (
     UPDATE_FREE,
@@ -33,6 +33,7 @@ from reassess.annotation.store.schema import (
     tasks,
     turns,
 )
+from reassess.annotation.store.statements import constant, is_in_list
 from reassess.errors import DataError
 
 _MAX_TURNS = 2  # of a person at a time: the turn on the screen, and the next turn
@@ -84,9 +85,7 @@ def find_previous_turn(campaign: Campaign, person_id: int, *, loaded_task_ids: S
     """
     with open_transaction(campaign) as transaction:
         row = transaction.lock_person(person_id)
-        turn = transaction.connection.execute(
-            _SELECT_PREVIOUS_TURN, {"person_id": person_id, "held": loaded_task_ids}
-        ).first()
+        turn = transaction.find_row(_SELECT_PREVIOUS_TURN, {"person_id": person_id, "held": loaded_task_ids})
         return (
             None
             if turn is None or _find_reason_for_no_task(transaction, row) is not None
@@ -108,7 +107,7 @@ def take_back_expired_tasks(campaign: Campaign, now: float) -> None:
 
 def find_turn(transaction: Transaction, person_id: int, task_id: int) -> Row[Any]:
     """Find the row of a task that was given to a person; raise `DataError` if the person never got it."""
-    turn = transaction.connection.execute(_SELECT_TURN, {"person_id": person_id, "task_id": task_id}).one_or_none()
+    turn = transaction.find_row(_SELECT_TURN, {"person_id": person_id, "task_id": task_id})
     if turn is None:
         raise DataError("not-shown", "rater was not shown this task", found=f"task {task_id}")
     return turn
@@ -116,24 +115,22 @@ def find_turn(transaction: Transaction, person_id: int, task_id: int) -> Row[Any
 
 def end_turn(transaction: Transaction, turn: Row[Any], state: str) -> None:
     """End a person's work on a task: store its final state, and release reserved votes on unanswered questions."""
-    transaction.connection.execute(_UPDATE_STATE, {"person_id": turn.person, "task_id": turn.task, "new_state": state})
+    transaction.execute(_UPDATE_STATE, {"person_id": turn.person, "task_id": turn.task, "new_state": state})
     if turn.state != TurnState.ASKED:
         return
-    rows = transaction.connection.execute(SELECT_TASK_QUESTIONS, {"person_id": turn.person, "task_id": turn.task}).all()
+    rows = transaction.execute(SELECT_TASK_QUESTIONS, {"person_id": turn.person, "task_id": turn.task})
     transaction.release_one_vote_per_question([row.id for row in rows if row.answer is None and row.id in turn.shown])
     transaction.update_raters_still_allowed([turn.task], is_reopened=state == TurnState.EXPIRED)
 
 
-# Conditions of partial indexes are literals, here and in choosing.py: with parameters, PostgreSQL would not use the
-# index for prepared statements.
-_IS_ASKED = turns.c.state == literal_column(f"'{TurnState.ASKED}'")
+_IS_ASKED = turns.c.state == constant(TurnState.ASKED)
 _IS_OWN = turns.c.person == bindparam("person_id")
 _SELECT_TURN = select(turns, tasks.c.kind).join(tasks).where(_IS_OWN, tasks.c.id == bindparam("task_id"))
 _SELECT_TURNS_WITH_TASKS = select(
     *(turns.c.person, turns.c.task, turns.c.shown, turns.c.number, turns.c.state.label("turn_state")),
     *(tasks.c.id, tasks.c.kind, tasks.c.position, images.c.address),
 ).select_from(turns.join(tasks).join(images))
-_IS_FINISHED = turns.c.state == TurnState.DONE, tasks.c.id.not_in(bindparam("held", expanding=True))
+_IS_FINISHED = turns.c.state == constant(TurnState.DONE), ~is_in_list(tasks.c.id, "held")
 _SELECT_PREVIOUS_TURN = _SELECT_TURNS_WITH_TASKS.where(_IS_OWN, *_IS_FINISHED).order_by(turns.c.number.desc()).limit(1)
 _IS_LATE = or_(turns.c.expires < bindparam("now"), turns.c.expires > bindparam("latest"))
 _SELECT_LATE_TURNS = select(turns.c.person, turns.c.task).where(_IS_ASKED, _IS_LATE)
@@ -141,15 +138,15 @@ _SELECT_BEGUN_OR_LATE = (
     select(turns.c.task, _IS_LATE.label("is_late")).where(_IS_ASKED, or_(_IS_OWN, _IS_LATE)).order_by(turns.c.number)
 )
 _SELECT_TURN_WITH_TASK = _SELECT_TURNS_WITH_TASKS.where(_IS_OWN, turns.c.task == bindparam("task_id"))
-_IS_EXPIRED = turns.c.state == literal_column(f"'{TurnState.EXPIRED}'")
-_SELECT_EXPIRED_TURNS = _SELECT_TURNS_WITH_TASKS.where(
-    _IS_OWN, _IS_EXPIRED, tasks.c.id.not_in(bindparam("held", expanding=True))
+_IS_EXPIRED = turns.c.state == constant(TurnState.EXPIRED)
+_SELECT_EXPIRED_TURNS = _SELECT_TURNS_WITH_TASKS.where(_IS_OWN, _IS_EXPIRED, ~is_in_list(tasks.c.id, "held")).order_by(
+    turns.c.number
 )
 _UPDATE_STATE = update(turns).where(_IS_OWN, turns.c.task == bindparam("task_id")).values(state=bindparam("new_state"))
 _RESTART_TURN = (
     update(turns)
     .where(_IS_OWN, turns.c.task == bindparam("task_id"))
-    .values(number=bindparam("new_number"), state=TurnState.ASKED, expires=bindparam("end"))
+    .values(number=bindparam("new_number"), state=constant(TurnState.ASKED), expires=bindparam("end"))
 )
 _MOVE_CURSOR = (
     update(cursors)
@@ -159,7 +156,7 @@ _MOVE_CURSOR = (
 _GIVEN_TURN = {
     "number": bindparam("new_number"),
     "shown": bindparam("shown_ids"),
-    "state": TurnState.ASKED,
+    "state": constant(TurnState.ASKED),
     "expires": bindparam("end"),
 }
 _INSERT_TURN = turns.insert().values(person=bindparam("person_id"), task=bindparam("task_id"), **_GIVEN_TURN)
@@ -189,16 +186,14 @@ def _give_next_task(
     row = transaction.lock_person(person_id)
     if (reason := _find_reason_for_no_task(transaction, row)) is not None:
         return reason
-    begun = transaction.connection.execute(
+    begun = transaction.execute(
         _SELECT_BEGUN_OR_LATE, {"person_id": person_id, **_make_lease_bounds(transaction.campaign, now)}
-    ).all()
+    )
     if any(turn.is_late for turn in begun):
         return None
     for turn in begun:
         if turn.task not in loaded_task_ids:
-            with_task = transaction.connection.execute(
-                _SELECT_TURN_WITH_TASK, {"person_id": person_id, "task_id": turn.task}
-            ).one()
+            (with_task,) = transaction.execute(_SELECT_TURN_WITH_TASK, {"person_id": person_id, "task_id": turn.task})
             return _load_shown_task(transaction, with_task, row)
     if len(begun) >= _MAX_TURNS:
         return "waiting"
@@ -269,21 +264,17 @@ def _give_expired_task_again(
     """Give a person the same task again after its lease has expired; None if there is no such task."""
     # The person gets the task even if others have answered it meanwhile. Golden tasks come back after an expired lease.
     # So main tasks must come back, too. Otherwise a task that comes back would be recognized as golden.
-    for turn in transaction.connection.execute(
-        _SELECT_EXPIRED_TURNS.order_by(turns.c.number), {"person_id": person.id, "held": loaded_task_ids}
-    ).all():
+    for turn in transaction.execute(_SELECT_EXPIRED_TURNS, {"person_id": person.id, "held": loaded_task_ids}):
         if is_practice_turn(person, turn.kind):
             continue
         transaction.lock_tasks([turn.task])
-        rows = transaction.connection.execute(
-            SELECT_TASK_QUESTIONS, {"person_id": person.id, "task_id": turn.task}
-        ).all()
+        rows = transaction.execute(SELECT_TASK_QUESTIONS, {"person_id": person.id, "task_id": turn.task})
         open_ids = [row.id for row in rows if row.id in turn.shown and row.answer is None and row.ended != WITHDRAWN]
         if not open_ids:
             continue
         params = {"person_id": person.id, "task_id": turn.task, "new_number": person.turns, "end": lease_end}
-        transaction.connection.execute(_RESTART_TURN, params)
-        transaction.connection.execute(_MOVE_CURSOR, {"person_id": person.id, "place": person.position, "drawn": 0})
+        transaction.execute(_RESTART_TURN, params)
+        transaction.execute(_MOVE_CURSOR, {"person_id": person.id, "place": person.position, "drawn": 0})
         transaction.reserve_one_vote_per_question(open_ids)
         transaction.update_raters_still_allowed([turn.task])
         return _make_shown_task(turn, [row for row in rows if row.id in turn.shown], person.turns, is_practice=False)
@@ -292,7 +283,7 @@ def _give_expired_task_again(
 
 def _load_shown_task(transaction: Transaction, turn: Row[Any], person: Row[Any]) -> Turn:
     """Load the questions of the task that a person has, with the person's answers so far."""
-    rows = transaction.connection.execute(SELECT_TASK_QUESTIONS, {"person_id": turn.person, "task_id": turn.task}).all()
+    rows = transaction.execute(SELECT_TASK_QUESTIONS, {"person_id": turn.person, "task_id": turn.task})
     shown_rows = [row for row in rows if row.id in turn.shown]
     return _make_shown_task(turn, shown_rows, turn.number, is_practice=is_practice_turn(person, turn.kind))
 

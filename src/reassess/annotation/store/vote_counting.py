@@ -26,6 +26,7 @@ from reassess.annotation.store.schema import (
     questions,
     turns,
 )
+from reassess.annotation.store.statements import constant, is_in_list
 from reassess.core import RaterModel
 
 # Whether an answer can count as a vote: its rater is not excluded, did not skip the image, and did not suggest the
@@ -35,7 +36,7 @@ _CAN_COUNT = and_(
     func.coalesce(people.c.recounted, questions.c.id) >= questions.c.id,
     ~exists().where(
         *(turns.c.person == answers.c.person, turns.c.task == questions.c.task),
-        turns.c.state.in_([TurnState.SKIPPED, TurnState.SUGGESTED]),
+        turns.c.state.in_([constant(TurnState.SKIPPED), constant(TurnState.SUGGESTED)]),
     ),
 )
 _SELECT_ANSWERS = (
@@ -53,7 +54,7 @@ _SELECT_ANSWERS = (
         ),
     )
     .outerjoin(people, people.c.id == answers.c.person)
-    .where(questions.c.id.in_(bindparam("numbers", expanding=True)), questions.c.ended.is_distinct_from(WITHDRAWN))
+    .where(is_in_list(questions.c.id, "numbers"), questions.c.ended.is_distinct_from(constant(WITHDRAWN)))
     .order_by(questions.c.id, answers.c.id)
 )
 _UPDATE_QUESTION = (
@@ -66,12 +67,8 @@ _UPDATE_QUESTION = (
         reserved=questions.c.reserved - bindparam("freed"),
     )
 )
-_UPDATE_COUNTED = (
-    update(answers).where(answers.c.id.in_(bindparam("numbers", expanding=True))).values(counted=bindparam("counts"))
-)
-_RATER_OR_ZERO = case(
-    (golden_counts.c.person.in_(bindparam("raters", expanding=True)), golden_counts.c.person), else_=0
-)
+_UPDATE_COUNTED = update(answers).where(is_in_list(answers.c.id, "numbers")).values(counted=bindparam("counts"))
+_RATER_OR_ZERO = case((is_in_list(golden_counts.c.person, "raters"), golden_counts.c.person), else_=constant(0))
 _GOLDEN_COUNTS_BY_RATER = (
     select(
         _RATER_OR_ZERO.label("rater"),
@@ -79,7 +76,7 @@ _GOLDEN_COUNTS_BY_RATER = (
         golden_counts.c.answer,
         func.sum(golden_counts.c.n).label("n"),
     )
-    .where(golden_counts.c.n > 0, golden_counts.c.person.not_in(select(people.c.id).where(people.c.excluded)))
+    .where(golden_counts.c.n > constant(0), golden_counts.c.person.not_in(select(people.c.id).where(people.c.excluded)))
     .group_by("rater", golden_counts.c.truth, golden_counts.c.answer)
     .subquery()
 )
@@ -155,7 +152,7 @@ def recount_votes(transaction: Transaction, question_ids: Sequence[int], person_
     counted_after = {vote.number for votes in counted_votes.values() for vote in votes.votes}
     for counts, numbers in ((False, counted_before - counted_after), (True, counted_after - counted_before)):
         for chunk in split_into_chunks(sorted(numbers)):
-            transaction.connection.execute(_UPDATE_COUNTED, {"numbers": chunk, "counts": counts})
+            transaction.execute(_UPDATE_COUNTED, {"numbers": chunk, "counts": counts})
     _store_vote_counts(transaction, counted_votes, raters)
 
 
@@ -188,7 +185,7 @@ def _read_question_votes(
         "person_id": person_id,
         "first": person_id - transaction.rules.votes_per_question + 1,
     }
-    for question, group in groupby(transaction.connection.execute(_SELECT_ANSWERS, params), key=itemgetter(0)):
+    for question, group in groupby(transaction.execute(_SELECT_ANSWERS, params), key=itemgetter(0)):
         rows = list(group)
         votes = [row for row in rows if row.number is not None]
         votes_by_question[question] = _QuestionVotes(rows[0].prior, rows[0].golden, votes)
@@ -217,13 +214,13 @@ def _store_vote_counts(
         freed = int(id_ in reserved_question_ids and not question.is_golden)
         states.append({"question": id_, "counted": votes, "probability": valid, "ending": ending, "freed": freed})
     if states:
-        transaction.connection.execute(_UPDATE_QUESTION, states)
+        transaction.execute(_UPDATE_QUESTION, states)
 
 
 def _estimate_raters(transaction: Transaction, votes_by_question: Mapping[int, _QuestionVotes]) -> _RaterEstimates:
     """Estimate a rater model from golden answers; raters without votes on these questions share one matrix."""
     raters = sorted({vote.person for question in votes_by_question.values() for vote in question.votes})
-    rows = transaction.connection.execute(_SELECT_GOLDEN_COUNTS, {"raters": raters}).all()
+    rows = transaction.execute(_SELECT_GOLDEN_COUNTS, {"raters": raters})
     counts = [GoldenAnswerCount(row.rater, row.truth, row.answer, row.n) for row in rows if row.rater is not None]
     truths = rows[0].golden_invalid, rows[0].golden_valid
     return _RaterEstimates(estimate_rater_model(counts, truths, [0, *raters]), is_rater_accuracy_known=any(truths))
@@ -262,7 +259,7 @@ def update_golden_counts(transaction: Transaction, changes: Iterable[GoldenCount
 def update_truths(transaction: Transaction, golden_rows: Sequence[Row[Any]], task_kind: str) -> None:
     """Update the truths of golden questions and the counts of raters, after answers of experts."""
     for row in golden_rows:
-        rows = transaction.connection.execute(_SELECT_ANSWERS_TO_QUESTION, {"question_id": row.id}).all()
+        rows = transaction.execute(_SELECT_ANSWERS_TO_QUESTION, {"question_id": row.id})
         experts = [answer.answer for answer in rows if answer.role == Role.EXPERT]
         truth = decide_truth(experts, transaction.campaign.min_experts)
         if truth == row.truth:

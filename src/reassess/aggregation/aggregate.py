@@ -7,15 +7,10 @@ from functools import partial
 from inspect import signature
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from reassess.aggregation.baselines import aggregate_by_majority, aggregate_by_mean
 from reassess.aggregation.bcc import DEFAULT_SUBTYPES
-from reassess.aggregation.calibration import posterior
 from reassess.aggregation.em_inputs import DEFAULT_POOLING, default_possible_truths
-from reassess.aggregation.golden import expert_truth
-from reassess.aggregation.golden_items import align_with_golden, count_votes_on, find_truth_of_items
+from reassess.aggregation.golden_items import align_with_golden, count_votes_on
 from reassess.aggregation.golden_methods import aggregate_by_calibration, aggregate_by_imagenet_real
 from reassess.aggregation.methods import (
     Aggregation,
@@ -24,18 +19,13 @@ from reassess.aggregation.methods import (
     aggregate_by_one_accuracy,
     aggregate_by_stacking,
 )
-from reassess.aggregation.support import (
-    GoldenCrossValidation,
-    cross_validate_on_golden,
-    sample_items_for_checks,
-    warn_if_unreliable,
-)
-from reassess.core import REAL_RECIPE, VALIDITY, LabelSets, Posterior, RaterModel, Votes
+from reassess.core import REAL_RECIPE, VALIDITY, LabelSets, Votes
 from reassess.core.checks import check_known, check_type
 from reassess.errors import DataError
-from reassess.text import count_noun, join_and, join_first
+from reassess.text import join_and, join_first
 
 AUTO = "auto"
+_STACKING = "stacking"
 _GOLDEN_OPTIONS = ("experts", "rater_golden", "min_experts")
 _MATRIX_OPTIONS = ("smoothing", "pooling")
 # These options have no effect without experts' golden votes.
@@ -250,8 +240,6 @@ def aggregate(
         "pooling": pooling,
     }
     options = {name: value for name, value in arguments.items() if value is not None}
-    if method != AUTO:
-        _check_options(method, options)
     unusable = [] if experts is not None else [words for name, words in _NEEDS_EXPERTS.items() if name in options]
     if unusable:
         raise DataError(
@@ -260,7 +248,9 @@ def aggregate(
             found=f"{join_and(unusable)}, only used together with experts' golden votes",
             fix="give the experts' votes on golden items, or remove these options",
         )
-    result = _run_default_method(votes, **options) if method == AUTO else _run_method(method, votes, options)
+    name, reason = _choose_default_method(votes, options) if method == AUTO else (method, "")
+    _check_options(name, options)
+    result = _run_method(name, votes, options, reason)
     result.warn_if_unreliable()
     return result
 
@@ -295,47 +285,19 @@ def _format_method(method_name: str, options: Mapping[str, Any], votes: Votes) -
 # --- the default method -----------------------------------------------------------------------------------------------
 
 
-def _run_default_method(
-    votes: Votes,
-    *,
-    experts: Votes | None = None,
-    rater_golden: Votes | None = None,
-    original: LabelSets | None = None,
-    truths_are_answers: bool | None = None,
-    min_experts: int | None = None,
-    **matrix_options: float,
-) -> Aggregation:
-    """Choose a method, compute scores with it, and record the reason for the choice."""
-    options: dict[str, Any] = matrix_options | (
-        {} if truths_are_answers is None else {"truths_are_answers": truths_are_answers}
-    )
+def _choose_default_method(votes: Votes, options: Mapping[str, Any]) -> tuple[str, str]:
+    """Choose a method for votes and golden answers; also return the reason, or "" if it is the usual method."""
+    experts = options.get("experts")
     if experts is None:
-        return _run_method("majority", votes, {}) if votes.is_anonymous else _run_method("em", votes, options)
+        return ("majority", "votes without raters") if votes.is_anonymous else (_STACKING, "")
     votes.require_raters("a rater model")
-    votes, experts, golden, are_answers = align_with_golden(votes, experts, rater_golden, truths_are_answers)
-    options |= {"rater_golden": golden, "min_experts": min_experts, "truths_are_answers": are_answers}
-    if original is not None:
-        reason = "only calibrated takes original labels as votes"
-        return _run_method("calibrated", votes, options | {"experts": experts, "original": original}, reason)
+    if options.get("original") is not None:
+        return "calibrated", "only calibrated takes original labels as votes"
+    arguments = (options.get(name) for name in ("rater_golden", "truths_are_answers"))
+    votes, experts, *_ = align_with_golden(votes, experts, *arguments)
     if len(votes) == count_votes_on(experts.items, votes).sum():
-        reason = "all items with votes are golden, and em would repeat the golden answers"
-        return _run_method("calibrated", votes, options | {"experts": experts}, reason)
-    truths = votes.answers if are_answers else VALIDITY
-    truth = expert_truth(experts, truths, min_experts=min_experts).truth_ids
-    methods: dict[str, Callable[[Votes, Votes], Posterior]] = {
-        "em": lambda _, others: aggregate_by_em(votes, experts=others, **options).posterior,
-        "calibrated": lambda fold, others: aggregate_by_calibration(fold, experts=others, **options).posterior,
-    }
-    cross_validation = cross_validate_on_golden(votes, experts, golden, truths, truth, methods)
-    method = "calibrated" if cross_validation.is_better("calibrated", "em", n_standard_errors=1) else "em"
-    result = _run_method(method, votes, options | {"experts": experts}, _explain_choice(cross_validation, method))
-    if method == "em":
-        return replace(result, warn_if_unreliable=partial(result.warn_if_unreliable, lambda: cross_validation))
-    truth_ids = find_truth_of_items(votes, experts, truth)
-    return replace(
-        result,
-        warn_if_unreliable=partial(_warn_if_calibrated_is_unreliable, result, votes, truth_ids, cross_validation),
-    )
+        return "calibrated", "all items with votes are golden, and stacking would repeat the golden answers"
+    return _STACKING, ""
 
 
 def _run_method(method_name: str, votes: Votes, options: Mapping[str, Any], reason: str = "") -> Aggregation:
@@ -343,46 +305,6 @@ def _run_method(method_name: str, votes: Votes, options: Mapping[str, Any], reas
     result = METHODS[method_name].compute(votes, **options)
     facts = {"choice": f"{method_name}: {reason}"} if reason else {}
     return replace(result, method=_format_method(method_name, options, votes), facts=facts | result.facts)
-
-
-def _warn_if_calibrated_is_unreliable(
-    result: Aggregation, votes: Votes, truth_ids: npt.NDArray[np.int64], cross_validation: GoldenCrossValidation
-) -> None:
-    """Warn if all golden items have the same truth, or if votes and golden answers do not support the scores."""
-    result.warn_if_unreliable()
-    if result.model is not None:
-        model = result.model
-        checked = sample_items_for_checks(votes, posterior(votes, model), truth_ids)
-
-        def model_and_posterior(votes: Votes) -> tuple[RaterModel, Posterior]:
-            """Keep the rater model as it is, and compute the posterior of each item from the votes."""
-            return model, posterior(votes, model)
-
-        warn_if_unreliable(
-            *checked,
-            model_and_posterior,
-            method="calibrated",
-            cross_validate=lambda: cross_validation,
-        )
-
-
-def _explain_choice(cross_validation: GoldenCrossValidation, method: str) -> str:
-    """Explain why ``auto`` chose a method, as a sentence with counts of correct golden items."""
-    if not cross_validation.n_folds:
-        noun = "golden image" if cross_validation.is_clustered_by_image else "golden item"
-        return f"{count_noun(np.unique(cross_validation.cluster_ids).size, noun)} cannot show which method is better"
-    loser = "em" if method == "calibrated" else "calibrated"
-    first, second = (f"{cross_validation.correctness_by_method[each].sum():,.0f}" for each in (method, loser))
-    setting = (
-        f"in {cross_validation.n_folds}-fold cross-validation on "
-        f"{count_noun(cross_validation.cluster_ids.size, 'golden item')}"
-    )
-    result = f"{setting}, {method} is correct on {first} and {loser} on {second}"
-    if method == "calibrated":
-        return f"{result}, a difference of more than one standard error"
-    if cross_validation.correctness_by_method["calibrated"].sum() > cross_validation.correctness_by_method["em"].sum():
-        return f"{result}, a difference of at most one standard error"
-    return result
 
 
 def parse_method(text: str) -> tuple[str, dict[str, Any]]:

@@ -69,8 +69,8 @@ def calibrate(
 
 
 def rater_model_from_counts(
-    counts: npt.NDArray[np.integer],
-    item_counts: npt.NDArray[np.integer],
+    counts: npt.NDArray[np.integer] | Floats,
+    item_counts: npt.NDArray[np.integer] | Floats,
     *,
     raters: Sequence[Id],
     truths: Sequence[Id],

@@ -324,7 +324,7 @@ def aggregate_by_stacking(
     prepared = _prepare_votes(votes, experts, rater_golden, truths_are_answers, min_experts)
     check_matrix_size(prepared.votes, prepared.truths)
     fit = fit_stacking(prepared.votes, truths=prepared.truths, truth_ids=prepared.truth_ids)
-    return _make_aggregation(prepared, fit.posterior, None, {"weights": fit.describe_weights()})
+    return _make_aggregation(prepared, fit.posterior, fit.model, {"weights": fit.describe_weights()})
 
 
 def _make_aggregation(

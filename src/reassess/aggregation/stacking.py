@@ -31,14 +31,14 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.bcc import DEFAULT_SUBTYPES, fit_bcc
-from reassess.aggregation.calibration import calibrate, posterior
+from reassess.aggregation.calibration import calibrate, posterior, rater_model_from_counts
 from reassess.aggregation.dawid_skene import clip_low_probabilities, fit_dawid_skene, fit_one_accuracy_per_rater
-from reassess.aggregation.em import normalize_rows, rater_answer_codes, typical_confusion_matrix
+from reassess.aggregation.em import rater_answer_codes, typical_confusion_matrix
 from reassess.aggregation.em_inputs import DEFAULT_POOLING, Floats, PinnedItems, make_answer_weights
 from reassess.aggregation.golden_items import split_into_folds
 from reassess.aggregation.support import N_FOLDS, assign_vote_folds, rank_items_by_image_name, select_votes
 from reassess.core import Id, Posterior, RaterModel, Votes
-from reassess.core.items import StoredItems, hash_names
+from reassess.core.items import StoredItems, hash_names, rank_names
 from reassess.errors import ConvergenceWarning
 from reassess.numeric.arrays import allocate_like, split_rows
 from reassess.text import count_noun
@@ -67,6 +67,7 @@ class StackingFit:
     """The weighted mean of several methods."""
 
     posterior: Posterior
+    model: RaterModel  # estimated from the posterior
     weights: Mapping[str, float]  # of each method
     n_predicted_votes: int  # votes that each method predicted without having seen them
     n_predicted_truths: int  # golden items whose truth each method predicted without having seen it
@@ -99,6 +100,7 @@ def fit_stacking(votes: Votes, *, truths: tuple[Id, ...], truth_ids: Ints) -> St
     classes = votes.classes if truths == votes.answers else None
     return StackingFit(
         posterior=Posterior(items=votes.items, truths=truths, values=values, classes=classes),
+        model=_estimate_model(votes, truths, values),
         weights=dict(zip(fits, weights.tolist(), strict=True)),
         n_predicted_votes=len(vote_probabilities),
         n_predicted_truths=len(truth_probabilities),
@@ -172,6 +174,7 @@ def _predict_unseen(votes: Votes, truths: tuple[Id, ...], truth_ids: Ints) -> tu
     methods).
     """
     vote_folds, item_folds = assign_vote_folds(votes), _assign_golden_folds(votes, truth_ids)
+    is_surplus = _find_surplus_votes(votes, truth_ids)
     none = np.zeros((0, _N_METHODS + bool((truth_ids >= 0).any())))
     of_votes, of_truths = [none], [none]
     for fold in range(N_FOLDS):
@@ -180,7 +183,8 @@ def _predict_unseen(votes: Votes, truths: tuple[Id, ...], truth_ids: Ints) -> tu
             continue
         seen_truth_ids = truth_ids.copy()
         seen_truth_ids[unseen_items] = -1
-        fits = _fit_methods(select_votes(votes, ~is_unseen), truths, seen_truth_ids, _MAX_FOLD_ITERATIONS).values()
+        is_kept = ~is_unseen & ~(is_surplus & (item_folds == fold)[votes.item_ids])
+        fits = _fit_methods(select_votes(votes, is_kept), truths, seen_truth_ids, _MAX_FOLD_ITERATIONS).values()
         unseen = votes.item_ids[is_unseen], votes.rater_ids[is_unseen], votes.answer_ids[is_unseen]
         of_votes.append(np.stack([_vote_probabilities(fit, *unseen) for fit in fits], axis=1))
         of_truths.append(np.stack([fit.posterior[unseen_items, truth_ids[unseen_items]] for fit in fits], axis=1))
@@ -195,6 +199,24 @@ def _assign_golden_folds(votes: Votes, truth_ids: Ints) -> Ints:
     if units.size >= N_FOLDS:
         folds[golden] = split_into_folds(units.size, N_FOLDS)[unit]
     return folds
+
+
+def _find_surplus_votes(votes: Votes, truth_ids: Ints) -> npt.NDArray[np.bool_]:
+    """Find votes on golden items beyond the usual number of votes on other items; bool, shape (votes,).
+
+    Methods predict the truth of a golden item without these votes, because their errors depend on the number of votes.
+    """
+    is_surplus, golden = np.zeros(len(votes), np.bool_), np.flatnonzero(truth_ids >= 0)
+    others = votes.sizes[(truth_ids < 0) & (votes.sizes > 0)]
+    if not golden.size or not others.size:
+        return is_surplus
+    usual = int(np.ceil(others.mean()))
+    random = np.random.default_rng(0).random(len(votes.raters))[rank_names(votes.raters)]
+    for item in golden[votes.sizes[golden] > usual].tolist():
+        start, end = votes.indptr[item : item + 2]
+        order = np.argsort(random[votes.rater_ids[start:end]], kind="stable")
+        is_surplus[start + order[usual:]] = True
+    return is_surplus
 
 
 def _vote_probabilities(fit: _MethodFit, items: Ints, raters: Ints, answers: Ints) -> Floats:
@@ -220,7 +242,7 @@ def _fit_methods(
         ebcc = fit_bcc(votes, subtypes=subtypes, rater_prior=DEFAULT_POOLING * one_accuracy_matrices, **limits)
     shares = _compute_vote_shares(votes, truths)
     fits = {
-        "majority": _MethodFit(shares, shares, _count_matrices(votes, truths, shares)),
+        "majority": _MethodFit(shares, shares, _estimate_model(votes, truths, shares).matrices_of(votes.raters)),
         "onecoin": _MethodFit(one_accuracy.posterior.values, one_accuracy.posterior.values, one_accuracy_matrices),
         "em": _MethodFit(em.posterior.values, em.posterior.values, em.model.matrices_of(votes.raters)),
         "ebcc": _MethodFit(
@@ -245,18 +267,24 @@ def _compute_vote_shares(votes: Votes, truths: tuple[Id, ...]) -> Floats:
     return shares
 
 
-def _count_matrices(votes: Votes, truths: tuple[Id, ...], truth_probabilities: Floats) -> Floats:
+def _estimate_model(votes: Votes, truths: tuple[Id, ...], truth_probabilities: Floats) -> RaterModel:
     """Estimate the raters' matrices from probabilities of the truths, pooled as in `calibrate`."""
-    counts = np.zeros((len(votes.raters) * len(votes.answers), len(truths)))
+    counts, item_counts = np.zeros((len(votes.raters) * len(votes.answers), len(truths))), np.zeros(len(truths))
     for rows, block in votes.split_into_blocks():
         codes = rater_answer_codes(block)
+        item_counts += truth_probabilities[rows][block.sizes > 0].sum(axis=0)
         for truth in range(len(truths)):
             weights = np.repeat(truth_probabilities[rows, truth], block.sizes)
             counts[:, truth] += np.bincount(codes, weights, len(counts))
-    by_rater = counts.reshape(len(votes.raters), len(votes.answers), len(truths)).transpose(0, 2, 1)
-    typical = typical_confusion_matrix(make_answer_weights(votes, truths))
-    mean_matrix = normalize_rows(by_rater.sum(axis=0) + DEFAULT_POOLING * typical, 0.0)
-    return normalize_rows(by_rater, DEFAULT_POOLING * mean_matrix)
+    by_rater = counts.reshape(len(votes.raters), len(votes.answers), len(truths))
+    return rater_model_from_counts(
+        by_rater.transpose(0, 2, 1),
+        item_counts,
+        raters=votes.raters,
+        truths=truths,
+        answers=votes.answers,
+        base_matrix=typical_confusion_matrix(make_answer_weights(votes, truths)),
+    )
 
 
 def _calibrate(votes: Votes, truths: tuple[Id, ...], truth_ids: Ints) -> RaterModel:

@@ -121,9 +121,9 @@ def compute_scores(
         reader.read_part(part, path)
     reader.check_same_item_kind()
     is_default_method = method is None and name != IMAGENET_METHOD and not main_votes.is_anonymous
-    # Golden images that only experts answered are scored by experts, and do not change the raters' EM.
-    has_separate_golden = name == "em" or (is_default_method and method_options["original"] is None)
-    has_separate_golden = has_separate_golden and is_golden_answered_only_by_experts(reader)
+    method_name = AUTO if is_default_method else name
+    # Golden images that only experts answered are scored by experts, and say nothing about the raters.
+    has_separate_golden = _can_run_without_golden(name) and is_golden_answered_only_by_experts(reader)
     parts = reader.align_classes_and_images(must_share_images=not has_separate_golden)
     votes_with_golden = parts["votes"]
     rater_golden = parts.get(
@@ -133,7 +133,7 @@ def compute_scores(
         votes_with_golden = with_golden_votes(votes_with_golden, rater_golden, parts.get("golden"))
     check_votes(votes_with_golden)
     if has_separate_golden:
-        result, experts = aggregate(votes_with_golden, "em", pooling=method_options["pooling"]), parts["golden"]
+        result, experts = aggregate(votes_with_golden, method_name, pooling=method_options["pooling"]), parts["golden"]
         truth = expert_truth(experts, min_experts=method_options["min_experts"])
         return ComputedScores(
             parts["votes"], votes_with_golden, replace(result, expert_votes=experts, expert_truth=truth)
@@ -146,11 +146,7 @@ def compute_scores(
         "pooling": method_options["pooling"],
     }
     arguments = {argument: value for argument, value in arguments.items() if argument in METHODS[name].options}
-    return ComputedScores(
-        parts["votes"],
-        votes_with_golden,
-        aggregate(votes_with_golden, AUTO if is_default_method else name, **arguments),
-    )
+    return ComputedScores(parts["votes"], votes_with_golden, aggregate(votes_with_golden, method_name, **arguments))
 
 
 def is_golden_answered_only_by_experts(reader: BenchmarkPartReader) -> bool:
@@ -173,7 +169,11 @@ def _choose_default_method(benchmark: Benchmark, method_options: dict[str, Any])
     """Return the method to use if --method is not given."""
     if benchmark is IMAGENET:
         return IMAGENET_METHOD
-    return "calibrated" if method_options["golden"] is not None or "golden" in benchmark.sources else "em"
+    return "stacking" if method_options["original"] is None else "calibrated"
+
+
+def _can_run_without_golden(method: str) -> bool:
+    return "experts" in METHODS[method].options and "experts" not in METHODS[method].required_options
 
 
 def _find_files_by_part(

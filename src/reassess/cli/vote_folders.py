@@ -131,7 +131,7 @@ def compute_and_write_folder_scores(
     if used_options["original"] not in (None, NO_SOURCE):
         raise click.UsageError("--original cannot be used with a folder of votes.")
     used_options["original"] = None
-    name = method or ("em" if golden is None else "calibrated")
+    name = method or "stacking"
     check_method_options(name, used_options, Benchmark())
     written_path = Path(os.path.realpath(output)) if output.is_symlink() else output
     votes = _read_folder(run, folder, written_path.parent)

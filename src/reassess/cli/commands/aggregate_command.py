@@ -45,13 +45,13 @@ from reassess.text import count_noun, join_first
     "--method",
     type=Choice([AUTO, *METHODS]),
     help="; ".join(f"{name}: {method.summary}" for name, method in METHODS.items())
-    + "; auto: em, or calibrated if it predicts golden answers better; for counts of votes, majority.  [default: the "
+    + "; auto: stacking, but calibrated with --original, and majority for counts of votes.  [default: the "
     "benchmark's, or auto]",
 )
 @benchmark_section_option(
     "--golden",
     metavar="NAME|FILE",
-    help="Experts' answers; none: do not use them. Method em takes experts' answers as the truth of golden items.",
+    help="Experts' answers; none: do not use them. Most methods take experts' answers as the truth of golden items.",
 )
 @golden_at_least_option
 @benchmark_section_option(
@@ -112,7 +112,7 @@ def aggregate(
     )
     result = computed.aggregation
     if source.stop is not None and votes is None and METHODS[computed.method_name].is_biased_by_early_stopping:
-        warn_of_early_stop(source.stop, f"their {computed.method_name} is biased; use calibrated or em")
+        warn_of_early_stop(source.stop, f"their {computed.method_name} is biased; use another method")
     with atomic_writes():
         if isinstance(result.posterior.items, Questions):
             write_scores(output, computed.scores, force=run.force)

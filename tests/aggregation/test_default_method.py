@@ -39,46 +39,29 @@ def copied_votes() -> tuple[Votes, Ints]:
     return replace(votes, answer_ids=answers), truth
 
 
-def test_auto_takes_calibrated_if_clearly_better() -> None:
-    votes, truth = copied_votes()
-    experts = expert(range(100), truth[:100])
-    result = aggregate(votes, experts=experts)
-    assert result.method == "calibrated"
+def test_auto_is_stacking_with_and_without_golden_answers() -> None:
+    votes, truth = crowd([0.8, 0.7, 0.6], items=40)
+    experts = expert(range(10), truth[:10])
+    for options in ({}, {"experts": experts}):
+        default, stacking = aggregate(votes, **options), aggregate(votes, "stacking", **options)
+        assert default.method == stacking.method == "stacking"
+        assert default.facts == stacking.facts
+        assert default.posterior.values.tolist() == stacking.posterior.values.tolist()
     assert re.fullmatch(
-        "calibrated: in 10-fold cross-validation on 100 golden items, calibrated is correct on [0-9]+ and em on "
-        "[0-9]+, a difference of more than one standard error",
-        result.facts["choice"],
+        "majority 0.[0-9]+, onecoin 0.[0-9]+, em 0.[0-9]+, ebcc 0.[0-9]+, calibrated 0.[0-9]+ "
+        r"\(by predictions of 120 unseen votes and 10 golden items\)",
+        default.facts["weights"],
     )
-    assert result.posterior.values.tolist() == aggregate(votes, "calibrated", experts=experts).posterior.values.tolist()
 
 
-@pytest.mark.filterwarnings("ignore:the votes do not support")
-def test_auto_takes_em_if_calibrated_leads_by_one_item() -> None:
-    for seed in (4, 7):
-        votes, truth = crowd([0.8, 0.7, 0.7, 0.6, 0.6], items=100, seed=seed)
-        result = aggregate(votes, experts=expert(range(8), truth[:8]))
-        numbers = dict(re.findall("(em|calibrated)(?: is correct)? on ([0-9]+)", result.facts["choice"]))
-        assert int(numbers["calibrated"]) - int(numbers["em"]) == 1
-        assert result.method == "em"
-
-
-def test_choice_does_not_depend_on_order_of_golden_items() -> None:
-    votes, truth = copied_votes()
-    experts = expert(range(100), truth[:100])
-    shuffled = experts.select_items(np.random.default_rng(1).permutation(100))
-    assert aggregate(votes, experts=shuffled).facts["choice"] == aggregate(votes, experts=experts).facts["choice"]
-
-
-def test_auto_takes_em_without_golden_answers_and_majority_for_counts() -> None:
+def test_auto_takes_majority_for_counts_and_calibrated_for_golden_items_only() -> None:
     votes, truth = crowd([0.8, 0.7, 0.6], items=20)
-    assert aggregate(votes).facts == aggregate(votes, "em").facts
     counts = replace(votes, raters=(), rater_ids=np.full(len(votes), -1, np.int32))
-    assert aggregate(counts).facts == aggregate(counts, "majority").facts
-    for golden, choice in (
-        (20, "calibrated: all items with votes are golden, and em would repeat the golden answers"),
-        (1, "em: 1 golden item cannot show which method is better"),
-    ):
-        assert aggregate(votes, experts=expert(range(golden), truth[:golden])).facts["choice"] == choice
+    assert aggregate(counts).facts == {"choice": "majority: votes without raters", "ties": 0, "without_votes": 0}
+    all_golden = aggregate(votes, experts=expert(range(20), truth))
+    assert all_golden.facts["choice"] == (
+        "calibrated: all items with votes are golden, and stacking would repeat the golden answers"
+    )
     for make in (partial(aggregate, method="em"), aggregate):
         assert message(make, votes, experts=expert(("x",), truth[:1])) == (
             "no golden item has a vote\n"
@@ -86,19 +69,28 @@ def test_auto_takes_em_without_golden_answers_and_majority_for_counts() -> None:
         )
     for more in ({"original": LabelSets.from_lists(["a"], [[0]])}, {"rater_golden": votes}, {"min_experts": 2}):
         assert code_of(aggregate, votes, **more) == "missing-golden"
+    assert code_of(aggregate, votes, pooling=2) == "unused-option"
 
 
-def test_class_votes_are_correct_by_most_likely_class() -> None:
-    rng, images = np.random.default_rng(0), tuple(f"{row}.png" for row in range(300))
-    classes, truth = Classes.from_texts(["ant", "bee", "cat"]), rng.integers(0, 3, 300)
-    rows, raters = np.divmod(np.arange(1_500), 5)
-    knows = rng.random(1_500) < np.array([0.9, 0.8, 0.6, 0.5, 0.4])[raters]
-    answers = np.where(knows, truth[rows], rng.integers(0, 3, 1_500))
-    votes = Votes.from_columns(images, rows, raters, answers, range(5), classes.wnids_or_names, classes=classes)
-    experts = replace(expert(images[:50], truth[:50], classes.wnids_or_names), classes=classes)
-    choice = aggregate(votes, experts=experts).facts["choice"]
-    numbers = re.match("em: in 10-fold cross-validation on 50 golden items, em is correct on ([0-9]+) and", choice)
-    assert int(numbers[1]) >= 40
+def test_golden_answers_show_that_raters_copy() -> None:
+    votes, truth = copied_votes()
+    experts = expert(range(100), truth[:100])
+    em, default = (aggregate(votes, method, experts=experts) for method in ("em", "auto"))
+    shares = [np.mean(result.posterior.most_likely()[100:] == truth[100:]) for result in (em, default)]
+    assert shares[0] < 0.7 < 0.85 < shares[1]
+    shuffled = experts.select_items(np.random.default_rng(1).permutation(100))
+    assert aggregate(votes, experts=shuffled).facts == default.facts
+
+
+def test_weights_depend_on_golden_items_with_as_many_votes_as_other_items() -> None:
+    """Golden items have 30 votes, and other items 3. With 30 votes, the majority is worse than one-coin."""
+    votes, truth = crowd([0.9] * 3 + [0.6] * 27)
+    order = np.argsort(np.random.default_rng(0).random((400, 30))).ravel()
+    keep = (votes.item_ids < 100) | (order < 3)
+    columns = votes.item_ids[keep], votes.rater_ids[keep], votes.answer_ids[keep]
+    thinned = Votes.from_columns(votes.items, *columns, votes.raters, votes.answers)
+    weights = aggregate(thinned, experts=expert(range(100), truth[:100])).facts["weights"]
+    assert float(re.match("majority ([0-9.]+),", weights)[1]) > 0.4
 
 
 def test_em_adds_golden_votes_once_per_rater_and_item() -> None:
@@ -181,13 +173,11 @@ def most_say_the_same(seed: int, *, each: int, positive: float, dog_share: float
     return Votes.from_columns(range(800), rows, cast, answers, range(18), ANSWERS), truth
 
 
-def run(
-    votes: Votes, experts: Votes | None = None, method: Callable[..., Aggregation] = aggregate
-) -> tuple[Aggregation, list[str]]:
-    """Run a method, by default the default; also return its warnings that the votes do not support it."""
+def run(votes: Votes, experts: Votes | None = None, method: str = "em") -> tuple[Aggregation, list[str]]:
+    """Run a method; also return its warnings that the votes do not support it."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        result = method(votes, experts=experts)
+        result = aggregate(votes, method, experts=experts)
     texts = [str(each.message) for each in caught]
     return result, [text for text in texts if text.startswith("the votes do not support")]
 
@@ -249,16 +239,20 @@ def test_raters_with_one_answer_do_not_cause_warning_if_em_is_better(
     assert count == expected
 
 
-def test_golden_answers_can_prevent_warning() -> None:
+@pytest.mark.parametrize("with_classes", [False, True])
+def test_golden_answers_can_prevent_warning(with_classes: bool) -> None:
     votes, truth = one_rater_is_against(2)
-    few, em = expert(range(12), truth[:12]), partial(aggregate, method="em")
-    (text,) = run(votes, few)[1]
+    classes = Classes.from_texts(ANSWERS) if with_classes else None
+    if classes is not None:
+        images = tuple(f"{row}.png" for row in range(600))
+        votes = replace(votes, items=images, answers=classes.wnids_or_names, classes=classes)
+
+    def experts_on(rows: int) -> Votes:
+        return replace(expert(votes.items[:rows], truth[:rows], votes.answers), classes=classes)
+
+    (text,) = run(votes, experts_on(12))[1]
     assert "most items have one vote" in text
-    assert run(votes, few, em)[1] == [text]
-    for method in (aggregate, em):
-        result, texts = run(votes, expert(range(100), truth[:100]), method)
-        assert texts == []
-        assert np.mean(result.posterior.most_likely()[100:] == truth[100:]) > 0.85
+    assert run(votes, experts_on(100))[1] == []
 
 
 SMALL = ("ms", "rte", "sentiment", "sp", "web", "zencrowd-us")
@@ -269,7 +263,7 @@ SETS = ("fact-eval", "relevance", *SMALL)
 @pytest.mark.parametrize(
     ("sets", "golden", "expected"), [(SETS, 0, (0.8058, 0.8350, 0.8350)), (SMALL, 100, (0.8352, 0.8751, 0.8872))]
 )
-def test_default_beats_majority_or_warns_on_public_sets(
+def test_accuracy_on_public_sets(
     real_file: RealFile, sets: tuple[str, ...], golden: int, expected: tuple[float, ...]
 ) -> None:
     """`expected` has the mean accuracies over the sets, of majority, em and the default."""
@@ -281,10 +275,9 @@ def test_default_beats_majority_or_warns_on_public_sets(
         others = np.setdiff1d(rows, golden_rows)
         golden_items = tuple(votes.items[row] for row in golden_rows)
         experts = expert(golden_items, truth[golden_rows], votes.answers) if golden else None
-        default, texts = run(votes, experts)
-        em = aggregate(votes, "em", experts=experts) if golden else default
+        default, em = (run(votes, experts, method)[0] for method in ("auto", "em"))
         each = (votes.answer_shares(), em.posterior.values, default.posterior.values)
         accuracies = [accuracy(values[others], truth[others]) for values in each]
-        assert texts or accuracies[-1] > accuracies[0] - 0.02
+        assert accuracies[-1] > accuracies[0] - 0.02
         results.append(accuracies)
     assert np.mean(results, axis=0).tolist() == pytest.approx(expected, abs=1e-4)

@@ -99,7 +99,7 @@ def test_method_and_non_default_options_are_recorded() -> None:
     assert record("em", pooling=2, min_experts=None) == "em, pooling=2"
     assert record("calibrated", experts=GOLDEN, original=ORIGINAL) == "calibrated, original=true"
     assert record("imagenet-real", experts=GOLDEN, original=ORIGINAL, min_experts=2) == "imagenet-real, min_experts=2"
-    assert record("auto", experts=GOLDEN, smoothing=0.5) == "em, smoothing=0.5"
+    assert record("auto", experts=GOLDEN, min_experts=2) == "stacking, min_experts=2"
     assert record("auto", experts=GOLDEN, original=ORIGINAL) == "calibrated, original=true"
 
 

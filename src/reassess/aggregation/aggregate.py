@@ -240,14 +240,6 @@ def aggregate(
         "pooling": pooling,
     }
     options = {name: value for name, value in arguments.items() if value is not None}
-    unusable = [] if experts is not None else [words for name, words in _NEEDS_EXPERTS.items() if name in options]
-    if unusable:
-        raise DataError(
-            "missing-golden",
-            "experts' golden votes are missing",
-            found=f"{join_and(unusable)}, only used together with experts' golden votes",
-            fix="give the experts' votes on golden items, or remove these options",
-        )
     name, reason = _choose_default_method(votes, options) if method == AUTO else (method, "")
     _check_options(name, options)
     result = _run_method(name, votes, options, reason)
@@ -256,7 +248,7 @@ def aggregate(
 
 
 def _check_options(method_name: str, options: Mapping[str, Any]) -> None:
-    """Raise `DataError` if a method does not take an option, or if a required option is missing."""
+    """Raise `DataError` if a method does not take an option, or if golden answers are missing."""
     method = METHODS[method_name]
     unused = [option for option in options if option not in method.options]
     if unused:
@@ -271,6 +263,14 @@ def _check_options(method_name: str, options: Mapping[str, Any]) -> None:
             "missing-golden",
             f"method {method_name} needs golden answers",
             fix="give the experts' votes on golden items, or choose another method",
+        )
+    unusable = [] if "experts" in options else [words for name, words in _NEEDS_EXPERTS.items() if name in options]
+    if unusable:
+        raise DataError(
+            "missing-golden",
+            "experts' golden votes are missing",
+            found=f"{join_and(unusable)}, only used together with experts' golden votes",
+            fix="give the experts' votes on golden items, or remove these options",
         )
 
 
@@ -287,12 +287,12 @@ def _format_method(method_name: str, options: Mapping[str, Any], votes: Votes) -
 
 def _choose_default_method(votes: Votes, options: Mapping[str, Any]) -> tuple[str, str]:
     """Choose a method for votes and golden answers; also return the reason, or "" if it is the usual method."""
+    if "original" in options:
+        return "calibrated", "only calibrated takes original labels as votes"
     experts = options.get("experts")
     if experts is None:
         return ("majority", "votes without raters") if votes.is_anonymous else (_STACKING, "")
     votes.require_raters("a rater model")
-    if options.get("original") is not None:
-        return "calibrated", "only calibrated takes original labels as votes"
     arguments = (options.get(name) for name in ("rater_golden", "truths_are_answers"))
     votes, experts, *_ = align_with_golden(votes, experts, *arguments)
     if len(votes) == count_votes_on(experts.items, votes).sum():

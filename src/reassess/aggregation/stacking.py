@@ -11,12 +11,15 @@ certain if raters make the same mistakes, which the subtypes of EBCC can explain
    well as possible. This is a convex problem.
 3. Majority gets half of the weight, and the other half is divided as in w. Votes do not show mistakes that raters
    share: a method that predicts the votes best can still be wrong about the truth. Since majority has at least half of
-   the weight, the methods decide only where raters disagree, and never against a unanimous vote.
+   the weight, the other methods mostly decide where raters disagree.
 4. With golden answers, calibrated is a fifth method. Methods also predict the truth of golden items that they have not
    seen, and the weights maximise the sum of the logarithms of the mixed probabilities. The weights of step 3 are the
    prior: they count as much as one golden item per method, so a few golden items change the weights little. With more
    golden items, majority can have less than half of the weight.
 5. All methods are fitted to all votes. The result is the weighted mean of their posteriors.
+
+The posterior of majority is (n[s] + 1/T) / (n + 1), if n[s] of an item's n votes are for truth s, and there are T
+truths. So a few unanimous votes do not give a probability of 1.
 
 Source: steps 2 and 5 are stacking, Wolpert, Neural Networks 5 (1992), with the log score as in Yao, Vehtari, Simpson
 and Gelman, Bayesian Analysis 13 (2018).
@@ -259,11 +262,14 @@ def _fit_methods(
 
 
 def _compute_vote_shares(votes: Votes, truths: tuple[Id, ...]) -> Floats:
-    """Compute the mean weight of each item's votes for each truth; shape (items, truths)."""
+    """Compute each truth's share of an item's votes and of a pseudo-vote for all truths; shape (items, truths)."""
     from reassess.numeric.em_kernels import fill_with_mean_truth_shares
 
     shares = allocate_like(votes.indptr, (len(votes.items), len(truths)), np.float64)
     fill_with_mean_truth_shares(votes.indptr, votes.answer_ids, make_answer_weights(votes, truths), shares)
+    for rows in split_rows(len(shares)):
+        n_votes = np.diff(votes.indptr[rows.start : rows.stop + 1])[:, None]
+        shares[rows] = (shares[rows] * n_votes + 1 / len(truths)) / (n_votes + 1)
     return shares
 
 

@@ -261,7 +261,7 @@ SETS = ("fact-eval", "relevance", *SMALL)
 
 @pytest.mark.filterwarnings("ignore:the votes do not support")
 @pytest.mark.parametrize(
-    ("sets", "golden", "expected"), [(SETS, 0, (0.8058, 0.8350, 0.8350)), (SMALL, 100, (0.8352, 0.8751, 0.8872))]
+    ("sets", "golden", "expected"), [(SETS, 0, (0.8058, 0.8350, 0.8477)), (SMALL, 100, (0.8352, 0.8751, 0.8912))]
 )
 def test_accuracy_on_public_sets(
     real_file: RealFile, sets: tuple[str, ...], golden: int, expected: tuple[float, ...]
@@ -278,6 +278,6 @@ def test_accuracy_on_public_sets(
         default, em = (run(votes, experts, method)[0] for method in ("auto", "em"))
         each = (votes.answer_shares(), em.posterior.values, default.posterior.values)
         accuracies = [accuracy(values[others], truth[others]) for values in each]
-        assert accuracies[-1] > accuracies[0] - 0.02
+        assert accuracies[-1] >= accuracies[0] - max(0.01, 2 / others.size)  # fact-eval has a truth for 55 items
         results.append(accuracies)
     assert np.mean(results, axis=0).tolist() == pytest.approx(expected, abs=1e-4)

@@ -1,8 +1,8 @@
 """Accuracy of EM and of the default method, and errors of the check for dependent raters, on many crowds.
 
 - `python benchmarks/crowds.py [VOTES ORIGINAL]` prints the accuracy of EM.
-- `python benchmarks/crowds.py default [VOTES ORIGINAL] [FOLDER...]` prints the accuracy of the default method
-  with golden items, how often it warns, and how often items with a high probability are correct.
+- `python benchmarks/crowds.py default [VOTES ORIGINAL] [FOLDER...]` prints the accuracy of the default method with
+  golden items, and how often em warns.
 - `python benchmarks/crowds.py dependence` prints how often dependent and independent raters are listed.
 - `python benchmarks/crowds.py copies` prints how often a pair is listed if one rater copies the other.
 
@@ -35,7 +35,6 @@ from reassess import (
     read_votes,
 )
 from reassess.aggregation import agreement as checks
-from reassess.aggregation.methods import aggregate_by_em
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -103,7 +102,7 @@ HARD: dict[str, tuple[int, int, int, int, dict[str, Any]]] = {
 }
 SEEDS, MORE_SEEDS = range(1), range(8)
 GOLDEN = (0, 5, 20, 100)
-BELOW, SURE = 0.02, 0.99
+BELOW = 0.02
 SAMPLES = {50: 20, 100: 20, 300: 20, 1_000: 10, 3_000: 5, 10_000: 2, 50_000: 1}  # images of CIFAR-10N: repeats
 STOP: dict[str, Any] = {"tolerance": 1e-4, "max_iterations": 300}
 # Raters, items, votes per item, classes, raters in the group that copies, share of copied answers.
@@ -262,22 +261,20 @@ def golden_draws(seed: int, votes: Votes, truth: Ints) -> Iterator[tuple[int, Vo
 
 
 def try_methods(votes: Votes, truth: Ints, experts: Votes | None, judged: npt.NDArray[np.bool_]) -> list[float]:
-    """Return the accuracy of majority, em, calibrated and the default, then is the default calibrated, did it warn."""
+    """Return the accuracy of majority, em, calibrated and the default; then whether em warned."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        default = aggregate(votes, experts=experts)
-    em = aggregate_by_em(votes, experts=experts)
-    calibrated = em if experts is None else aggregate(votes, "calibrated", experts=experts)
-    posteriors = (result.posterior.values for result in (em, calibrated, default))
+        em = aggregate(votes, "em", experts=experts)
     warned = any(w.category is ReassessWarning and "do not support" in str(w.message) for w in caught)
-    accuracies = [accuracy(values[judged], truth[judged]) for values in (votes.answer_shares(), *posteriors)]
-    return [*accuracies, default.facts.get("choice", "").startswith("calibrated:"), warned]
+    calibrated = em if experts is None else aggregate(votes, "calibrated", experts=experts)
+    posteriors = (result.posterior.values for result in (em, calibrated, aggregate(votes, experts=experts)))
+    return [*(accuracy(values[judged], truth[judged]) for values in (votes.answer_shares(), *posteriors)), warned]
 
 
 def print_default(crowds: Iterator[tuple[str, list[tuple[Votes, Ints]]]]) -> None:
-    """Print the accuracy of the default method for each crowd, and how often it warns when majority is better."""
-    print("\n| crowds | golden | sets | majority | em | calibrated | default | calibrated chosen |", end="")
-    print(" lowest difference from majority | warned if worse | warned otherwise |\n" + "|---" * 11 + "|")
+    """Print the accuracy of the default method for each crowd, and how often em warns when majority is better."""
+    print("\n| crowds | golden | sets | majority | em | calibrated | default |", end="")
+    print(" default minus majority, mean and lowest | em warned if worse | em warned otherwise |\n" + "|---" * 10 + "|")
     rows: dict[int, list[list[float]]] = {number: [] for number in GOLDEN}
     for name, sets in crowds:
         crowd_rows: dict[int, list[list[float]]] = {number: [] for number in GOLDEN}
@@ -295,30 +292,12 @@ def print_row(name: str, number: int, results: list[list[float]]) -> None:
     """Print a row of the table of the default method."""
     if results:
         table = np.array(results)
-        means, difference, warned = table.mean(axis=0), table[:, 3] - table[:, 0], table[:, 5] > 0
-        worse = difference < -BELOW
-        cells = [
-            name,
-            str(number),
-            str(len(table)),
-            *(f"{value:.3f}" for value in means[:4]),
-            f"{table[:, 4].sum():.0f}",
-        ]
-        cells += [f"{difference.min():+.3f}", f"{(warned & worse).sum()} of {worse.sum()}"]
-        print("| " + " | ".join([*cells, f"{(warned & ~worse).sum()} of {(~worse).sum()}"]) + " |", flush=True)
-
-
-def print_sure(sets: list[tuple[str, tuple[Votes, Ints]]]) -> None:
-    """Print how often items with a high probability are correct."""
-    print(f"\n| dataset | correct by em | items at {SURE} or more | these correct |\n|---|---|---|---|")
-    rows = []
-    for name, (votes, truth) in sets:
-        values = aggregate(votes, "em").posterior.values
-        judged = (truth >= 0) & (votes.sizes > 0)
-        correct, sure = (values.argmax(axis=1) == truth)[judged], (values.max(axis=1) >= SURE)[judged]
-        rows.append((correct.mean(), sure.mean(), correct[sure].mean()))
-        print(f"| {name} | " + " | ".join(f"{100 * value:.1f} %" for value in rows[-1]) + " |", flush=True)
-    print("| mean | " + " | ".join(f"{100 * value:.1f} %" for value in np.mean(rows, axis=0)) + " |")
+        lead, is_worse, has_warned = table[:, 3] - table[:, 0], table[:, 1] - table[:, 0] < -BELOW, table[:, 4] > 0
+        cells = [name, str(number), str(len(table)), *(f"{value:.3f}" for value in table[:, :4].mean(axis=0))]
+        cells += [f"{lead.mean():+.3f}, {lead.min():+.3f}", f"{(has_warned & is_worse).sum()} of {is_worse.sum()}"]
+        print(
+            "| " + " | ".join([*cells, f"{(has_warned & ~is_worse).sum()} of {(~is_worse).sum()}"]) + " |", flush=True
+        )
 
 
 def simulate_copiers(
@@ -389,7 +368,6 @@ if __name__ == "__main__":
         files = [path for path in sys.argv[2:] if Path(path).is_file()]
         datasets = [(Path(path).name, read_public(path)) for path in sys.argv[2:] if path not in files]
         if datasets:
-            print_sure(datasets)
             print_default((name, [dataset]) for name, dataset in datasets)
         if files:
             print_default((name, samples[:2]) for name, samples in cifar_samples(*files))

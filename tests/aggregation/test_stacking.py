@@ -146,6 +146,6 @@ def test_golden_items_without_votes_do_not_measure_raters() -> None:
 
 
 def test_too_many_classes_are_refused() -> None:
-    rows = np.arange(300)
-    votes = Votes.from_columns(range(300), rows, 0 * rows, rows, ("ann",), tuple(range(300)))
+    rows = np.zeros(1, int)
+    votes = Votes.from_columns(("item",), rows, rows, rows, ("ann",), tuple(range(4_097)))
     assert code_of(aggregate, votes, "stacking") == "too-many"

@@ -13,11 +13,14 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.candidate_matrices import CandidateMatrices, Ints, is_correct_cell, sum_by_id
+from reassess.aggregation.candidate_matrices import CandidateMatrices, Ints, is_correct_cell, look_up, sum_by_id
 from reassess.aggregation.em import ExpectedCounts
 from reassess.aggregation.em_inputs import Floats
 from reassess.core import VALIDITY, Posterior, Questions, Votes
 from reassess.core.items import take_items
+from reassess.numeric.arrays import concatenate_ranges, split_rows
+
+_VOTES_PER_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,13 +130,48 @@ class CandidateFit:
     prior: Floats  # shape (A,)
     objective_history: Floats  # as for `DawidSkeneFit`
     has_converged: bool
+    other_probability: Floats | float = 0.0  # of each class that is not a candidate, for each item with candidates
+
+    def compute_vote_probabilities(self, items: Ints, raters: Ints, answers: Ints) -> Floats:
+        """Compute the probability of each vote: the sum of P(class) * P(answer | class).
+
+        The sum is over the candidates and the class that the answer names.
+        """
+        pairs, probabilities = self.candidates, np.zeros(items.size)
+        for rows in split_rows(items.size, _VOTES_PER_BLOCK):
+            starts = np.searchsorted(pairs.item_of_candidate, items[rows])
+            sizes = np.searchsorted(pairs.item_of_candidate, items[rows], side="right") - starts
+            candidates, vote = concatenate_ranges(starts, sizes), np.repeat(np.arange(sizes.size), sizes)
+            codes = raters[rows].astype(np.int64) * pairs.n_answers**2 + answers[rows]
+            cells = codes[vote] + pairs.class_of_candidate[candidates] * pairs.n_answers
+            values = self.posterior[candidates] * self.matrices.compute_probabilities(cells)
+            probabilities[rows] = sum_by_id(vote, values, sizes.size)
+            of_answer, is_candidate = self._look_up_classes(items[rows], answers[rows])
+            correct = self.matrices.compute_probabilities(codes + answers[rows].astype(np.int64) * pairs.n_answers)
+            probabilities[rows] += np.where(is_candidate, 0, of_answer * correct)
+        return probabilities
+
+    def compute_truth_probabilities(self, items: Ints, truths: Ints) -> Floats:
+        """Return the posterior of a class of each item."""
+        return self._look_up_classes(items, truths)[0]
+
+    def _look_up_classes(self, items: Ints, classes: Ints) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Return the posterior of a class of each item, and whether the class is a candidate."""
+        pairs = self.candidates
+        known = pairs.item_of_candidate * pairs.n_answers + pairs.class_of_candidate
+        codes, rated = items * pairs.n_answers + classes, pairs.item_of_candidate[pairs.first_candidate_of_item]
+        is_candidate = look_up(codes, known, np.ones(known.size)) > 0
+        is_rated = look_up(items, rated, np.ones(rated.size)) > 0
+        others = look_up(items, rated, np.broadcast_to(self.other_probability, rated.size))
+        others = np.where(is_rated, others, self.prior[classes])
+        return np.where(is_candidate, look_up(codes, known, self.posterior), others), is_candidate
 
     def to_posterior(self, votes: Votes) -> Posterior:
         """Convert probabilities of candidates to a posterior over the truths of items or (image, class) questions."""
         rows = self.candidates.item_of_candidate[self.candidates.first_candidate_of_item]
         if votes.classes is None:
             values = np.tile(self.prior, (len(votes.items), 1))
-            values[rows] = 0
+            values[rows] = np.reshape(self.other_probability, (-1, 1))
             values[self.candidates.item_of_candidate, self.candidates.class_of_candidate] = self.posterior
             return Posterior(items=votes.items, truths=votes.answers, values=values)
         questions = Questions(

@@ -36,7 +36,13 @@ from reassess.text import count_noun
 
 
 def fit_dawid_skene_on_candidates(
-    votes: Votes, pinned_classes: Ints, *, smoothing: float, pooling: float, max_iterations: int = MAX_ITERATIONS
+    votes: Votes,
+    pinned_classes: Ints,
+    *,
+    smoothing: float,
+    pooling: float,
+    tolerance: float = TOLERANCE,
+    max_iterations: int = MAX_ITERATIONS,
 ) -> CandidateFit:
     """Fit Dawid and Skene's model by EM, where the truth of an item is one of its candidate classes."""
     check_em_inputs(votes, smoothing, pooling)
@@ -46,11 +52,11 @@ def fit_dawid_skene_on_candidates(
         typical = added + pooling * typical_confusion_matrix(np.eye(answers))
         pairs = CandidateVotes.from_votes(_pool_raters(votes), pinned_classes)
         mean_steps = CandidateEmSteps(pairs, EqualMatrices(typical), pooling / answers)
-        start = _run_em(mean_steps, max_iterations=max_iterations).posterior
+        start = _run_em(mean_steps, tolerance=tolerance, max_iterations=max_iterations).posterior
         added = added + pooling * mean_steps.compute_mean_matrix(start)
     steps = CandidateEmSteps(CandidateVotes.from_votes(votes, pinned_classes), EqualMatrices(added), pooling / answers)
-    fit = _run_em(steps, start, max_iterations=max_iterations)
-    warn_unless_converged(fit.has_converged, max_iterations, TOLERANCE, "use more pooling")
+    fit = _run_em(steps, start, tolerance=tolerance, max_iterations=max_iterations)
+    warn_unless_converged(fit.has_converged, max_iterations, tolerance, "use more pooling")
     return fit
 
 
@@ -133,9 +139,23 @@ def calibrate_on_candidates(
             found=f"{pooling:g}, with {count_noun(len(votes.answers), 'class', 'classes')}",
             fix="remove pooling, to use the default",
         )
-    answers, has_truth = len(votes.answers), truth_ids[golden_votes.item_ids] >= 0
-    if not has_truth.any():
+    if not (truth_ids[golden_votes.item_ids] >= 0).any():
         raise no_golden_votes_error()
+    pairs = CandidateVotes.from_votes(votes, np.full(len(votes.items), -1))
+    return measure_on_golden_items(pairs, votes, golden_votes, truth_ids, smoothing=smoothing, pooling=pooling)
+
+
+def measure_on_golden_items(
+    pairs: CandidateVotes,
+    votes: Votes,
+    golden_votes: Votes,
+    truth_ids: Ints,
+    *,
+    smoothing: float = 0.0,
+    pooling: float = DEFAULT_POOLING,
+) -> CandidateFit:
+    """Measure raters on golden items, if any has votes, and compute the posterior of each candidate."""
+    answers, has_truth = len(votes.answers), truth_ids[golden_votes.item_ids] >= 0
     row_of = {name: row for row, name in enumerate(votes.raters)}
     raters = np.array([row_of.get(name, -1) for name in golden_votes.raters], np.int64)
     raters = raters[golden_votes.rater_ids[has_truth]]
@@ -143,7 +163,6 @@ def calibrate_on_candidates(
     totals = np.bincount(cells, minlength=answers**2).reshape(answers, answers)
     typical = typical_confusion_matrix(np.eye(answers))
     added = smoothing + pooling * normalize_rows(totals + pooling * typical, smoothing)
-    pairs = CandidateVotes.from_votes(votes, np.full(len(votes.items), -1))
     own_cells, counts = np.unique((raters * answers**2 + cells)[raters >= 0], return_counts=True)
     matrices = CandidateMatrices(own_cells, counts.astype(np.float64), EqualMatrices(added), answers)
     prior = normalize_rows(np.bincount(truth_ids[truth_ids >= 0], minlength=answers), pooling / answers)

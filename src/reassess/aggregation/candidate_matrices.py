@@ -1,6 +1,7 @@
 """Confusion matrices of raters for many classes, stored as a few numbers instead of a cell for each pair of classes."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -60,10 +61,14 @@ class CandidateMatrices:
     def compute_probabilities(self, codes: Ints) -> Floats:
         """Compute the probability of the answer of each cell; the codes are (rater * A + class) * A + answer."""
         rows = codes // self.n_answers
-        row_codes, row_of_cell = np.unique(self.cell_codes // self.n_answers, return_inverse=True)
-        row_votes = sum_by_id(row_of_cell, self.cell_votes, row_codes.size)
-        cells = _look_up(codes, self.cell_codes, self.cell_votes) + self.pseudo_votes.select_cells(codes)
-        return cells / (_look_up(rows, row_codes, row_votes) + self.pseudo_votes.sum_rows(rows))
+        cells = look_up(codes, self.cell_codes, self.cell_votes) + self.pseudo_votes.select_cells(codes)
+        return cells / (look_up(rows, *self._row_votes) + self.pseudo_votes.sum_rows(rows))
+
+    @cached_property
+    def _row_votes(self) -> tuple[Ints, Floats]:
+        """The codes rater * A + class of the matrix rows that have votes, and the sums of their votes."""
+        codes, row_of_cell = np.unique(self.cell_codes // self.n_answers, return_inverse=True)
+        return codes, sum_by_id(row_of_cell, self.cell_votes, codes.size)
 
 
 def is_correct_cell(codes: Ints, n_answers: int) -> npt.NDArray[np.bool_]:
@@ -76,7 +81,7 @@ def sum_by_id(ids: npt.NDArray[np.integer], weights: npt.NDArray[Any], n_ids: in
     return np.bincount(ids, weights, n_ids).astype(np.float64, copy=False)
 
 
-def _look_up(ids: Ints, known_ids: Ints, values: Floats) -> Floats:
+def look_up(ids: Ints, known_ids: Ints, values: Floats) -> Floats:
     """Return the value of each id, or 0 if it is not among `known_ids`, which are ascending."""
     rows = np.searchsorted(known_ids, ids)
     return np.where(np.append(known_ids, -1)[rows] == ids, np.append(values, 0.0)[rows], 0.0)

@@ -19,6 +19,7 @@ from reassess.aggregation.candidate_fits import (
     fit_dawid_skene_on_candidates,
     fit_one_accuracy_on_candidates,
 )
+from reassess.aggregation.candidate_stacking import fit_stacking_on_candidates
 from reassess.aggregation.dawid_skene import DawidSkeneFit, fit_dawid_skene, fit_one_accuracy_per_rater
 from reassess.aggregation.em_inputs import (
     DEFAULT_POOLING,
@@ -322,9 +323,13 @@ def aggregate_by_stacking(
 ) -> Aggregation:
     """Compute the weighted mean of several methods, see `fit_stacking`; golden items keep the experts' truth."""
     prepared = _prepare_votes(votes, experts, rater_golden, truths_are_answers, min_experts)
+    if prepared.uses_candidates:
+        check_class_count(prepared.votes)
+        candidate_fit, weights = fit_stacking_on_candidates(prepared.votes, prepared.truth_ids)
+        return _make_candidate_aggregation(prepared, candidate_fit, {"weights": weights.describe()})
     check_matrix_size(prepared.votes, prepared.truths)
     fit = fit_stacking(prepared.votes, truths=prepared.truths, truth_ids=prepared.truth_ids)
-    return _make_aggregation(prepared, fit.posterior, fit.model, {"weights": fit.describe_weights()})
+    return _make_aggregation(prepared, fit.posterior, fit.model, {"weights": fit.weights.describe()})
 
 
 def _make_aggregation(
@@ -335,12 +340,14 @@ def _make_aggregation(
     return Aggregation(values, model, facts | counts, expert_votes=prepared.experts, expert_truth=prepared.expert_truth)
 
 
-def _make_candidate_aggregation(prepared: _PreparedVotes, fit: CandidateFit) -> Aggregation:
-    """Make the result of a method from its fit to candidate classes."""
+def _make_candidate_aggregation(
+    prepared: _PreparedVotes, fit: CandidateFit, facts: dict[str, Any] | None = None
+) -> Aggregation:
+    """Make the result of a method from its fit to candidate classes; by default with the facts of EM."""
+    facts = facts or _make_em_facts(fit.objective_history, fit.has_converged)
     return Aggregation(
         fit.to_posterior(prepared.votes),
-        facts=_make_em_facts(fit.objective_history, fit.has_converged)
-        | count_images_without_votes(prepared.votes, fit),
+        facts=facts | count_images_without_votes(prepared.votes, fit),
         expert_votes=prepared.experts,
         expert_truth=prepared.expert_truth,
     )

@@ -26,9 +26,10 @@ and Gelman, Bayesian Analysis 13 (2018).
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -46,9 +47,10 @@ from reassess.errors import ConvergenceWarning
 from reassess.numeric.arrays import allocate_like, split_rows
 from reassess.text import count_noun
 
-_TOLERANCE, _MAX_ITERATIONS = 1e-4, 300  # less exact than single methods, since the mean changes less than each of them
+TOLERANCE, MAX_ITERATIONS = 1e-4, 300  # less exact than single methods, since the mean changes less than each of them
 _MAX_FOLD_ITERATIONS = 60
-_N_METHODS = 4  # besides calibrated
+_METHODS = ("majority", "onecoin", "em", "ebcc")
+CALIBRATED = "calibrated"
 _MAX_COLUMNS = 128  # with more truths, EBCC has fewer subtypes of each, so that its time stays in proportion
 _MAX_SAMPLED_ITEMS = 1 << 16  # that weights are chosen on
 _VOTES_PER_BLOCK = 1 << 16
@@ -57,12 +59,52 @@ _TINY = np.finfo(float).tiny
 Ints = npt.NDArray[np.int64]
 
 
-class _MethodFit(NamedTuple):
+class MethodFit(Protocol):
     """The fit of one of the methods to votes."""
+
+    def compute_vote_probabilities(self, items: Ints, raters: Ints, answers: Ints) -> Floats:
+        """Compute the probability of each vote: the sum over truths of P(truth | other votes) * P(answer | truth)."""
+
+    def compute_truth_probabilities(self, items: Ints, truths: Ints) -> Floats:
+        """Return the posterior of a truth of each item."""
+
+
+FitMethods = Callable[[Votes, Ints, int], Mapping[str, MethodFit]]  # from votes, truths, and the number of iterations
+
+
+class _MatrixFit(NamedTuple):
+    """The fit of one of the methods, with full matrices."""
 
     posterior: Floats  # shape (items, truths)
     column_posterior: Floats  # shape (items, columns); a column is a truth, or a subtype of a truth
     matrices: Floats  # shape (raters, columns, answers)
+
+    def compute_vote_probabilities(self, items: Ints, raters: Ints, answers: Ints) -> Floats:
+        """Compute the probability of each vote; columns take the place of truths."""
+        probabilities = np.empty(items.size)
+        for rows in split_rows(items.size, _VOTES_PER_BLOCK):
+            cells = self.matrices[raters[rows], :, answers[rows]]
+            probabilities[rows] = (self.column_posterior[items[rows]] * cells).sum(axis=1)
+        return probabilities
+
+    def compute_truth_probabilities(self, items: Ints, truths: Ints) -> Floats:
+        """Return the posterior of a truth of each item."""
+        return self.posterior[items, truths]
+
+
+@dataclass(frozen=True, eq=False)
+class StackingWeights:
+    """The weight of each method, and what the weights were chosen by."""
+
+    by_method: Mapping[str, float]
+    n_predicted_votes: int  # votes that each method predicted without having seen them
+    n_predicted_truths: int  # golden items whose truth each method predicted without having seen it
+
+    def describe(self) -> str:
+        """Describe the weights, and what they were chosen by."""
+        weights = ", ".join(f"{method} {weight:.2f}" for method, weight in self.by_method.items())
+        golden = f" and {count_noun(self.n_predicted_truths, 'golden item')}" if self.n_predicted_truths else ""
+        return f"{weights} (by predictions of {count_noun(self.n_predicted_votes, 'unseen vote')}{golden})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,15 +113,7 @@ class StackingFit:
 
     posterior: Posterior
     model: RaterModel  # estimated from the posterior
-    weights: Mapping[str, float]  # of each method
-    n_predicted_votes: int  # votes that each method predicted without having seen them
-    n_predicted_truths: int  # golden items whose truth each method predicted without having seen it
-
-    def describe_weights(self) -> str:
-        """Describe the weights, and what they were chosen by."""
-        weights = ", ".join(f"{method} {weight:.2f}" for method, weight in self.weights.items())
-        golden = f" and {count_noun(self.n_predicted_truths, 'golden item')}" if self.n_predicted_truths else ""
-        return f"{weights} (by predictions of {count_noun(self.n_predicted_votes, 'unseen vote')}{golden})"
+    weights: StackingWeights
 
 
 def fit_stacking(votes: Votes, *, truths: tuple[Id, ...], truth_ids: Ints) -> StackingFit:
@@ -87,27 +121,35 @@ def fit_stacking(votes: Votes, *, truths: tuple[Id, ...], truth_ids: Ints) -> St
 
     `truth_ids`, shape (items,), is the position of each golden item's truth among `truths`; -1 for other items.
     """
-    rows = _sample_items(votes, truth_ids)
-    sample = votes if rows is None else votes.select_items(rows)
-    vote_probabilities, truth_probabilities = _predict_unseen(
-        sample, truths, truth_ids if rows is None else truth_ids[rows]
-    )
-    weights = choose_weights(vote_probabilities, truth_probabilities)
-    fits = _fit_methods(votes, truths, truth_ids, _MAX_ITERATIONS)
+    fit_methods = partial(_fit_methods, truths=truths)
+    weights = find_weights(votes, truth_ids, _METHODS, fit_methods)
+    fits = fit_methods(votes, truth_ids, MAX_ITERATIONS)
     values = allocate_like(votes.indptr, (len(votes.items), len(truths)), np.float64)
     for block in split_rows(len(values)):
-        for weight, fit in zip(weights.tolist(), fits.values(), strict=True):
-            values[block] += weight * fit.posterior[block]
+        for method, fit in fits.items():
+            values[block] += weights.by_method[method] * fit.posterior[block]
     golden = np.flatnonzero(truth_ids >= 0)
     values[golden] = np.eye(len(truths))[truth_ids[golden]]
     classes = votes.classes if truths == votes.answers else None
     return StackingFit(
         posterior=Posterior(items=votes.items, truths=truths, values=values, classes=classes),
         model=_estimate_model(votes, truths, values),
-        weights=dict(zip(fits, weights.tolist(), strict=True)),
-        n_predicted_votes=len(vote_probabilities),
-        n_predicted_truths=len(truth_probabilities),
+        weights=weights,
     )
+
+
+def find_weights(votes: Votes, truth_ids: Ints, methods: tuple[str, ...], fit_methods: FitMethods) -> StackingWeights:
+    """Find the weight of each method; with golden items, also of calibrated.
+
+    `truth_ids` is as in `fit_stacking`. The first method is majority.
+    """
+    names = (*methods, CALIBRATED) if (truth_ids >= 0).any() else methods
+    rows = _sample_items(votes, truth_ids)
+    if rows is not None:
+        votes, truth_ids = votes.select_items(rows), truth_ids[rows]
+    of_votes, of_truths = _predict_unseen(votes, truth_ids, len(names), fit_methods)
+    weights = choose_weights(of_votes, of_truths).tolist()
+    return StackingWeights(dict(zip(names, weights, strict=True)), len(of_votes), len(of_truths))
 
 
 def choose_weights(vote_probabilities: Floats, truth_probabilities: Floats) -> Floats:
@@ -170,7 +212,7 @@ def _sample_items(votes: Votes, truth_ids: Ints) -> Ints | None:
     return np.flatnonzero(is_sampled | (truth_ids >= 0))
 
 
-def _predict_unseen(votes: Votes, truths: tuple[Id, ...], truth_ids: Ints) -> tuple[Floats, Floats]:
+def _predict_unseen(votes: Votes, truth_ids: Ints, n_methods: int, fit_methods: FitMethods) -> tuple[Floats, Floats]:
     """Predict each vote, and the truth of each golden item, by methods that were fitted without it.
 
     Return the probability of each vote, shape (votes, methods), and of each golden item's truth, shape (golden items,
@@ -178,8 +220,7 @@ def _predict_unseen(votes: Votes, truths: tuple[Id, ...], truth_ids: Ints) -> tu
     """
     vote_folds, item_folds = assign_vote_folds(votes), _assign_golden_folds(votes, truth_ids)
     is_surplus = _find_surplus_votes(votes, truth_ids)
-    none = np.zeros((0, _N_METHODS + bool((truth_ids >= 0).any())))
-    of_votes, of_truths = [none], [none]
+    of_votes, of_truths = [np.zeros((0, n_methods))], [np.zeros((0, n_methods))]
     for fold in range(N_FOLDS):
         is_unseen, unseen_items = vote_folds == fold, np.flatnonzero(item_folds == fold)
         if is_unseen.all() or not (is_unseen.any() or unseen_items.size):
@@ -187,10 +228,11 @@ def _predict_unseen(votes: Votes, truths: tuple[Id, ...], truth_ids: Ints) -> tu
         seen_truth_ids = truth_ids.copy()
         seen_truth_ids[unseen_items] = -1
         is_kept = ~is_unseen & ~(is_surplus & (item_folds == fold)[votes.item_ids])
-        fits = _fit_methods(select_votes(votes, is_kept), truths, seen_truth_ids, _MAX_FOLD_ITERATIONS).values()
+        fits = fit_methods(select_votes(votes, is_kept), seen_truth_ids, _MAX_FOLD_ITERATIONS).values()
         unseen = votes.item_ids[is_unseen], votes.rater_ids[is_unseen], votes.answer_ids[is_unseen]
-        of_votes.append(np.stack([_vote_probabilities(fit, *unseen) for fit in fits], axis=1))
-        of_truths.append(np.stack([fit.posterior[unseen_items, truth_ids[unseen_items]] for fit in fits], axis=1))
+        of_votes.append(np.stack([fit.compute_vote_probabilities(*unseen) for fit in fits], axis=1))
+        unseen_truths = unseen_items, truth_ids[unseen_items]
+        of_truths.append(np.stack([fit.compute_truth_probabilities(*unseen_truths) for fit in fits], axis=1))
     return np.concatenate(of_votes), np.concatenate(of_truths)
 
 
@@ -222,21 +264,12 @@ def _find_surplus_votes(votes: Votes, truth_ids: Ints) -> npt.NDArray[np.bool_]:
     return is_surplus
 
 
-def _vote_probabilities(fit: _MethodFit, items: Ints, raters: Ints, answers: Ints) -> Floats:
-    """Return the probability of each vote: the sum over columns of P(column | other votes) * P(answer | column)."""
-    probabilities = np.empty(items.size)
-    for rows in split_rows(items.size, _VOTES_PER_BLOCK):
-        cells = fit.matrices[raters[rows], :, answers[rows]]
-        probabilities[rows] = (fit.column_posterior[items[rows]] * cells).sum(axis=1)
-    return probabilities
-
-
 def _fit_methods(
-    votes: Votes, truths: tuple[Id, ...], truth_ids: Ints, max_iterations: int
-) -> Mapping[str, _MethodFit]:
+    votes: Votes, truth_ids: Ints, max_iterations: int, *, truths: tuple[Id, ...]
+) -> Mapping[str, _MatrixFit]:
     """Fit each method to votes, with known truths; calibrated only if there are known truths."""
     pinned = PinnedItems.from_truth_ids(truth_ids, n_truths=len(truths)) if (truth_ids >= 0).any() else None
-    limits: Any = {"pinned": pinned, "truths": truths, "tolerance": _TOLERANCE, "max_iterations": max_iterations}
+    limits: Any = {"pinned": pinned, "truths": truths, "tolerance": TOLERANCE, "max_iterations": max_iterations}
     subtypes = max(1, min(DEFAULT_SUBTYPES, _MAX_COLUMNS // len(truths)))
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         one_accuracy = fit_one_accuracy_per_rater(votes, truths, pinned)
@@ -245,10 +278,10 @@ def _fit_methods(
         ebcc = fit_bcc(votes, subtypes=subtypes, rater_prior=DEFAULT_POOLING * one_accuracy_matrices, **limits)
     shares = _compute_vote_shares(votes, truths)
     fits = {
-        "majority": _MethodFit(shares, shares, _estimate_model(votes, truths, shares).matrices_of(votes.raters)),
-        "onecoin": _MethodFit(one_accuracy.posterior.values, one_accuracy.posterior.values, one_accuracy_matrices),
-        "em": _MethodFit(em.posterior.values, em.posterior.values, em.model.matrices_of(votes.raters)),
-        "ebcc": _MethodFit(
+        "majority": _MatrixFit(shares, shares, _estimate_model(votes, truths, shares).matrices_of(votes.raters)),
+        "onecoin": _MatrixFit(one_accuracy.posterior.values, one_accuracy.posterior.values, one_accuracy_matrices),
+        "em": _MatrixFit(em.posterior.values, em.posterior.values, em.model.matrices_of(votes.raters)),
+        "ebcc": _MatrixFit(
             ebcc.posterior.values,
             ebcc.subtype_posterior.reshape(len(votes.items), len(truths) * subtypes),
             ebcc.subtype_matrices,
@@ -257,7 +290,7 @@ def _fit_methods(
     if pinned is not None:
         model = _calibrate(votes, truths, truth_ids)
         values = posterior(votes, model).values
-        fits["calibrated"] = _MethodFit(values, values, model.matrices_of(votes.raters))
+        fits[CALIBRATED] = _MatrixFit(values, values, model.matrices_of(votes.raters))
     return fits
 
 

@@ -1,0 +1,96 @@
+"""Stacking for many classes: the weighted mean of majority, onecoin and em, on the candidate classes of each item.
+
+The weights are those of `stacking`. EBCC is not one of the methods: with many classes, its weight would be about 0.
+"""
+
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from reassess.aggregation.candidate_classes import CandidateFit, CandidateVotes
+from reassess.aggregation.candidate_fits import (
+    fit_dawid_skene_on_candidates,
+    fit_one_accuracy_on_candidates,
+    measure_on_golden_items,
+)
+from reassess.aggregation.candidate_matrices import CandidateMatrices, EqualMatrices, Ints
+from reassess.aggregation.candidate_steps import CandidateEmSteps
+from reassess.aggregation.em import typical_confusion_matrix
+from reassess.aggregation.em_inputs import DEFAULT_POOLING, Floats
+from reassess.aggregation.stacking import CALIBRATED, MAX_ITERATIONS, TOLERANCE, StackingWeights, find_weights
+from reassess.core import Votes
+from reassess.errors import ConvergenceWarning
+
+_METHODS = ("majority", "onecoin", "em")
+
+
+def fit_stacking_on_candidates(votes: Votes, truth_ids: Ints) -> tuple[CandidateFit, StackingWeights]:
+    """Fit all methods, and compute the weighted mean of their posteriors; also return the weights.
+
+    `truth_ids`, shape (items,), is the class of each golden item; -1 for other items.
+    """
+    weights = find_weights(votes, truth_ids, _METHODS, _fit_methods)
+    fits = _fit_methods(votes, truth_ids, MAX_ITERATIONS)
+
+    def average(values: Iterable[Floats | float]) -> Floats:
+        """Compute the weighted mean over the methods."""
+        return np.asarray(sum(weight * value for weight, value in zip(weights.by_method.values(), values, strict=True)))
+
+    posterior = average(fit.posterior for fit in fits.values())
+    posterior[truth_ids[fits["em"].candidates.item_of_candidate] >= 0] = 1
+    mean = replace(
+        fits["em"],
+        posterior=posterior,
+        prior=average(fit.prior for fit in fits.values()),
+        other_probability=average(fit.other_probability for fit in fits.values()),
+    )
+    return mean, weights
+
+
+def _fit_methods(votes: Votes, truth_ids: Ints, max_iterations: int) -> Mapping[str, CandidateFit]:
+    """Fit each method to votes, with known truths; calibrated only if there are known truths."""
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+        em = fit_dawid_skene_on_candidates(
+            votes,
+            truth_ids,
+            smoothing=0.0,
+            pooling=DEFAULT_POOLING,
+            tolerance=TOLERANCE,
+            max_iterations=max_iterations,
+        )
+    fits = {
+        "majority": _compute_vote_shares(votes, truth_ids, em.candidates),
+        "onecoin": fit_one_accuracy_on_candidates(votes, truth_ids),
+        "em": em,
+    }
+    golden = np.flatnonzero(truth_ids >= 0)
+    if golden.size:
+        fits[CALIBRATED] = measure_on_golden_items(em.candidates, votes, votes.select_items(golden), truth_ids[golden])
+    return fits
+
+
+def _compute_vote_shares(votes: Votes, truth_ids: Ints, pairs: CandidateVotes) -> CandidateFit:
+    """Compute shares of an item's votes, and of a pseudo-vote for all classes; and the raters' matrices from them."""
+    answers = pairs.n_answers
+    n_votes = np.where(truth_ids < 0, votes.sizes, np.inf)[pairs.item_of_candidate]  # a known truth outweighs all votes
+    other = 1 / answers / (n_votes + 1)
+    posterior = pairs.compute_vote_shares() * (1 - 1 / (n_votes + 1)) + other
+    typical = DEFAULT_POOLING * typical_confusion_matrix(np.eye(answers))
+    mean_matrix = CandidateEmSteps(pairs, EqualMatrices(typical), 0.0).compute_mean_matrix(posterior)
+    matrices = CandidateMatrices(
+        pairs.rater_class_answer_codes,
+        pairs.compute_expected_counts(posterior).expected_votes[0],
+        EqualMatrices(DEFAULT_POOLING * mean_matrix),
+        answers,
+    )
+    return CandidateFit(
+        candidates=pairs,
+        posterior=posterior,
+        matrices=matrices,
+        prior=np.full(answers, 1 / answers),
+        objective_history=np.zeros(0),
+        has_converged=True,
+        other_probability=other[pairs.first_candidate_of_item],
+    )

@@ -31,6 +31,10 @@ _LOCK_TIMEOUT_MS = 10_000  # milliseconds that a writer waits for another writer
 # Limits for a database server that does not answer; an address can set its own. Without the second one (milliseconds),
 # requests would hang for minutes if the machine of the database disappears.
 _SERVER_TIMEOUTS = {"connect_timeout": "10", "tcp_user_timeout": "10000"}
+# Statements of raters' requests read a few rows by indexes. By default, PostgreSQL plans some of them for each request,
+# and keeps plans that scan whole tables, which were made when the tables were small.
+_PLAN_SETTINGS = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off"
+_USUAL_PLANS = "SET LOCAL plan_cache_mode = auto; SET LOCAL enable_seqscan = on"
 _MAX_LOG_PAGES = 1_000  # SQLite moves a log of this size into the file
 # The serving process moves a log into the file after this number of changes or bytes.
 _MAX_LOG_CHANGES, _MAX_LOG_BYTES = 25, 8 << 20
@@ -207,14 +211,16 @@ def open_engine(address: str | Path) -> Engine:
                 where=hide_password(address),
                 allowed="postgresql://USER@HOST/DATABASE, with %40 for an @ in the password",
             ) from None
-        return create_engine(
+        engine = create_engine(
             url.set(drivername="postgresql+psycopg", query=_SERVER_TIMEOUTS | url.query),
             pool_size=_MAX_CONNECTIONS,
             max_overflow=0,
             pool_timeout=_LOCK_TIMEOUT_MS / 1000,
-            connect_args={"options": f"-c lock_timeout={_LOCK_TIMEOUT_MS}"},
+            connect_args={"options": f"-c lock_timeout={_LOCK_TIMEOUT_MS} {_PLAN_SETTINGS}"},
             hide_parameters=True,
         )
+        event.listen(engine, "begin", _use_usual_plans_for_reading)
+        return engine
     url = URL.create("sqlite", database=sqlite_uri(text), query={"uri": "true"})
     engine = create_engine(url, json_deserializer=_parse_json, hide_parameters=True)
     event.listen(engine, "connect", _set_pragmas)
@@ -359,6 +365,11 @@ def _begin_transaction(connection: Connection) -> None:
         connection.connection.cursor().execute("BEGIN")
     else:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _use_usual_plans_for_reading(connection: Connection) -> None:
+    if connection.get_execution_options().get("isolation_level") == "REPEATABLE READ":
+        connection.exec_driver_sql(_USUAL_PLANS)
 
 
 def _set_pragmas(connection: Any, _: Any) -> None:

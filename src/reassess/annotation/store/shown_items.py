@@ -71,13 +71,13 @@ def read_classes(campaign: Campaign) -> Classes:
 
 def find_image(campaign: Campaign, address: str) -> Row[Any] | None:
     """Find the row (`name` and `sha256`) of an image by the random address in its URL; None if unknown."""
-    with connect_for_reading(campaign.engine) as connection:
+    with connect_for_reading(campaign.engine, is_single_statement=True) as connection:
         return connection.execute(select(images.c.name, images.c.sha256).where(images.c.address == address)).first()
 
 
 def find_example_image(campaign: Campaign, address: str) -> ExampleImage | None:
     """Find an example image of a class by the random address in its URL; None if unknown."""
-    with connect_for_reading(campaign.engine) as connection:
+    with connect_for_reading(campaign.engine, is_single_statement=True) as connection:
         row = connection.execute(select(examples).where(examples.c.address == address)).one_or_none()
     return None if row is None else ExampleImage(row.class_id, row.content, row.media_type)
 

@@ -10,6 +10,9 @@ from .bcc import BccFit as BccFit
 from .bcc import fit_bcc as fit_bcc
 from .calibration import calibrate as calibrate
 from .calibration import posterior as posterior
+from .copies import Copies as Copies
+from .copies import find_copies as find_copies
+from .copies import merge_copies as merge_copies
 from .curves import Bands as Bands
 from .curves import Curve as Curve
 from .curves import Point as Point

@@ -179,7 +179,7 @@ def find_dependent_raters(votes: Votes) -> Dependence:
     raters, answers = len(votes.raters), len(votes.answers)
     if raters < _MIN_RATERS or not len(votes) or raters**2 * answers > _MAX_CELLS:
         return Dependence(pairs=(), n_tested=0, n_untested=0)
-    votes = _keep_first_votes(votes)
+    votes = keep_first_votes(votes)
     sums = _sum_agreements(votes, _fit_rater_model(votes))
     first, second = np.nonzero(sums[..., 5] >= _MIN_CLUSTERS)
     if first.size < _MIN_PAIRS:
@@ -204,7 +204,7 @@ def image_or_item_ids(votes: Votes) -> npt.NDArray[np.int64]:
     return np.arange(len(votes.items))
 
 
-def _keep_first_votes(votes: Votes) -> Votes:
+def keep_first_votes(votes: Votes) -> Votes:
     """Keep only the first vote of each rater on each item."""
     keys = votes.item_ids * len(votes.raters) + votes.rater_ids
     _, kept = np.unique(keys, return_index=True)

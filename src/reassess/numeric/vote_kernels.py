@@ -163,3 +163,43 @@ def group_segments_by_item(  # type: ignore[no-untyped-def]
     for i in range(indptr.size - 1, 0, -1):
         indptr[i] = indptr[i - 1]
     indptr[0] = 0
+
+
+@compile_cached
+def list_rater_pairs(order, starts, item_ids, indptr, rater_ids, answer_ids):  # type: ignore[no-untyped-def]
+    """List pairs of raters with common items; rows: first rater, second rater, common items, equal answers.
+
+    The votes of rater r are ``order[starts[r]:starts[r + 1]]``; a rater has at most one vote per item.
+    """
+    raters = starts.size - 1
+    common = np.zeros(raters, np.int64)
+    equal = np.zeros(raters, np.int64)
+    partners = np.empty(raters, np.int64)
+    table = np.empty((4, max(raters, 1)), np.int64)
+    size = 0
+    for r in range(raters):
+        count = 0
+        for position in range(starts[r], starts[r + 1]):
+            vote = order[position]
+            item = item_ids[vote]
+            for other in range(indptr[item], indptr[item + 1]):
+                s = rater_ids[other]
+                if s > r:
+                    if common[s] == 0:
+                        partners[count] = s
+                        count += 1
+                    common[s] += 1
+                    equal[s] += answer_ids[other] == answer_ids[vote]
+        if size + count > table.shape[1]:
+            larger = np.empty((4, max(size + count, 2 * table.shape[1])), np.int64)
+            larger[:, :size] = table[:, :size]
+            table = larger
+        for s in partners[:count]:
+            table[0, size] = r
+            table[1, size] = s
+            table[2, size] = common[s]
+            table[3, size] = equal[s]
+            common[s] = 0
+            equal[s] = 0
+            size += 1
+    return table[:, :size]

@@ -45,8 +45,9 @@ class Fingerprint:
 def make_fingerprint(image: "Image.Image", *, needs_hashes: bool) -> Fingerprint:
     """Compute the fingerprint of an image."""
     digest = hashlib.blake2b(f"{image.width} {image.height} ".encode(), digest_size=_DIGEST_BYTES)
-    digest.update(image.tobytes())
-    is_single_colour = all(low == high for low, high in image.getextrema())
+    pixels = memoryview(image.tobytes())
+    digest.update(pixels)
+    is_single_colour = pixels[3:] == pixels[:-3]  # each pixel equals the next one; faster than the extrema of Pillow
     grey_images = _make_grey_whole_and_middle(image) if needs_hashes else ()
     return Fingerprint(digest.digest(), min(image.size), is_single_colour, grey_images)
 

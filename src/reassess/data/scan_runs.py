@@ -29,7 +29,7 @@ from reassess.errors import DataError
 from reassess.numeric.arrays import create_mapped_array
 
 _BATCH_SIZE = 64  # images that a process reads at a time
-_BATCHES_PER_SHARD = 32
+_BATCHES_PER_SHARD = 4
 _BATCHES_PER_WORKER = 4  # batches for each process
 _MAX_IMAGES_WITHOUT_WORKERS = 256  # up to this many images are read without worker processes
 _RESULT = "fingerprints"  # name of the results in shards

@@ -35,7 +35,6 @@ _PRIOR_ITEMS = 5.0  # a rater's skill is pulled to the median skill, as by this 
 _MIN_PROBABILITY = 0.005  # of agreement, and of disagreement
 _MAX_ROUNDS, _MAX_FIT_STEPS, _MAX_STEPS = 20, 200, 50
 _TOLERANCE = 1e-4  # of skills
-_RATERS_PER_BLOCK = 256
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -130,15 +129,14 @@ def _arrange_positions(first: Ints, second: Ints, n_raters: int) -> Any:
 
 
 def _chance_agreement(votes: Votes, first: Ints, second: Ints) -> Floats:
-    """Compute the probability that two raters give the same answer on two random items; pairs are sorted by `first`."""
+    """Compute the probability that two raters give the same answer on two random items; shape (pairs,)."""
+    from reassess.numeric.vote_kernels import multiply_rows
+
     counts = votes.counts_by_rater().astype(np.float64)
     counts += counts.sum(axis=0) / max(len(votes), 1) * len(votes.answers)  # one vote per answer, in mean shares
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     chance = np.empty(first.size)
-    for start in range(0, len(shares), _RATERS_PER_BLOCK):
-        begin, end = np.searchsorted(first, (start, start + _RATERS_PER_BLOCK))
-        products = shares[start : start + _RATERS_PER_BLOCK] @ shares.T
-        chance[begin:end] = products[first[begin:end] - start, second[begin:end]]
+    multiply_rows(shares, first, second, chance)
     return chance
 
 

@@ -203,3 +203,13 @@ def list_rater_pairs(order, starts, item_ids, indptr, rater_ids, answer_ids):  #
             equal[s] = 0
             size += 1
     return table[:, :size]
+
+
+@compile_cached
+def multiply_rows(table, first, second, out):  # type: ignore[no-untyped-def]
+    """Compute the product of pairs of rows, summed over columns."""
+    for pair in range(first.size):
+        total = 0.0
+        for column in range(table.shape[1]):
+            total += table[first[pair], column] * table[second[pair], column]
+        out[pair] = total

@@ -117,6 +117,11 @@ def test_group_of_excellent_raters_is_unclear_if_the_others_guess() -> None:
     assert text.startswith("10 raters with 33% of the votes can be copies, or can be better than the other raters: ")
 
 
+def test_group_with_most_votes_is_not_searched() -> None:
+    copies = find_copies(simulate(groups=(range(20),), per_item=8)[0])
+    assert not any(len(group) >= 15 for group in (*copies.groups, copies.unclear))
+
+
 def test_order_and_names_do_not_matter() -> None:
     votes, _ = simulate(groups=(range(10),), copied=0.8)
     rng = np.random.default_rng(1)

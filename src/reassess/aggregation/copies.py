@@ -4,9 +4,8 @@ Copies are found before any model of raters is fitted, because a model takes ans
 truth. Module `copy_search` describes the search for suspect groups. Raters can also agree because they make the same
 mistakes, for example on hard items. If most raters do so, the most accurate raters look like copies. So a suspect group
 counts as copies only if its evidence stays significant when each product of skills is 1.25 times as large. The other
-suspect raters are unclear: they can be copies, or better than the other raters. In this test, skills are
-at their upper bounds, because they are uncertain if the other raters hardly agree, or have few items in common with the
-group.
+suspect raters are unclear: they can be copies, or better than the other raters. In this test, skills are at their upper
+bounds, because they are uncertain if the other raters hardly agree, or have few items in common with the group.
 """
 
 from collections.abc import Sequence
@@ -69,16 +68,16 @@ def find_copies(votes: Votes) -> Copies:
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> truth = rng.integers(0, 2, 100)
-    >>> answers = np.where(rng.random((8, 100)) < 0.8, truth, 1 - truth)
-    >>> answers[5:] = answers[4]  # three raters copy from the fifth rater
+    >>> truth = rng.integers(0, 2, 200)
+    >>> answers = np.where(rng.random((12, 200)) < 0.8, truth, 1 - truth)
+    >>> answers[9:] = answers[8]  # three raters copy from rater i
     >>> rater_ids, item_ids = np.indices(answers.shape).reshape(2, -1)
-    >>> votes = Votes.from_columns(range(100), item_ids, rater_ids, answers.ravel(), "abcdefgh", ("no", "yes"))
+    >>> votes = Votes.from_columns(range(200), item_ids, rater_ids, answers.ravel(), "abcdefghijkl", ("no", "yes"))
     >>> copies = find_copies(votes)
     >>> copies.groups
-    (('e', 'f', 'g', 'h'),)
+    (('i', 'j', 'k', 'l'),)
     >>> merge_copies(votes, copies.groups)
-    Votes(500 votes by 8 raters on 100 items, answers no, yes)
+    Votes(1,800 votes by 12 raters on 200 items, answers no, yes)
     """
     if votes.is_anonymous or len(votes.raters) < _MIN_RATERS:
         return Copies((), (), 0.0, 0.0)

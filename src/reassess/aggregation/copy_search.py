@@ -9,8 +9,9 @@ Only the agreement of pairs of raters is used:
    hypotheses. The evidence for a group of raters is the sum over its pairs, times a factor: m votes of a group on an
    image are only m - 1 independent agreements, but m (m - 1) / 2 pairs.
 3. A group of g raters is suspect if its evidence is above log(C(R, g)) + log(R / 0.05), where R is the number of
-   raters. If raters are independent and the factor is 1, a likelihood ratio has mean 1. So by the union bound over the
-   groups of each size, and over the sizes, a suspect group exists with a probability of at most 5 %.
+   raters. If raters are independent and p is known, a likelihood ratio of independent agreements has mean 1. So by the
+   union bound over the groups of each size, and over the sizes, a suspect group exists with a probability of at most
+   5 %. Since p is estimated, this holds only approximately.
 4. Steps 1 to 3 are repeated until the suspect groups stay the same. At first, all raters have the same skill.
 
 A group with more than half of all votes is not searched, because the other votes cannot show that it is wrong.
@@ -80,6 +81,11 @@ class RaterPairs:
             template=_arrange_positions(first, second, len(votes.raters)),
         )
 
+    @property
+    def n_raters(self) -> int:
+        """Number of raters with votes."""
+        return int(np.count_nonzero(self.n_votes))
+
     def arrange(self, values: npt.NDArray[Any]) -> Any:
         """Arrange values of pairs as a symmetric sparse matrix, shape (raters, raters)."""
         from scipy.sparse import csr_array
@@ -105,7 +111,7 @@ class RaterPairs:
         total = float(members @ (evidence @ members)) / 2
         if total <= 0:
             return -np.inf
-        needed = float(_needed_evidence(int(np.count_nonzero(self.n_votes)))[np.count_nonzero(members)])
+        needed = float(_needed_evidence(self.n_raters)[np.count_nonzero(members)])
         return total * self._independent_share(members) - needed
 
     def _independent_share(self, members: Mask) -> float:
@@ -146,7 +152,7 @@ def _needed_evidence(n_raters: int) -> Floats:
 
     sizes = np.arange(n_raters + 1)
     log_groups = gammaln(n_raters + 1) - gammaln(sizes + 1) - gammaln(n_raters - sizes + 1)
-    return np.asarray(log_groups + np.log(max(n_raters, 1) / _LEVEL))
+    return np.asarray(log_groups + np.log(n_raters / _LEVEL))
 
 
 def find_suspect_groups(pairs: RaterPairs) -> tuple[Floats, list[Mask]]:
@@ -240,7 +246,7 @@ def keep_members(evidence: Any, members: Mask, pairs: RaterPairs) -> Mask:
 def _move_members(evidence: Any, members: Mask, is_free: Mask, pairs: RaterPairs) -> Mask:
     """Repeat: the members are the raters with enough evidence for each; none if they have too many votes."""
     for _ in range(_MAX_STEPS):
-        moved = (evidence @ members > np.log(members.size)) & is_free
+        moved = (evidence @ members > np.log(pairs.n_raters)) & is_free
         if (moved == members).all():
             break
         members = moved

@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from reassess.aggregation import Aggregation, aggregate
-from reassess.aggregation import stacking as stacking_module
-from reassess.aggregation.stacking import choose_weights
+from reassess.aggregation import Aggregation, aggregate, stacking_weights
+from reassess.aggregation.stacking_weights import choose_weights
 from reassess.core import Questions, Votes
 from reassess.core.items import find_items
 from reassess.errors import ReassessWarning
@@ -108,7 +107,7 @@ def test_order_of_items_does_not_matter(on_questions: bool) -> None:
 
 def test_weights_are_chosen_on_a_sample_of_many_items(monkeypatch: pytest.MonkeyPatch) -> None:
     votes, truth = simulate(items=1_000)
-    monkeypatch.setattr(stacking_module, "_MAX_SAMPLED_ITEMS", 200)
+    monkeypatch.setattr(stacking_weights, "_MAX_SAMPLED_ITEMS", 200)
     result = stack(votes, experts=experts_on(votes, truth, np.arange(0, 1_000, 50)))
     assert "unseen votes and 20 golden items)" in result.facts["weights"]
     n_votes = int(result.facts["weights"].partition("(by predictions of ")[2].split(" ")[0].replace(",", ""))

@@ -78,7 +78,7 @@ class CandidateVotes:
         votes = sum_by_id(
             self.candidate_of_vote_copy, is_agreement[self.cell_of_vote_copy], len(self.item_of_candidate)
         )
-        votes[self.repeat_for_candidates(self._candidates_per_item) == 1] = 1
+        votes[self.repeat_for_candidates(self.candidates_per_item) == 1] = 1
         shares: Floats = votes / self.repeat_for_candidates(np.add.reduceat(votes, self.first_candidate_of_item))
         return shares
 
@@ -112,10 +112,10 @@ class CandidateVotes:
 
     def repeat_for_candidates(self, item_values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Repeat the value of each item for all candidates of the item; shape (P,)."""
-        return np.repeat(item_values, self._candidates_per_item)
+        return np.repeat(item_values, self.candidates_per_item)
 
     @property
-    def _candidates_per_item(self) -> Ints:
+    def candidates_per_item(self) -> Ints:
         """Number of candidates of each item; items without candidates are skipped."""
         return np.diff(self.first_candidate_of_item, append=len(self.item_of_candidate))
 

@@ -5,7 +5,6 @@ The weights are those of `stacking`. EBCC is not one of the methods: with many c
 
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 import numpy as np
 
@@ -19,11 +18,10 @@ from reassess.aggregation.candidate_matrices import CandidateMatrices, EqualMatr
 from reassess.aggregation.candidate_steps import CandidateEmSteps
 from reassess.aggregation.em import typical_confusion_matrix
 from reassess.aggregation.em_inputs import DEFAULT_POOLING, Floats
-from reassess.aggregation.stacking import CALIBRATED, MAX_ITERATIONS, TOLERANCE, StackingWeights, find_weights
+from reassess.aggregation.stacking import MAX_ITERATIONS, TOLERANCE
+from reassess.aggregation.stacking_weights import CALIBRATED, StackingWeights, find_weights
 from reassess.core import Votes
 from reassess.errors import ConvergenceWarning
-
-_METHODS = ("majority", "onecoin", "em")
 
 
 def fit_stacking_on_candidates(votes: Votes, truth_ids: Ints) -> tuple[CandidateFit, StackingWeights]:
@@ -31,66 +29,83 @@ def fit_stacking_on_candidates(votes: Votes, truth_ids: Ints) -> tuple[Candidate
 
     `truth_ids`, shape (items,), is the class of each golden item; -1 for other items.
     """
-    weights = find_weights(votes, truth_ids, _METHODS, _fit_methods)
-    fits = _fit_methods(votes, truth_ids, MAX_ITERATIONS)
-
-    def average(values: Iterable[Floats | float]) -> Floats:
-        """Compute the weighted mean over the methods."""
-        return np.asarray(sum(weight * value for weight, value in zip(weights.by_method.values(), values, strict=True)))
-
-    posterior = average(fit.posterior for fit in fits.values())
-    posterior[truth_ids[fits["em"].candidates.item_of_candidate] >= 0] = 1
-    mean = replace(
-        fits["em"],
-        posterior=posterior,
-        prior=average(fit.prior for fit in fits.values()),
-        other_probability=average(fit.other_probability for fit in fits.values()),
-    )
-    return mean, weights
+    methods = _CandidateMethods()
+    weights = find_weights(votes, truth_ids, methods)
+    fits = methods.fit(votes, truth_ids, MAX_ITERATIONS)
+    return methods.average(votes, truth_ids, fits.values(), weights.by_method.values(), weights.power), weights
 
 
-def _fit_methods(votes: Votes, truth_ids: Ints, max_iterations: int) -> Mapping[str, CandidateFit]:
-    """Fit each method to votes, with known truths; calibrated only if there are known truths."""
-    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
-        em = fit_dawid_skene_on_candidates(
-            votes,
-            truth_ids,
-            smoothing=0.0,
-            pooling=DEFAULT_POOLING,
-            tolerance=TOLERANCE,
-            max_iterations=max_iterations,
-        )
-    fits = {
-        "majority": _compute_vote_shares(votes, truth_ids, em.candidates),
-        "onecoin": fit_one_accuracy_on_candidates(votes, truth_ids),
-        "em": em,
-    }
-    golden = np.flatnonzero(truth_ids >= 0)
-    if golden.size:
-        fits[CALIBRATED] = measure_on_golden_items(em.candidates, votes, votes.select_items(golden), truth_ids[golden])
-    return fits
+class _CandidateMethods:
+    """The methods of stacking, on the candidate classes of each item."""
+
+    names = ("majority", "onecoin", "em")
+
+    def fit(self, votes: Votes, truth_ids: Ints, max_iterations: int) -> Mapping[str, CandidateFit]:
+        """Fit each method to votes, with known truths; calibrated only if there are known truths."""
+        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+            em = fit_dawid_skene_on_candidates(
+                votes,
+                truth_ids,
+                smoothing=0.0,
+                pooling=DEFAULT_POOLING,
+                tolerance=TOLERANCE,
+                max_iterations=max_iterations,
+            )
+        fits = {
+            "majority": _compute_vote_shares(votes, truth_ids, em.candidates),
+            "onecoin": fit_one_accuracy_on_candidates(votes, truth_ids),
+            "em": em,
+        }
+        golden = np.flatnonzero(truth_ids >= 0)
+        if golden.size:
+            fits[CALIBRATED] = measure_on_golden_items(
+                em.candidates, votes, votes.select_items(golden), truth_ids[golden]
+            )
+        return fits
+
+    def average(
+        self, _votes: Votes, truth_ids: Ints, /, fits: Iterable[CandidateFit], weights: Iterable[float], power: float
+    ) -> CandidateFit:
+        """Compute the tempered weighted mean of the posteriors, and estimate the raters' matrices from the mean."""
+        fits, weights = list(fits), list(weights)
+
+        def compute_mean(values: Iterable[Floats | float]) -> Floats:
+            """Compute the weighted mean over the methods."""
+            return np.asarray(sum(weight * value for weight, value in zip(weights, values, strict=True)))
+
+        pairs = fits[0].candidates
+        candidates = compute_mean(fit.posterior for fit in fits) ** power
+        others = compute_mean(fit.other_probability for fit in fits) ** power
+        totals = np.add.reduceat(candidates, pairs.first_candidate_of_item)
+        totals += others * (pairs.n_answers - pairs.candidates_per_item)
+        posterior = candidates / pairs.repeat_for_candidates(totals)
+        posterior[truth_ids[pairs.item_of_candidate] >= 0] = 1
+        prior = compute_mean(fit.prior for fit in fits)
+        return _make_fit(pairs, posterior, others / totals, prior)
 
 
 def _compute_vote_shares(votes: Votes, truth_ids: Ints, pairs: CandidateVotes) -> CandidateFit:
-    """Compute shares of an item's votes, and of a pseudo-vote for all classes; and the raters' matrices from them."""
+    """Compute shares of an item's votes, and of a pseudo-vote for all classes."""
     answers = pairs.n_answers
     n_votes = np.where(truth_ids < 0, votes.sizes, np.inf)[pairs.item_of_candidate]  # a known truth outweighs all votes
     other = 1 / answers / (n_votes + 1)
     posterior = pairs.compute_vote_shares() * (1 - 1 / (n_votes + 1)) + other
+    prior = np.full(answers, 1 / answers)
+    return _make_fit(pairs, posterior, other[pairs.first_candidate_of_item], prior)
+
+
+def _make_fit(pairs: CandidateVotes, posterior: Floats, other_probability: Floats, prior: Floats) -> CandidateFit:
+    """Make a fit from a posterior, with matrices estimated from it."""
+    answers = pairs.n_answers
     typical = DEFAULT_POOLING * typical_confusion_matrix(np.eye(answers))
     mean_matrix = CandidateEmSteps(pairs, EqualMatrices(typical), 0.0).compute_mean_matrix(posterior)
-    matrices = CandidateMatrices(
-        pairs.rater_class_answer_codes,
-        pairs.compute_expected_counts(posterior).expected_votes[0],
-        EqualMatrices(DEFAULT_POOLING * mean_matrix),
-        answers,
-    )
+    votes, pseudo_votes = pairs.compute_expected_counts(posterior).expected_votes[0], DEFAULT_POOLING * mean_matrix
     return CandidateFit(
         candidates=pairs,
         posterior=posterior,
-        matrices=matrices,
-        prior=np.full(answers, 1 / answers),
+        matrices=CandidateMatrices(pairs.rater_class_answer_codes, votes, EqualMatrices(pseudo_votes), answers),
+        prior=prior,
         objective_history=np.zeros(0),
         has_converged=True,
-        other_probability=other[pairs.first_candidate_of_item],
+        other_probability=other_probability,
     )

@@ -326,10 +326,10 @@ def aggregate_by_stacking(
     if prepared.uses_candidates:
         check_class_count(prepared.votes)
         candidate_fit, weights = fit_stacking_on_candidates(prepared.votes, prepared.truth_ids)
-        return _make_candidate_aggregation(prepared, candidate_fit, {"weights": weights.describe()})
+        return _make_candidate_aggregation(prepared, candidate_fit, weights.facts)
     check_matrix_size(prepared.votes, prepared.truths)
     fit = fit_stacking(prepared.votes, truths=prepared.truths, truth_ids=prepared.truth_ids)
-    return _make_aggregation(prepared, fit.posterior, fit.model, {"weights": fit.weights.describe()})
+    return _make_aggregation(prepared, fit.posterior, fit.model, fit.weights.facts)
 
 
 def _make_aggregation(

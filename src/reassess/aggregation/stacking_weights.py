@@ -1,0 +1,267 @@
+"""The weights and the power of stacking: methods predict votes, and truths of golden items, that they have not seen."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.aggregation.em_inputs import Floats
+from reassess.aggregation.golden_items import split_into_folds
+from reassess.aggregation.support import N_FOLDS, assign_vote_folds, rank_items_by_image_name, select_votes
+from reassess.core import Votes
+from reassess.core.items import StoredItems, hash_names, rank_names
+from reassess.text import count_noun
+
+CALIBRATED = "calibrated"
+_MAX_FOLD_ITERATIONS = 60
+_MAX_SAMPLED_ITEMS = 1 << 16  # that weights are chosen on
+_LOG_POWER_SD = np.log(2)  # of the prior, if there are golden items: the power is uncertain by a factor of two
+_TINY = np.finfo(float).tiny
+
+Ints = npt.NDArray[np.int64]
+
+
+class MethodFit(Protocol):
+    """The fit of one of the methods to votes."""
+
+    def compute_vote_probabilities(self, items: Ints, raters: Ints, answers: Ints) -> Floats:
+        """Compute the probability of each vote: the sum over truths of P(truth | other votes) * P(answer | truth)."""
+
+    def compute_truth_probabilities(self, items: Ints, truths: Ints) -> Floats:
+        """Return the posterior of a truth of each item."""
+
+
+Fit = TypeVar("Fit", bound=MethodFit)
+
+
+class StackedMethods(Protocol[Fit]):
+    """The methods that are averaged. The first one is majority."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The methods, except calibrated."""
+
+    def fit(self, votes: Votes, truth_ids: Ints, max_iterations: int) -> Mapping[str, Fit]:
+        """Fit each method to votes, with known truths; calibrated only if there are known truths."""
+
+    def average(
+        self, votes: Votes, truth_ids: Ints, fits: Iterable[Fit], weights: Iterable[float], power: float
+    ) -> Fit:
+        """Compute the weighted mean of the posteriors, temper it by a power, and estimate the raters' matrices."""
+
+
+@dataclass(frozen=True, eq=False)
+class StackingWeights:
+    """The weight of each method and the power of the tempering, and what they were chosen by."""
+
+    by_method: Mapping[str, float]
+    power: float
+    n_predicted_votes: int  # votes that each method predicted without having seen them
+    n_predicted_truths: int  # golden items whose truth each method predicted without having seen it
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The weights, the power, and what they were chosen by, for `Aggregation.facts`."""
+        weights = ", ".join(f"{method} {weight:.2f}" for method, weight in self.by_method.items())
+        golden = f" and {count_noun(self.n_predicted_truths, 'golden item')}" if self.n_predicted_truths else ""
+        chosen_by = f"by predictions of {count_noun(self.n_predicted_votes, 'unseen vote')}{golden}"
+        return {"weights": f"{weights} ({chosen_by})", "tempering_power": f"{self.power:.2f}"}
+
+
+class _FoldFits(NamedTuple, Generic[Fit]):
+    """Fits to the votes outside a fold, and their predictions of the fold's votes and of truths of golden items."""
+
+    votes: Votes
+    truth_ids: Ints
+    fits: tuple[Fit, ...]
+    unseen_votes: tuple[Ints, Ints, Ints]  # item, rater and answer of each vote
+    unseen_truths: tuple[Ints, Ints]  # golden item and its truth
+    vote_probabilities: Floats  # shape (unseen votes, methods)
+    truth_probabilities: Floats  # shape (golden items, methods)
+
+
+def find_weights(votes: Votes, truth_ids: Ints, methods: StackedMethods[Fit]) -> StackingWeights:
+    """Find the weight of each method, and the power of the tempering; with golden items, also of calibrated.
+
+    `truth_ids`, shape (items,), is the position of each golden item's truth among the truths; -1 for other items.
+    """
+    names = (*methods.names, CALIBRATED) if (truth_ids >= 0).any() else methods.names
+    rows = _sample_items(votes, truth_ids)
+    if rows is not None:
+        votes, truth_ids = votes.select_items(rows), truth_ids[rows]
+    folds = list(_fit_folds(votes, truth_ids, methods))
+    none = np.zeros((0, len(names)))
+    of_votes = np.concatenate([none, *(fold.vote_probabilities for fold in folds)])
+    of_truths = np.concatenate([none, *(fold.truth_probabilities for fold in folds)])
+    weights = choose_weights(of_votes, of_truths).tolist()
+    power = _choose_power(folds, methods, weights)
+    return StackingWeights(dict(zip(names, weights, strict=True)), power, len(of_votes), len(of_truths))
+
+
+def choose_weights(vote_probabilities: Floats, truth_probabilities: Floats) -> Floats:
+    """Choose the weight of each method; float64, shape (methods,), adds up to 1.
+
+    The arguments are the probabilities of unseen votes, shape (votes, methods), and of unseen truths of golden items,
+    shape (golden items, methods). The first method is majority.
+    """
+    n_methods = vote_probabilities.shape[1]
+    equal, majority = np.full(n_methods, 1 / n_methods), np.eye(n_methods)[0]
+    best = _maximize_mean_log(vote_probabilities, equal) if len(vote_probabilities) else equal
+    by_votes: Floats = (best + majority) / 2
+    if not len(truth_probabilities):
+        return by_votes
+    return _maximize_mean_log(truth_probabilities, by_votes, n_prior=n_methods, prior=by_votes)
+
+
+def _maximize_mean_log(
+    probabilities: Floats, start: Floats, *, n_prior: float = 0.0, prior: Floats | None = None
+) -> Floats:
+    """Find the weights of the methods that maximise the sum of the logarithms of the mixed probabilities.
+
+    With a prior, the sum has `n_prior` further terms: the logarithm of the weight of each method, times `prior`.
+    """
+    from scipy.optimize import minimize
+
+    probabilities = np.maximum(probabilities, _TINY)
+    factors = np.zeros_like(start) if prior is None else n_prior * prior
+    total = len(probabilities) + factors.sum()
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        """Return the negative mean logarithm, and its gradient."""
+        weights = np.maximum(weights, _TINY)
+        mixed = probabilities @ weights
+        value = np.log(mixed).sum() + factors @ np.log(weights)
+        gradient = (probabilities / mixed[:, None]).sum(axis=0) + factors / weights
+        return -value / total, -gradient / total
+
+    ones = np.ones_like(start)
+    adds_up = {"type": "eq", "fun": lambda weights: weights.sum() - 1, "jac": lambda _: ones}
+    result = minimize(
+        loss,
+        start,
+        jac=True,
+        bounds=[(0, 1)] * start.size,
+        constraints=[adds_up],
+        method="SLSQP",
+        options={"ftol": 1e-12, "maxiter": 500},
+    )
+    weights = np.clip(result.x, 0, 1)
+    return np.asarray(weights / weights.sum())
+
+
+def _sample_items(votes: Votes, truth_ids: Ints) -> Ints | None:
+    """Select the items that weights are chosen on: golden items, and random other items; None for all."""
+    if len(votes.items) <= _MAX_SAMPLED_ITEMS:
+        return np.arange(len(votes.items)) if isinstance(votes.items, StoredItems) else None
+    hashes = hash_names(votes.items)
+    is_sampled = hashes <= np.partition(hashes, _MAX_SAMPLED_ITEMS)[_MAX_SAMPLED_ITEMS]
+    return np.flatnonzero(is_sampled | (truth_ids >= 0))
+
+
+def _fit_folds(votes: Votes, truth_ids: Ints, methods: StackedMethods[Fit]) -> Iterator[_FoldFits[Fit]]:
+    """For each fold, fit the methods without the fold's votes and truths, and predict these."""
+    vote_folds, item_folds = assign_vote_folds(votes), _assign_golden_folds(votes, truth_ids)
+    is_surplus = _find_surplus_votes(votes, truth_ids)
+    for fold in range(N_FOLDS):
+        is_unseen, unseen_items = vote_folds == fold, np.flatnonzero(item_folds == fold)
+        if is_unseen.all() or not (is_unseen.any() or unseen_items.size):
+            continue
+        seen_truth_ids = truth_ids.copy()
+        seen_truth_ids[unseen_items] = -1
+        is_kept = ~is_unseen & ~(is_surplus & (item_folds == fold)[votes.item_ids])
+        seen_votes = select_votes(votes, is_kept)
+        fits = tuple(methods.fit(seen_votes, seen_truth_ids, _MAX_FOLD_ITERATIONS).values())
+        unseen_votes = votes.item_ids[is_unseen], votes.rater_ids[is_unseen], votes.answer_ids[is_unseen]
+        unseen_truths = unseen_items, truth_ids[unseen_items]
+        yield _FoldFits(
+            seen_votes,
+            seen_truth_ids,
+            fits,
+            unseen_votes,
+            unseen_truths,
+            np.stack([fit.compute_vote_probabilities(*unseen_votes) for fit in fits], axis=1),
+            np.stack([fit.compute_truth_probabilities(*unseen_truths) for fit in fits], axis=1),
+        )
+
+
+def _assign_golden_folds(votes: Votes, truth_ids: Ints) -> Ints:
+    """Assign golden items with votes to folds, by item or image; -1 for other items, or if there are too few."""
+    folds = np.full(len(votes.items), -1)
+    golden = np.flatnonzero((truth_ids >= 0) & (votes.sizes > 0))
+    units, unit = np.unique(rank_items_by_image_name(votes)[golden], return_inverse=True)
+    if units.size >= N_FOLDS:
+        folds[golden] = split_into_folds(units.size, N_FOLDS)[unit]
+    return folds
+
+
+def _find_surplus_votes(votes: Votes, truth_ids: Ints) -> npt.NDArray[np.bool_]:
+    """Find votes on golden items beyond the usual number of votes on other items; bool, shape (votes,).
+
+    Methods predict the truth of a golden item without these votes, because their errors depend on the number of votes.
+    """
+    is_surplus, golden = np.zeros(len(votes), np.bool_), np.flatnonzero(truth_ids >= 0)
+    others = votes.sizes[(truth_ids < 0) & (votes.sizes > 0)]
+    if not golden.size or not others.size:
+        return is_surplus
+    usual = int(np.ceil(others.mean()))
+    random = np.random.default_rng(0).random(len(votes.raters))[rank_names(votes.raters)]
+    for item in golden[votes.sizes[golden] > usual].tolist():
+        start, end = votes.indptr[item : item + 2]
+        order = np.argsort(random[votes.rater_ids[start:end]], kind="stable")
+        is_surplus[start + order[usual:]] = True
+    return is_surplus
+
+
+# --- the power of the tempering ---------------------------------------------------------------------------------------
+
+
+def _choose_power(folds: Sequence[_FoldFits[Fit]], methods: StackedMethods[Fit], weights: Sequence[float]) -> float:
+    """Choose the power that probabilities are raised to: by unseen votes, and by truths of golden items."""
+
+    def average(fold: _FoldFits[Fit], power: float) -> Fit:
+        """Average the fits of a fold, with this power."""
+        return methods.average(fold.votes, fold.truth_ids, fold.fits, weights, power)
+
+    def loss_of_votes(power: float) -> float:
+        """Return the negative log likelihood of unseen votes on items with other votes."""
+        total = 0.0
+        for fold in folds:
+            has_others = fold.votes.sizes[fold.unseen_votes[0]] > 0
+            unseen = (column[has_others] for column in fold.unseen_votes)
+            total -= _sum_logs(average(fold, power).compute_vote_probabilities(*unseen))
+        return total
+
+    log_power = np.log(_search_power(loss_of_votes)) / 2
+
+    def loss_with_truths(power: float) -> float:
+        """Return the negative log likelihood of truths, and of the power's prior."""
+        truths = [average(fold, power).compute_truth_probabilities(*fold.unseen_truths) for fold in folds]
+        distance = (np.log(power) - log_power) / _LOG_POWER_SD
+        return float(distance**2 / 2) - _sum_logs(np.concatenate(truths))
+
+    if any(fold.unseen_truths[0].size for fold in folds):
+        return _search_power(loss_with_truths)
+    return float(np.exp(log_power))
+
+
+def _search_power(loss: Callable[[float], float]) -> float:
+    """Find the power with the lowest loss, among the powers 2**(j / 4) from 1/4 to 8; the loss has one minimum."""
+    losses: dict[int, float] = {}
+
+    def look_up_loss(step: int) -> float:
+        """Compute the loss of a power once."""
+        if step not in losses:
+            losses[step] = loss(2 ** (step / 4))
+        return losses[step]
+
+    best = min(range(-8, 13, 4), key=look_up_loss)
+    for distance in (2, 1):
+        best = min((best, best - distance, best + distance), key=look_up_loss)
+    return float(2 ** (best / 4))
+
+
+def _sum_logs(probabilities: Floats) -> float:
+    """Sum the logarithms of probabilities."""
+    return float(np.log(np.maximum(probabilities, _TINY)).sum())

@@ -250,7 +250,7 @@ def _make_result(
 def _compute_scores(campaign: Campaign, exported: CampaignExport, *, is_rater_accuracy_known: bool) -> Scores:
     """Compute scores from the votes, and from golden answers if raters are measured on them."""
     if not is_rater_accuracy_known or exported.golden_votes is None or exported.rater_golden_votes is None:
-        return aggregate(exported.votes, "em").scores
+        return aggregate(exported.votes).scores
     return aggregate(
         exported.votes,
         experts=exported.golden_votes,

@@ -27,6 +27,7 @@ _TIMEOUT = 60.0  # seconds for a response
 _RETRY = 0.05  # seconds between attempts
 _PATIENCE = 30.0  # seconds without a response before giving up
 _CHECK_AGAIN = 0.5  # seconds between requests while no task is free
+_TASKS_PER_PROGRESS = 10  # tasks between requests for the rater's progress, as the page sends them
 _CSRF = re.compile(r'<meta name="csrf" content="([0-9a-f]+)">')
 _Result = TypeVar("_Result")
 _SERVE = """
@@ -258,6 +259,8 @@ class _Worker:
             self._post("answers", {"answers": answers})
             self.acknowledge(self.number, answers)
             self.tasks, self.answers, self.lost = self.tasks + 1, self.answers + len(answers), self.lost + is_lost
+            if self.tasks % _TASKS_PER_PROGRESS == 0:
+                self._retry("progress", lambda: self.client.fetch("progress"))
             response = following if following["task"] else self._next([])
 
     def _wait(self, seconds: float, until: float) -> None:

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from reassess.annotation import begin_next_turn
+from reassess.annotation.store.database import connect_for_reading
+from reassess.annotation.store.own_progress import measure_own_progress
 from reassess.core import StopRule
 from tests.annotation.campaigns import campaign_at, vote_on_all
 
@@ -34,6 +36,16 @@ def test_growing_tables_are_never_scanned(tmp_path: Path) -> None:
             if not statement.startswith(("BEGIN", "COMMIT")):
                 plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
                 assert scanned([row[-1] for row in plan]) == [], statement
+
+
+def test_reading_keeps_prepared_statements(database: str) -> None:
+    campaign = campaign_at(database, (3,) * 6, raters=3, votes_per_question=3, golden_share=0)
+    vote_on_all(campaign, raters=3)
+    measure_own_progress(campaign, 2)
+    with connect_for_reading(campaign.engine) as connection:
+        texts = connection.scalars(text("SELECT statement FROM pg_prepared_statements")).all()
+    assert sum("INSERT INTO answers" in statement for statement in texts) == 1
+    campaign.close()
 
 
 def scanned(plan: Sequence[str]) -> list[str]:

@@ -272,17 +272,17 @@ def check_campaign_exists(address: str | Path) -> str | Path:
     )
 
 
-def connect_for_reading(engine: Engine, *, is_single_statement: bool = False) -> Connection:
-    """Open a connection whose statements all read the same state of the database.
+@contextmanager
+def connect_for_reading(engine: Engine, *, is_single_statement: bool = False) -> Iterator[Connection]:
+    """Yield a connection whose statements all read the same state of the database.
 
     With `is_single_statement`, the caller runs only one statement, so the connection needs no transaction.
     """
-    connection = engine.connect()
-    if engine.dialect.name == "postgresql":  # by default, each statement would see the latest commits
-        connection = connection.execution_options(
-            isolation_level="AUTOCOMMIT" if is_single_statement else "REPEATABLE READ"
-        )
-    return connection.execution_options(reading=True)
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":  # by default, each statement would see the latest commits
+            connection.execution_options(isolation_level="AUTOCOMMIT" if is_single_statement else "REPEATABLE READ")
+        yield connection.execution_options(reading=True)
+        connection.commit()  # after a rollback, psycopg would prepare its statements again
 
 
 @contextmanager

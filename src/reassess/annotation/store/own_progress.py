@@ -88,14 +88,14 @@ def _count_tasks_left(connection: Connection, campaign: Campaign, person: Row[An
     practice = free.get(TaskKind.PRACTICE, 0) if person.stage == RaterStage.PRACTICE else 0
     main, golden, draw = free.get(TaskKind.MAIN, 0), free.get(TaskKind.GOLDEN, 0), person.draws + practice
     turns_left = practice
-    while main:
-        if golden and campaign.rules.is_golden_task(person.id, draw):
+    while main and golden:
+        if campaign.rules.is_golden_task(person.id, draw):
             golden -= 1
         else:
             main -= 1
         draw += 1
         turns_left += 1
-    return turns_left
+    return turns_left + int(main)
 
 
 _SELECT_PERSON = (

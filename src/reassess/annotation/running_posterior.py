@@ -10,7 +10,7 @@ from reassess.aggregation.em import typical_confusion_matrix
 from reassess.core import KNOWN_ANSWERS, VALIDITY, RaterModel
 
 # Weights of no, maybe and yes for invalid and valid.
-_ANSWER_WEIGHTS = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
+_TYPICAL_MATRIX = typical_confusion_matrix(np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]))
 
 
 class GoldenAnswerCount(NamedTuple):
@@ -53,7 +53,7 @@ def estimate_rater_model(
         raters=rater_ids,
         truths=VALIDITY,
         answers=KNOWN_ANSWERS,
-        base_matrix=typical_confusion_matrix(_ANSWER_WEIGHTS),
+        base_matrix=_TYPICAL_MATRIX,
     )
 
 

@@ -1,5 +1,6 @@
 """The HTTP server of a campaign's pages."""
 
+import gc
 import logging
 import socket
 import sys
@@ -64,6 +65,7 @@ def serve(
         _log_to_stderr(f"{socket.gethostname()}:{actual_port}")
         report_address(f"http://{name}:{actual_port}/")
         sys.setswitchinterval(_SWITCH_SECONDS)
+        gc.freeze()  # garbage collection would check the objects of all modules, which stops all requests for 65 ms
         uvicorn.Server(config).run(sockets=[listening])
 
 
@@ -87,6 +89,7 @@ class _LimitedConnection(HttpToolsProtocol):  # httptools has no types
     """
 
     _close_timer: TimerHandle | None = None
+    _time_limit: float | None = None  # in seconds, of the timer
     _n_bytes = 0  # since the last complete request
     _is_in_head, _head_bytes, _is_large = True, 0, False
 
@@ -101,10 +104,10 @@ class _LimitedConnection(HttpToolsProtocol):  # httptools has no types
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._close_timer is None:
-            self._set_time_limit(_HEAD_SECONDS)
         self._n_bytes += len(data)
         super().data_received(data)
+        limit = _HEAD_SECONDS if self._is_in_head else _REQUEST_SECONDS
+        self._set_time_limit(limit if self._n_bytes else None)
         if self._is_in_head and self._n_bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
             self._is_large = True
             self.send_400_response("")
@@ -128,12 +131,10 @@ class _LimitedConnection(HttpToolsProtocol):  # httptools has no types
             raise ValueError("the client sends too many requests without waiting for a response")
         super().on_headers_complete()
         self._is_in_head = False
-        self._set_time_limit(_REQUEST_SECONDS)
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._is_in_head, self._n_bytes = True, 0
-        self._set_time_limit(None)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse a request: with status 431 if it is too large, otherwise 400."""
@@ -144,7 +145,10 @@ class _LimitedConnection(HttpToolsProtocol):  # httptools has no types
             super().send_400_response(msg)
 
     def _set_time_limit(self, seconds: float | None) -> None:
-        """Set when to close the connection, in seconds from now; None removes the limit."""
+        """Set when to close the connection, in seconds from now, unless this limit is set; None removes the limit."""
+        if seconds == self._time_limit:
+            return
+        self._time_limit = seconds
         if self._close_timer is not None:
             self._close_timer.cancel()
         self._close_timer = None if seconds is None else self.loop.call_later(seconds, self.transport.close)

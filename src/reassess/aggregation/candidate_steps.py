@@ -9,12 +9,14 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from reassess.aggregation.bcc_steps import dirichlet_divergence
 from reassess.aggregation.candidate_classes import CandidateVotes
 from reassess.aggregation.candidate_matrices import (
     CandidateMatrices,
     EqualMatrices,
+    Ints,
     OneAccuracyMatrices,
     is_correct_cell,
     sum_by_id,
@@ -121,17 +123,16 @@ class OneAccuracySteps(CandidateSteps):
 
     def run_m_step(self, expected_votes: Floats, expected_items: Floats) -> CandidateParameters:
         """Run the M-step: estimate the accuracies and the prior from the expected counts of votes and items."""
-        logs = np.log(self.estimate_matrices(expected_votes).select_cells(self.votes.rater_class_answer_codes))
-        items = expected_items + self.pseudo_items
+        matrices, items = self.estimate_matrices(expected_votes), expected_items + self.pseudo_items
+        logs = np.where(self._is_correct, np.log(matrices.correct)[self._raters], np.log(matrices.wrong)[self._raters])
         return CandidateParameters(logs, np.log(items / items.sum()), expected_votes, items)
 
     def estimate_matrices(self, cell_votes: Floats) -> OneAccuracyMatrices:
         """Estimate the raters' matrices from the expected votes of each cell."""
-        codes, answers, added = self.votes.rater_class_answer_codes, self.votes.n_answers, self.pseudo_votes
-        raters, is_correct = codes // answers**2, is_correct_cell(codes, answers)
-        sums = sum_by_id(raters, cell_votes, self.votes.n_raters) + added.sum_row_per_rater()
-        correct = (sum_by_id(raters, cell_votes * is_correct, self.votes.n_raters) + added.correct) / sums
-        return OneAccuracyMatrices(correct, (1 - correct) / (answers - 1), answers)
+        added, raters = self.pseudo_votes, self.votes.n_raters
+        correct = sum_by_id(self._raters, cell_votes * self._is_correct, raters) + added.correct
+        correct /= sum_by_id(self._raters, cell_votes, raters) + added.sum_row_per_rater()
+        return OneAccuracyMatrices(correct, (1 - correct) / (self.votes.n_answers - 1), self.votes.n_answers)
 
     def make_matrices(self, parameters: CandidateParameters) -> CandidateMatrices:
         """Make the raters' matrices, expected from the parameters."""
@@ -144,6 +145,16 @@ class OneAccuracySteps(CandidateSteps):
         density = added.correct * np.log(matrices.correct)
         density += (self.votes.n_answers - 1) * added.wrong * np.log(matrices.wrong)
         return float(density.sum() + self.pseudo_items * parameters.log_prior.sum())
+
+    @cached_property
+    def _raters(self) -> Ints:
+        """The rater of each cell, shape (C,)."""
+        return self.votes.rater_class_answer_codes // self.votes.n_answers**2
+
+    @cached_property
+    def _is_correct(self) -> npt.NDArray[np.bool_]:
+        """Whether the answer of each cell is its class, shape (C,)."""
+        return is_correct_cell(self.votes.rater_class_answer_codes, self.votes.n_answers)
 
 
 @dataclass(frozen=True, eq=False)

@@ -347,7 +347,8 @@ def test_vote_for_another_class_has_the_probability_of_this_class() -> None:
 
 def test_stacking_weighs_methods_on_candidates() -> None:
     votes, truth = cast_votes(5, items=300, raters=12, classes=300, each=4)
-    result = aggregate(votes, "stacking")
+    result = aggregate(votes)
+    assert result.method == "stacking"
     weights = result.facts["weights"].split(" (")[0]
     assert [each.split()[0] for each in weights.split(", ")] == ["majority", "onecoin", "em"]
     values = result.posterior.values

@@ -3,6 +3,7 @@ from .aggregate import METHODS as METHODS
 from .aggregate import Method as Method
 from .aggregate import aggregate as aggregate
 from .aggregate import parse_method as parse_method
+from .aggregation_result import Aggregation as Aggregation
 from .agreement import Dependence as Dependence
 from .baseline_rules import MeasuredRule as MeasuredRule
 from .baseline_rules import measure_baseline_rules as measure_baseline_rules
@@ -32,7 +33,6 @@ from .measured_curves import MeasuredCurve as MeasuredCurve
 from .measured_curves import curve_points as curve_points
 from .measured_curves import measure_curves as measure_curves
 from .measured_curves import recompute_scores as recompute_scores
-from .methods import Aggregation as Aggregation
 from .recipe import calibrated_recipe as calibrated_recipe
 from .recipe import imagenet_real_scores as imagenet_real_scores
 from .recipe import original_label_votes as original_label_votes

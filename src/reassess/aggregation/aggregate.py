@@ -7,18 +7,14 @@ from functools import partial
 from inspect import signature
 from typing import Any
 
+from reassess.aggregation.aggregation_result import Aggregation
 from reassess.aggregation.baselines import aggregate_by_majority, aggregate_by_mean
 from reassess.aggregation.bcc import DEFAULT_SUBTYPES
 from reassess.aggregation.em_inputs import DEFAULT_POOLING, default_possible_truths
+from reassess.aggregation.em_method import aggregate_by_em
 from reassess.aggregation.golden_items import align_with_golden, count_votes_on
 from reassess.aggregation.golden_methods import aggregate_by_calibration, aggregate_by_imagenet_real
-from reassess.aggregation.methods import (
-    Aggregation,
-    aggregate_by_bcc,
-    aggregate_by_em,
-    aggregate_by_one_accuracy,
-    aggregate_by_stacking,
-)
+from reassess.aggregation.model_methods import aggregate_by_bcc, aggregate_by_one_accuracy, aggregate_by_stacking
 from reassess.core import REAL_RECIPE, VALIDITY, LabelSets, Votes
 from reassess.core.checks import check_known, check_type
 from reassess.errors import DataError

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.methods import Aggregation
+from reassess.aggregation.aggregation_result import Aggregation
 from reassess.core import VALIDITY, Id, Posterior, Scores, Votes
 from reassess.core.checks import check_type
 from reassess.core.class_votes import count_chosen_classes

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from reassess.aggregation.aggregation_result import Aggregation, convert_to_question_posterior_and_count_unrated
 from reassess.aggregation.calibration import calibrate, posterior
 from reassess.aggregation.candidate_fits import calibrate_on_candidates
 from reassess.aggregation.em_inputs import (
@@ -15,12 +16,7 @@ from reassess.aggregation.em_inputs import (
 )
 from reassess.aggregation.golden import ExpertTruth, expert_truth
 from reassess.aggregation.golden_items import align_with_golden, select_golden_votes
-from reassess.aggregation.methods import (
-    Aggregation,
-    CrossValidate,
-    convert_to_question_posterior_and_count_unrated,
-    count_images_without_votes,
-)
+from reassess.aggregation.prepared_votes import count_images_without_votes
 from reassess.aggregation.recipe import calibrated_recipe, score_by_recipe
 from reassess.core import (
     REAL_RECIPE,
@@ -107,7 +103,7 @@ def aggregate_by_calibration(
     return replace(result, warn_if_unreliable=partial(_warn_if_one_truth, truth)) if truths == VALIDITY else result
 
 
-def _warn_if_one_truth(truth: ExpertTruth, _: CrossValidate | None = None) -> None:
+def _warn_if_one_truth(truth: ExpertTruth) -> None:
     """Warn if all golden items have the same truth."""
     values = np.unique(truth.truth_ids[truth.truth_ids >= 0])
     if values.size == 1:

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.aggregate import METHODS, parse_method
+from reassess.aggregation.aggregation_result import Aggregation
 from reassess.aggregation.baseline_rules import MeasuredRule
 from reassess.aggregation.curves import Curve, Point, precision_recall
 from reassess.aggregation.golden import GoldenQuestions
 from reassess.aggregation.golden_items import select_golden_votes, split_into_folds
-from reassess.aggregation.methods import Aggregation
 from reassess.aggregation.thresholds import Goal, OperatingPoint, operating_point
 from reassess.core import Items, LabelSets, Questions, Scores, Votes
 from reassess.core.checks import check_range, check_type

@@ -22,7 +22,7 @@ from reassess.aggregation import (
     find_allowed_golden_answers,
     golden_votes,
 )
-from reassess.aggregation.methods import find_questions_decided_by_experts
+from reassess.aggregation.aggregation_result import find_questions_decided_by_experts
 from reassess.cli.aggregate_inputs import (
     IMAGENET_METHOD,
     NO_METHOD_OPTIONS,

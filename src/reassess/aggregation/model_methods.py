@@ -1,0 +1,124 @@
+"""Scores by other models of raters, and by stacking."""
+
+import warnings
+from dataclasses import replace
+from functools import partial
+
+from reassess.aggregation.aggregation_result import Aggregation
+from reassess.aggregation.bcc import fit_bcc
+from reassess.aggregation.candidate_fits import (
+    fit_bcc_on_candidates,
+    fit_one_accuracy_on_candidates,
+)
+from reassess.aggregation.candidate_stacking import fit_stacking_on_candidates
+from reassess.aggregation.copies import Copies, find_copies, merge_copies
+from reassess.aggregation.dawid_skene import fit_one_accuracy_per_rater
+from reassess.aggregation.em_inputs import (
+    DEFAULT_POOLING,
+    check_class_count,
+    check_matrix_size,
+)
+from reassess.aggregation.prepared_votes import (
+    make_aggregation,
+    make_candidate_aggregation,
+    make_em_facts,
+    prepare_votes,
+)
+from reassess.aggregation.stacking import fit_stacking
+from reassess.aggregation.support import (
+    select_evenly_spaced_rows,
+)
+from reassess.core import (
+    Votes,
+)
+from reassess.core.items import StoredItems
+from reassess.errors import ReassessWarning
+
+
+def aggregate_by_one_accuracy(
+    votes: Votes,
+    *,
+    experts: Votes | None = None,
+    rater_golden: Votes | None = None,
+    truths_are_answers: bool | None = None,
+    min_experts: int | None = None,
+) -> Aggregation:
+    """Estimate one accuracy per rater and the truths from the votes by EM; golden items keep the experts' truth."""
+    prepared = prepare_votes(votes, experts, rater_golden, truths_are_answers, min_experts)
+    if prepared.uses_candidates:
+        return make_candidate_aggregation(prepared, fit_one_accuracy_on_candidates(prepared.votes, prepared.truth_ids))
+    check_matrix_size(prepared.votes, prepared.truths)
+    fit = fit_one_accuracy_per_rater(prepared.votes, prepared.truths, prepared.pinned_items)
+    facts = make_em_facts(fit.objective_history, fit.has_converged)
+    return make_aggregation(prepared, fit.posterior, fit.model, facts)
+
+
+def aggregate_by_bcc(
+    votes: Votes,
+    *,
+    subtypes: int,
+    experts: Votes | None = None,
+    rater_golden: Votes | None = None,
+    truths_are_answers: bool | None = None,
+    min_experts: int | None = None,
+    smoothing: float = 0.0,
+    pooling: float = DEFAULT_POOLING,
+) -> Aggregation:
+    """Estimate raters and truths by variational Bayes, see `fit_bcc`; golden items keep the experts' truth.
+
+    With many classes, each truth has only one subtype, see `candidate_fits`.
+    """
+    prepared = prepare_votes(votes, experts, rater_golden, truths_are_answers, min_experts)
+    if prepared.uses_candidates:
+        candidate_fit = fit_bcc_on_candidates(prepared.votes, prepared.truth_ids, smoothing=smoothing, pooling=pooling)
+        return make_candidate_aggregation(prepared, candidate_fit)
+    check_matrix_size(prepared.votes, prepared.truths)
+    fit = fit_bcc(
+        prepared.votes,
+        subtypes=subtypes,
+        truths=prepared.truths,
+        pinned=prepared.pinned_items,
+        smoothing=smoothing,
+        pooling=pooling,
+    )
+    facts = make_em_facts(fit.bound_history, fit.has_converged)
+    return make_aggregation(prepared, fit.posterior, fit.model, facts)
+
+
+def aggregate_by_stacking(
+    votes: Votes,
+    *,
+    experts: Votes | None = None,
+    rater_golden: Votes | None = None,
+    truths_are_answers: bool | None = None,
+    min_experts: int | None = None,
+) -> Aggregation:
+    """Compute the weighted mean of several methods, see `fit_stacking`; golden items keep the experts' truth.
+
+    Raters who copy from each other count as one rater, see `find_copies`.
+    """
+    prepared = prepare_votes(votes, experts, rater_golden, truths_are_answers, min_experts)
+    copies = find_copies(_select_items_to_check(prepared.votes))
+    merged = merge_copies(prepared.votes, copies.groups)
+    if prepared.uses_candidates:
+        check_class_count(merged)
+        candidate_fit, weights = fit_stacking_on_candidates(merged, prepared.truth_ids)
+        result = make_candidate_aggregation(prepared, candidate_fit, weights.facts)
+    else:
+        check_matrix_size(merged, prepared.truths)
+        fit = fit_stacking(merged, truths=prepared.truths, truth_ids=prepared.truth_ids)
+        result = make_aggregation(prepared, fit.posterior, fit.model, fit.weights.facts)
+    return replace(result, warn_if_unreliable=partial(_warn_about_copies, copies))
+
+
+def _select_items_to_check(votes: Votes) -> Votes:
+    """Select the items to search for copies: all, or a sample at even distances if they are stored in a file."""
+    if not isinstance(votes.items, StoredItems):
+        return votes
+    return votes.select_items(select_evenly_spaced_rows(len(votes.items)))
+
+
+def _warn_about_copies(copies: Copies) -> None:
+    """Warn if raters seem to copy from each other."""
+    if problem := copies.describe_problem():
+        warnings.warn(problem, ReassessWarning, stacklevel=3)

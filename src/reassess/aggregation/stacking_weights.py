@@ -247,7 +247,7 @@ def _choose_power(folds: Sequence[_FoldFits[Fit]], methods: StackedMethods[Fit],
 
 
 def _search_power(loss: Callable[[float], float]) -> float:
-    """Find the power with the lowest loss, among the powers 2**(j / 4) from 1/4 to 8; the loss has one minimum."""
+    """Find the power with the lowest loss, among the powers 2**(j / 4) for j from -11 to 15."""
     losses: dict[int, float] = {}
 
     def look_up_loss(step: int) -> float:

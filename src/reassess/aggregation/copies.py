@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.agreement import keep_first_votes
-from reassess.aggregation.copy_search import Floats, Mask, RaterPairs, find_suspect_groups, keep_members
+from reassess.aggregation.copy_search import PRIOR_ITEMS, Floats, Mask, RaterPairs, find_suspect_groups, keep_members
 from reassess.core import Id, Votes
 from reassess.core.checks import check_known
 from reassess.core.items import rank_names
@@ -115,16 +115,17 @@ def _bound_skills(pairs: RaterPairs, skills: Floats, members: Mask) -> Floats:
     """
     first, second = skills[pairs.first], skills[pairs.second]
     is_first, is_second = members[pairs.first], members[pairs.second]
-    n_members = is_first.astype(int) + is_second
+    is_outside, is_across = ~(is_first | is_second), is_first ^ is_second
     n_common = pairs.n_common / _MAX_VARIANCE
-    strength = float((n_common * (first * second) ** 2)[n_members == 0].sum())
-    # Skills fitted to the agreement of n raters at random have a strength of 2 n: the largest eigenvalue of a random
-    # symmetric matrix is 2 sqrt(n), for entries of variance 1.
-    signal = strength - 2 * float(np.count_nonzero(pairs.n_votes * ~members))
+    strength = float((n_common * (first * second) ** 2)[is_outside].sum())
+    # Skills fitted to random agreement have a strength of 2 per parameter: for a symmetric matrix of n random rows with
+    # variance 1, the largest eigenvalue is 2 sqrt(n). The prior makes the number of parameters smaller.
+    n_items = pairs.arrange(pairs.n_common * is_outside) @ skills**2
+    signal = strength - 2 * float((n_items / (n_items + PRIOR_ITEMS)).sum())
     if signal <= _N_ERRORS**2:
         return np.ones_like(skills)
     scale = np.sqrt(strength / signal / (1 - _N_ERRORS / np.sqrt(signal)))
-    information = float((n_common * np.where(is_first, second, first) ** 2)[n_members == 1].sum())
+    information = float((n_common * np.where(is_first, second, first) ** 2)[is_across].sum())
     error = 1 / np.sqrt(max(information, np.finfo(float).tiny))
     return np.asarray(np.minimum(1, scale * (skills + _N_ERRORS * error)))
 

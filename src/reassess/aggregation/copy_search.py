@@ -32,7 +32,7 @@ from reassess.core import Votes
 _COPIED_SHARE = 0.7  # share of the disagreements of independent raters that copiers do not have
 _LEVEL = 0.05  # probability of a suspect group if raters are independent
 _MAX_VOTE_SHARE = 0.5  # of a group
-_PRIOR_ITEMS = 5.0  # a rater's skill is pulled to the median skill, as by this number of common items
+PRIOR_ITEMS = 5.0  # a rater's skill is pulled to the median skill, as by this number of common items
 _MIN_PROBABILITY = 0.005  # of agreement, and of disagreement
 _MAX_ROUNDS, _MAX_FIT_STEPS, _MAX_STEPS = 20, 200, 50
 _TOLERANCE = 1e-4  # of skills
@@ -181,7 +181,7 @@ def _fit_skills(pairs: RaterPairs, is_used: Mask, skills: Floats) -> Floats:
     excess = pairs.arrange((pairs.n_equal - pairs.n_common * pairs.chance) * is_used)
     for _ in range(_MAX_FIT_STEPS):
         prior = np.median(skills[pairs.n_votes > 0])
-        best = (excess @ skills + _PRIOR_ITEMS * prior) / (weights @ skills**2 + _PRIOR_ITEMS)
+        best = (excess @ skills + PRIOR_ITEMS * prior) / (weights @ skills**2 + PRIOR_ITEMS)
         change = np.clip(best, -1, 1) - skills
         skills = skills + change / 2
         if np.abs(change).max() < _TOLERANCE:

@@ -55,12 +55,24 @@ def test_both_processes_compute_parts_and_arrays_arrive_unchanged(tmp_path: Path
         assert all(array.flags.aligned for array in arrays)
 
 
-def fail_in_worker(pipe: Path, part: int) -> None:
-    if not meet(pipe, part)[0]:
+class Unreadable:
+    """An object that can be sent, but not received."""
+
+    def __reduce__(self) -> Any:
+        return int, ("no number",)
+
+
+def fail_in_worker(pipe: Path, error: str, part: int) -> Any:
+    if meet(pipe, part)[0]:
+        return None
+    if error == "LookupError":
         raise LookupError(part)
+    return Unreadable()
 
 
-def test_error_in_a_worker_is_raised(tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", ["LookupError", "ValueError"])
+def test_errors_of_a_worker_and_of_its_result_are_raised(tmp_path: Path, error: str) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(LookupError):
-        list(map_in_processes(partial(fail_in_worker, tmp_path / "pipe"), range(2), 1, max_pending=2))
+    with pytest.raises((LookupError, ValueError)) as raised:
+        list(map_in_processes(partial(fail_in_worker, tmp_path / "pipe", error), range(2), 1, max_pending=2))
+    assert raised.typename == error

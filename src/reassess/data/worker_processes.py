@@ -97,6 +97,8 @@ class _Worker(Thread):
                     result, error = _receive(self._connection)
                 except OSError:
                     result, error = None, _process_ended_error()
+                except Exception as raised:  # such as too little memory; without a result, the caller would wait
+                    result, error = None, raised
                 if error is None:
                     future.set_result(result)
                 else:

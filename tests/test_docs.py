@@ -176,8 +176,8 @@ def test_evaluate_reads_scores_saved_as_in_the_readme(
 def test_docs_list_every_format_method_and_shortcut() -> None:
     files = (ROOT / "docs" / "evaluate.md").read_text().partition("## Files\n")[2].partition("\nPickles")[0]
     assert [suffix for suffix in READERS if not re.search(rf"\b{suffix[1:]}\b", files)] == []
-    votes = (ROOT / "docs" / "votes.md").read_text()
-    assert [name for name in METHODS if f"**{name}**" not in votes] == []
+    methods = (ROOT / "docs" / "aggregation.md").read_text()
+    assert [name for name in METHODS if f"**{name}**" not in methods] == []
     rows = (ROOT / "docs" / "annotate.md").read_text().partition("| key | action |\n")[2].partition("\n\n")[0]
     documented = {key for row in rows.splitlines() for key in re.findall(r"`([^`]+)`", row.split("|")[1])}
     script = (SOURCE / "annotation" / "app" / "static" / "keys.js").read_text()

@@ -234,10 +234,10 @@ def time_turn(campaign: Campaign, person: int, step: int, *, changes: int) -> di
     seconds = [times.pop(f"change {revision}") for revision in range(1, changes + 1)]
     times["change an answer"], times[f"{changes} changes"] = seconds[-1], sum(seconds)
     request("back", lambda: find_previous_turn(campaign, person))
-    request("suggest", lambda: suggest_class(campaign, person, turn.task, 999 - step % 7, time.time()))
+    request("suggest", lambda: suggest_class(campaign, person, turn.task_id, 999 - step % 7, time.time()))
     if step % 2 == 0:
-        request("skip", lambda: skip_task(campaign, person, turn.task, time.time()))
-    return times | {"image": turn.image}
+        request("skip", lambda: skip_task(campaign, person, turn.task_id, time.time()))
+    return times | {"image": turn.image_address}
 
 
 def load_first_page(command: Sequence[str]) -> None:

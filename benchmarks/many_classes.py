@@ -28,7 +28,7 @@ CROWDS = (
     (300, 30, 10_000, 5),
     (300, 10, 20_000, 10),
 )
-SMALLER_CROWDS = ((200, 20, 10_000, 5), (100, 10, 10_000, 10), (100, 40, 5_000, 5))
+SMALLER_CROWDS = ((200, 20, 10_000, 5),)
 HARD = (0.0, 0.3)  # share of hard items
 GROUP = 5  # similar classes
 SUBTYPES = (1, 2, 4)
@@ -71,7 +71,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     by_subtypes = "subtypes" in sys.argv[1:]
     methods = ("majority", "onecoin", "em", "ibcc", "stacking")
-    header = ("em", *(f"ebcc, {m} subtypes" for m in SUBTYPES)) if by_subtypes else methods
+    header = ("em", *(f"ebcc, subtypes: {m}" for m in SUBTYPES)) if by_subtypes else methods
     print("| classes, raters, items, votes per item | hard | " + " | ".join(header) + " |")
     for crowd in SMALLER_CROWDS if by_subtypes else CROWDS:
         for hard in HARD:

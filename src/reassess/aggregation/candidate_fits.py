@@ -90,7 +90,8 @@ def _fit_one_accuracy(
 ) -> tuple[CandidateFit, OneAccuracyMatrices]:
     """Fit one accuracy for all raters, and then one per rater; also return the raters' matrices."""
     answers, start = len(votes.answers), None
-    matrices = OneAccuracyMatrices(np.array([0.5 + 0.5 / answers]), np.array([0.5 / answers]), answers)  # typical ones
+    correct, wrong = 0.5 + 0.5 / answers, 0.5 / answers  # as in `typical_confusion_matrix`
+    matrices = OneAccuracyMatrices(np.array([correct]), np.array([wrong]), answers)
     for each in (CandidateVotes.from_votes(_pool_raters(votes), pinned_classes), pairs):
         added = OneAccuracyMatrices(
             np.full(each.n_raters, DEFAULT_POOLING * matrices.correct[0]),

@@ -168,8 +168,8 @@ def test_votes_and_golden_answers_of_different_kinds_are_an_error(folder: Path, 
 def test_golden_none_ignores_golden_answers(folder: Path, run: Runner) -> None:
     benchmark("pets", ENGLISH, ENGLISH)
     given = "--benchmark", "pets", "--force", "-o"
-    assert run("aggregate", *given, "with.csv", "--method", "em").code == 0
-    assert run("aggregate", *given, "without.csv", "--golden", "none").out.splitlines()[0].endswith("raters, method em")
+    assert run("aggregate", *given, "with.csv").code == 0
+    assert run("aggregate", *given, "without.csv", "--golden", "none").code == 0
     Path("pets/golden.csv").unlink()
     assert run("aggregate", *given, "alone.csv").code == 0
     assert Path("without.csv").read_bytes() == Path("alone.csv").read_bytes() != Path("with.csv").read_bytes()

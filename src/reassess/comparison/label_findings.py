@@ -30,7 +30,6 @@ from reassess.numeric import Proportion
 from reassess.text import Printable
 
 SCORES_MISSING = MissingResult("scores are missing")
-_NOT_REPEATED = "em", "mean", "majority"  # methods that `find_label_resampler` does not repeat
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -93,7 +92,8 @@ class LabelFindings(Printable):
         try:
             return find_label_resampler(self.labels, *votes, self.original, threshold=self.threshold, recipes=recipes)
         except DataError as error:
-            if method.partition(", ")[0] in _NOT_REPEATED:
+            known_method = METHODS.get(method.partition(", ")[0])
+            if known_method is not None and "experts" not in known_method.required_options:
                 return MissingResult(
                     f"raters can be resampled only for scores made by calibrated; these scores were made by {method}"
                 )

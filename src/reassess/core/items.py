@@ -102,14 +102,17 @@ def rank_names(names: Sequence[Id]) -> npt.NDArray[np.int64]:
 
 
 def hash_names(items: Items) -> npt.NDArray[np.uint64]:
-    """Compute a 64-bit hash of the name of each item, for random choices that do not depend on the order of items."""
+    """Compute a 64-bit hash of each item, for random choices that do not depend on the order of items.
+
+    The hash depends on the name of the item, or on the image and the class id.
+    """
     if isinstance(items, StoredItems):
         blocks = (items.take_items(np.arange(rows.start, rows.stop)) for rows in split_rows(len(items)))
         return np.concatenate([np.zeros(0, np.uint64), *map(hash_names, blocks)])
     if not isinstance(items, Questions):
         return _hash_texts(map(str, items))
     classes, class_rows = np.unique(items.class_ids, return_inverse=True)
-    class_hashes = _hash_texts(map(str, items.classes.to_column(classes).to_list()))
+    class_hashes = _hash_texts(map(str, classes.tolist()))
     hashes = _hash_texts(items.images)[items.image_ids] + class_hashes[class_rows] * np.uint64(_ODD_MULTIPLIER)
     return np.asarray(hashes)
 

@@ -55,17 +55,21 @@ def test_votes_on_items_give_a_table_of_probabilities(run: Runner, plain: Path, 
     ]
 
 
-def test_default_method_is_chosen_by_golden_answers(run: Runner, plain: Path, tmp_path: Path) -> None:
+def test_default_method_uses_golden_answers(run: Runner, plain: Path, tmp_path: Path) -> None:
     golden, output = tmp_path / "golden.csv", tmp_path / "p.csv"
     golden.write_text("item,rater,answer\np,expert,b\nq,expert,b\nr,expert,a\n")
-    run_result = run("aggregate", plain, "--golden", golden, "-o", output)
-    choice = "em: in 3-fold cross-validation on 3 golden items, em is correct on 2 and calibrated on 2"
-    assert run_result.out.splitlines()[0] == f"{output}: 4 items, 11 votes by 3 raters, method em"
-    assert f"\nchoice: {choice}\n" in run_result.out
+    lines = run("aggregate", plain, "--golden", golden, "-o", output).out.splitlines()
+    assert lines[0] == f"{output}: 4 items, 11 votes by 3 raters, method stacking"
+    assert [line.split(":")[0] for line in lines[1:] if not line.startswith(" ")] == [
+        "prior",
+        "weights",
+        "tempering power",
+    ]
     posterior = read_posterior(output)
     assert posterior.values[posterior.items.index("p")].tolist() == [0, 1]  # the expert's answer, against two raters
     results = document_of(run("aggregate", plain, "--golden", golden, "-o", output, "--json", "--force"), "aggregate")
-    assert (results["results"]["method"], results["results"]["choice"]) == ("em", choice)
+    assert results["results"]["method"] == "stacking"
+    assert results["results"]["weights"].startswith("majority 0.")
 
 
 @pytest.mark.parametrize(

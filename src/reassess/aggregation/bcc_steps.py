@@ -13,6 +13,7 @@ The E-step is that of `em`, with exp(E log pi) as matrices, and one column for e
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,7 @@ class BccParameters(MatrixParameters):
 
     log_normalizer: float  # logarithm of the sum of `prior` before it was normalised
     votes: Floats  # alpha, shape (raters, answers, truths, subtypes)
+    expected_logs: Floats  # of the matrices, in the shape of `votes`
     items: Floats  # of the truths' shares, shape (truths,)
     subtype_items: Floats  # of the subtypes' shares, shape (truths, subtypes)
 
@@ -70,11 +72,13 @@ class BccSteps(MatrixEmSteps):
         truth_items = items.sum(axis=1) + self.pseudo_items
         subtype_items = items + _SUBTYPE_PSEUDO_ITEMS
         prior = np.exp(_expected_log(truth_items, axis=0)[:, None] + _expected_log(subtype_items, axis=1)).ravel()
+        expected_logs = _expected_log(votes, axis=1)
         return BccParameters(
-            matrices=np.exp(_expected_log(votes, axis=1)).reshape(-1, items.size),
+            matrices=np.exp(expected_logs).reshape(-1, items.size),
             prior=prior / prior.sum(),
             log_normalizer=math.log(prior.sum()),
             votes=votes,
+            expected_logs=expected_logs,
             items=truth_items,
             subtype_items=subtype_items,
         )
@@ -82,13 +86,20 @@ class BccSteps(MatrixEmSteps):
     def log_prior_density(self, parameters: MatrixParameters) -> float:
         """Return the terms of the bound that do not depend on the votes: divergences, and the normaliser of `prior`."""
         assert isinstance(parameters, BccParameters)
+        of_votes = _sum_log_normalizers(parameters.votes, axis=1) - self._prior_log_normalizers
+        of_votes += float(((parameters.votes - self.prior_votes) * parameters.expected_logs).sum())
         return self.n_counted_items * parameters.log_normalizer - (
-            dirichlet_divergence(parameters.votes, self.prior_votes, axis=1)
+            of_votes
             + dirichlet_divergence(parameters.items, np.full_like(parameters.items, self.pseudo_items), axis=0)
             + dirichlet_divergence(
                 parameters.subtype_items, np.full_like(parameters.subtype_items, _SUBTYPE_PSEUDO_ITEMS), axis=1
             )
         )
+
+    @cached_property
+    def _prior_log_normalizers(self) -> float:
+        """The sum of the logarithms of the normalisers of the matrices' priors."""
+        return self.subtypes * _sum_log_normalizers(self.prior_votes, axis=1)
 
     def _update_pinned_subtypes(self, block: VoteBlock, parameters: MatrixParameters) -> float:
         """Update the subtypes of the pinned items of a block; return the entropy of their subtypes."""
@@ -125,12 +136,15 @@ def _expected_log(counts: Floats, *, axis: int) -> Floats:
 
 def dirichlet_divergence(counts: Floats, prior_counts: Floats, *, axis: int) -> float:
     """Return the Kullback-Leibler divergence of Dirichlet distributions along an axis from their priors, summed."""
+    own, prior = (_sum_log_normalizers(each, axis=axis) for each in (counts, prior_counts))
+    return own - prior + float(((counts - prior_counts) * _expected_log(counts, axis=axis)).sum())
+
+
+def _sum_log_normalizers(counts: Floats, *, axis: int) -> float:
+    """Sum the logarithms of the normalisers of Dirichlet distributions along an axis."""
     from scipy.special import gammaln
 
-    prior_counts = np.broadcast_to(prior_counts, counts.shape)
-    sums = (gammaln(each.sum(axis=axis)) - gammaln(each).sum(axis=axis) for each in (counts, prior_counts))
-    own, prior = (float(each.sum()) for each in sums)
-    return own - prior + float(((counts - prior_counts) * _expected_log(counts, axis=axis)).sum())
+    return float((gammaln(counts.sum(axis=axis)) - gammaln(counts).sum(axis=axis)).sum())
 
 
 def normalize_along(counts: Floats, *, axis: int) -> Floats:

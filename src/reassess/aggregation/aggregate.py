@@ -163,11 +163,8 @@ def aggregate(
     - ``mean`` computes the mean answer: no 0, maybe 0.5, yes 1. Answers that are numbers are scaled to 0 to 1; other
       answers are evenly spaced.
     - ``imagenet-real`` computes scores as ImageNet ReaL did: by ``calibrated``, with the options of ImageNet ReaL.
-    - ``auto`` chooses a method. Without golden answers it takes em. If the votes are only counts, without the names of
-      raters, it takes majority. With golden answers and votes on other items, it takes em too, unless calibrated is
-      correct on more golden items, by more than one standard error of the paired difference. This is measured by
-      cross-validation: golden images (or golden items that are not questions about images) are split into 10 folds,
-      and both methods score each fold without its golden answers.
+    - ``auto`` is stacking; calibrated with original labels, or if all items with votes are golden; and majority for
+      votes without the names of raters.
 
     Parameters
     ----------
@@ -221,8 +218,8 @@ def aggregate(
     array([0, 1, 0, 1, 0, 1, 0, 1, 0])
     >>> one = np.zeros(4, int)
     >>> experts = Votes.from_columns(range(4), np.arange(4), one, np.arange(4) % 2, ("eve",), ("cat", "dog"))
-    >>> aggregate(votes, experts=experts).facts["choice"]
-    'em: in 4-fold cross-validation on 4 golden items, em is correct on 4 and calibrated on 4'
+    >>> aggregate(votes, experts=experts).method
+    'stacking'
     """
     check_type(Votes, votes)
     check_known([method], (AUTO, *METHODS), value_name="method")

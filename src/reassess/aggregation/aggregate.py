@@ -211,6 +211,7 @@ def aggregate(
 
     Examples
     --------
+    >>> import numpy as np
     >>> item, rater = np.repeat(np.arange(9), 3), np.tile(np.arange(3), 9)
     >>> answer = np.where(rater == 2, 0, item % 2)
     >>> votes = Votes.from_columns(range(9), item, rater, answer, ("ann", "bo", "cy"), ("cat", "dog"))

@@ -282,7 +282,8 @@ def connect_for_reading(engine: Engine, *, is_single_statement: bool = False) ->
         if engine.dialect.name == "postgresql":  # by default, each statement would see the latest commits
             connection.execution_options(isolation_level="AUTOCOMMIT" if is_single_statement else "REPEATABLE READ")
         yield connection.execution_options(reading=True)
-        connection.commit()  # after a rollback, psycopg would prepare its statements again
+        if engine.dialect.name == "postgresql":
+            connection.commit()  # after a rollback, psycopg would prepare its statements again
 
 
 @contextmanager

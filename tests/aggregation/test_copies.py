@@ -230,7 +230,8 @@ def test_warning_names_the_raters() -> None:
     copies = Copies((("ann", "bo"), ("cy", "di")), ("eve",), 0.25, 0.05)
     assert copies.describe_problem() == (
         "4 raters with 25% of the votes agree more than their accuracy explains, as if they copied from each other: "
-        "ann, bo; cy, di. Each group counts as one rater. No method is reliable on such votes without golden answers"
+        "ann, bo; cy, di. Each group counts as one rater. Without golden answers, no method is reliable on such votes: "
+        "get golden answers, or remove these raters"
     )
 
 

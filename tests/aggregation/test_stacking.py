@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from reassess.aggregation import Aggregation, aggregate, stacking_weights
+from reassess.aggregation import Aggregation, aggregate
+from reassess.aggregation import stacking as stacking_module
 from reassess.aggregation.stacking_weights import choose_weights
 from reassess.core import Questions, Votes
 from reassess.core.items import find_items
@@ -89,6 +90,55 @@ def test_public_sets(real_file: RealFile) -> None:
     assert stacked > em + 0.01
 
 
+def calibration_error(values: Floats, truth: Any) -> float:
+    """The mean distance of confidence and accuracy over ten bins, weighted by items."""
+    confidence, is_correct = values.max(axis=1), values.argmax(axis=1) == truth
+    bins = np.minimum((confidence * 10).astype(int), 9)
+    return float(np.abs(np.bincount(bins, confidence - is_correct)).sum() / truth.size)
+
+
+def power_of(result: Aggregation) -> float:
+    return float(result.facts["tempering_power"])
+
+
+def test_probabilities_of_independent_raters_become_more_certain() -> None:
+    votes, truth = simulate(items=1_000, per_item=8)
+    result = stack(votes)
+    untempered = result.posterior.values ** (1 / power_of(result))
+    untempered /= untempered.sum(axis=1, keepdims=True)
+    assert power_of(result) > 1.2
+    assert calibration_error(result.posterior.values, truth) < calibration_error(untempered, truth) / 2
+
+
+def test_golden_answers_show_that_all_raters_make_the_same_mistakes() -> None:
+    """On 30 % of the items, every rater sees the same wrong answer; only golden answers can show this."""
+    votes, seen = simulate(items=1_000, per_item=8)
+    rng = np.random.default_rng(1)
+    truth = np.where(rng.random(1_000) < 0.3, (seen + 1) % 3, seen)
+    without, rows = stack(votes), np.arange(200)
+    with_golden = stack(votes, experts=experts_on(votes, truth, rows))
+    assert power_of(with_golden) < 1 < power_of(without)
+    others = slice(200, None)
+    losses = [log_loss(result.posterior.values[others], truth[others]) for result in (with_golden, without)]
+    assert losses[0] < losses[1] - 0.4
+
+
+@pytest.mark.parametrize("n_golden", [0, 20])
+def test_copies_count_as_one_rater(n_golden: int) -> None:
+    """Five raters copy the answers of a rater who guesses."""
+    votes, truth = simulate(raters=16, items=400, per_item=8)
+    answers = votes.answer_ids.copy()
+    guesses = np.random.default_rng(2).integers(0, 3, 400)
+    is_copy = votes.rater_ids < 5
+    answers[is_copy] = guesses[votes.item_ids[is_copy]]
+    votes = Votes.from_columns(votes.items, votes.item_ids, votes.rater_ids, answers, votes.raters, votes.answers)
+    options = {"experts": experts_on(votes, truth, np.arange(n_golden))} if n_golden else {}
+    with pytest.warns(ReassessWarning, match="^5 raters with 32% of the votes agree more than their accuracy explains"):
+        result = aggregate(votes, **options)
+    shares = votes.answer_shares().argmax(axis=1) == truth
+    assert np.mean(result.posterior.most_likely() == truth) > shares.mean() + 0.1
+
+
 @pytest.mark.parametrize("on_questions", [False, True])
 def test_order_of_items_does_not_matter(on_questions: bool) -> None:
     votes, _ = simulate()
@@ -107,7 +157,7 @@ def test_order_of_items_does_not_matter(on_questions: bool) -> None:
 
 def test_weights_are_chosen_on_a_sample_of_many_items(monkeypatch: pytest.MonkeyPatch) -> None:
     votes, truth = simulate(items=1_000)
-    monkeypatch.setattr(stacking_weights, "_MAX_SAMPLED_ITEMS", 200)
+    monkeypatch.setattr(stacking_module, "MAX_SAMPLED_ITEMS", 200)
     result = stack(votes, experts=experts_on(votes, truth, np.arange(0, 1_000, 50)))
     assert "unseen votes and 20 golden items)" in result.facts["weights"]
     n_votes = int(result.facts["weights"].partition("(by predictions of ")[2].split(" ")[0].replace(",", ""))

@@ -158,7 +158,8 @@ def aggregate(
     - ``ibcc`` and ``ebcc`` fit the model of ``em`` by variational Bayes, see `fit_bcc`. With ``ebcc``, each truth has
       subtypes, so that raters can make the same mistakes on the items of a subtype.
     - ``stacking`` is the weighted mean of ``majority``, ``onecoin``, ``em`` and ``ebcc``; with golden answers, also of
-      ``calibrated``. The weights depend on how well each method predicts votes and truths that it has not seen.
+      ``calibrated``. The weights depend on how well each method predicts votes and truths that it has not seen. Then
+      the probabilities are raised to a power. Raters who seem to copy from each other count as one, see `find_copies`.
     - ``majority`` computes the share of each answer; for (image, class) questions, the share of yes.
     - ``mean`` computes the mean answer: no 0, maybe 0.5, yes 1. Answers that are numbers are scaled to 0 to 1; other
       answers are evenly spaced.
@@ -204,8 +205,9 @@ def aggregate(
     Warns
     -----
     ReassessWarning
-        By em and calibrated: a truth has no item left; all golden items have the same truth; or the method decides
-        against the majority of the votes, and neither the votes nor golden items support this.
+        By em: a truth has no item left, or em decides against the majority of the votes, and neither the votes nor
+        golden items support this. By calibrated and imagenet-real: all golden items have the same truth. By stacking:
+        raters seem to copy from each other.
     ConvergenceWarning
         EM did not converge.
 

@@ -273,7 +273,8 @@ class _Fitter:
         expected_prior = parameters.items[:, None] * normalize_along(parameters.subtype_items, axis=1)
         start[~is_counted] = expected_prior.ravel() / parameters.items.sum()
         subtype_posterior = start.reshape(len(start), truths, self.subtypes)
-        values = subtype_posterior.sum(axis=2)
+        values = allocate_like(start, (len(start), truths), np.float64)
+        subtype_posterior.sum(axis=2, out=values)
         classes = votes.classes if self.truths == votes.answers else None
         return BccFit(
             model=self._make_model(parameters),

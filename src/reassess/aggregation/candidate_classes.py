@@ -2,12 +2,12 @@
 
 The candidates of an item are the classes with a vote on the item; a pinned item has only its pinned class. Even with a
 thousand classes, most items have two or three candidates. Full matrices of a thousand classes would have a million
-cells per rater. Here only the cells for which there are votes are stored: the row is a candidate of the item, the
+cells per rater. Here only the cells that have votes are stored: the row is a candidate of the item, the
 column the rater's answer. The module `candidate_steps` has the steps of rater models on these cells, and
 `candidate_fits` the fits.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -154,6 +154,13 @@ class CandidateFit:
     def compute_truth_probabilities(self, items: Ints, truths: Ints) -> Floats:
         """Return the posterior of a class of each item."""
         return self._look_up_classes(items, truths)[0]
+
+    def without_matrices(self) -> "CandidateFit":
+        """Return only the posterior, which needs less memory."""
+        none = CandidateMatrices(
+            np.zeros(0, np.int64), np.zeros(0), self.matrices.pseudo_votes, self.candidates.n_answers
+        )
+        return replace(self, matrices=none)
 
     def _look_up_classes(self, items: Ints, classes: Ints) -> tuple[Floats, npt.NDArray[np.bool_]]:
         """Return the posterior of a class of each item, and whether the class is a candidate."""

@@ -1,6 +1,6 @@
 """Fits of rater models to votes for many classes, where the truth of an item is one of its candidates.
 
-The fits are those of `dawid_skene`, `bcc` with one subtype, and `calibration`, see `candidate_steps`. With many
+The models are the same as in `dawid_skene`, `bcc` with one subtype, and `calibration`, see `candidate_steps`. With many
 classes, a rater has only a few votes on the items of a class, too few to divide the class into subtypes.
 """
 

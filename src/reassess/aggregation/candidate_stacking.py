@@ -1,6 +1,6 @@
 """Stacking for many classes: the weighted mean of majority, onecoin and em, on the candidate classes of each item.
 
-The weights are those of `stacking`. EBCC is not one of the methods: with many classes, its weight would be about 0.
+The weights are found as in `stacking`. EBCC is not one of the methods: with many classes, its weight would be about 0.
 """
 
 import warnings
@@ -18,7 +18,7 @@ from reassess.aggregation.candidate_matrices import CandidateMatrices, EqualMatr
 from reassess.aggregation.candidate_steps import CandidateEmSteps
 from reassess.aggregation.em import typical_confusion_matrix
 from reassess.aggregation.em_inputs import DEFAULT_POOLING, Floats
-from reassess.aggregation.stacking import MAX_ITERATIONS, TOLERANCE
+from reassess.aggregation.stacking import MAX_ITERATIONS, MAX_SAMPLED_ITEMS, TOLERANCE
 from reassess.aggregation.stacking_weights import CALIBRATED, StackingWeights, find_weights
 from reassess.core import Votes
 from reassess.errors import ConvergenceWarning
@@ -39,6 +39,7 @@ class _CandidateMethods:
     """The methods of stacking, on the candidate classes of each item."""
 
     names = ("majority", "onecoin", "em")
+    max_sampled_items = MAX_SAMPLED_ITEMS
 
     def fit(self, votes: Votes, truth_ids: Ints, max_iterations: int) -> Mapping[str, CandidateFit]:
         """Fit each method to votes, with known truths; calibrated only if there are known truths."""

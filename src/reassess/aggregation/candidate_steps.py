@@ -1,6 +1,6 @@
 """The E-steps and M-steps of rater models for many classes, on the matrix cells that have votes.
 
-The equations are those of `em`, and of `bcc_steps` with one subtype. There is one difference: the truth of an item is
+The equations are as in `em` and, with one subtype, `bcc_steps`. There is one difference: the truth of an item is
 one of its candidates, see `candidate_classes`. The other classes have the probability 0.
 """
 

@@ -55,7 +55,10 @@ class Copies:
                 f"{count_noun(len(self.unclear), 'rater')} with {self.unclear_share:.0%} of the votes can be copies, "
                 f"or can be better than the other raters: {join_first(self.unclear)}. Votes cannot show which"
             )
-        return ". ".join([*texts, "No method is reliable on such votes without golden answers"]) if texts else ""
+        advice = (
+            "Without golden answers, no method is reliable on such votes: get golden answers, or remove these raters"
+        )
+        return ". ".join([*texts, advice]) if texts else ""
 
 
 def find_copies(votes: Votes) -> Copies:
@@ -163,9 +166,11 @@ def merge_copies(votes: Votes, groups: Sequence[Sequence[Id]]) -> Votes:
         rater_ids[size : size + merged.size] = merged
         sizes[items] = np.bincount(block.item_ids[kept], minlength=len(block.items))
         start, size = start + len(block), size + merged.size
+    indptr = allocate_like(votes.indptr, len(votes.items) + 1, np.int64)
+    np.cumsum(sizes, out=indptr[1:])
     return replace(
         votes,
-        indptr=np.concatenate([[0], np.cumsum(sizes)]),
+        indptr=indptr,
         rater_ids=rater_ids[:size],
         answer_ids=votes.answer_ids[is_kept],
         seconds=None,

@@ -22,11 +22,10 @@ from reassess.aggregation.em_inputs import (
 )
 from reassess.aggregation.prepared_votes import make_candidate_aggregation, make_em_facts, prepare_votes
 from reassess.aggregation.support import (
-    GoldenCrossValidation,
-    cross_validate_on_golden,
+    is_supported_by_golden,
     sample_items_for_checks,
     warn_if_unreliable,
-    warn_unless_golden_supports_method,
+    warn_unless_golden_supports_em,
 )
 from reassess.core import (
     VALIDITY,
@@ -42,8 +41,6 @@ _MIN_CONTRADICTED_SHARE = 0.2  # warn if em decides against this share of the cl
 _CHECK_TOLERANCE, _CHECK_MAX_ITERATIONS = 1e-4, 300  # for fits that only check the result
 _MIN_EXPECTED_ITEMS = 0.5  # EM has dropped a truth if it expects fewer items with it
 
-CrossValidate = Callable[[], GoldenCrossValidation]
-
 
 def aggregate_by_em(
     votes: Votes,
@@ -58,28 +55,26 @@ def aggregate_by_em(
     """Estimate the raters' matrices and the truths from the votes by EM; golden items keep the experts' truth."""
     prepared = prepare_votes(votes, experts, rater_golden, truths_are_answers, min_experts)
     votes, truths, truth_ids, experts, truth, *_ = prepared
-    cross_validate_em = None
+    is_supported = None
     if experts is not None and truth is not None and prepared.rater_golden is not None:
         options: dict[str, Any] = {"smoothing": smoothing, "pooling": pooling, "min_experts": min_experts}
         options |= {"rater_golden": prepared.rater_golden, "truths_are_answers": truths != VALIDITY}
         em = partial(aggregate_by_em, prepared.ordinary_votes, **options)
-        cross_validate_em = partial(
-            cross_validate_on_golden,
+        is_supported = partial(
+            is_supported_by_golden,
             prepared.ordinary_votes,
             experts,
             prepared.rater_golden,
             truths,
             truth.truth_ids,
-            {"em": lambda _, others: em(experts=others).posterior},
+            lambda others: em(experts=others).posterior,
         )
     truths_are_answers = truths == votes.answers
     if truths_are_answers:
         check_class_count(votes)
     if prepared.uses_candidates:
         candidate_fit = fit_dawid_skene_on_candidates(votes, truth_ids, smoothing=smoothing, pooling=pooling)
-        check_candidates = partial(
-            _warn_if_candidates_are_unreliable, votes, candidate_fit, truth_ids, cross_validate_em
-        )
+        check_candidates = partial(_warn_if_candidates_are_unreliable, votes, candidate_fit, truth_ids, is_supported)
         return replace(make_candidate_aggregation(prepared, candidate_fit), warn_if_unreliable=check_candidates)
     has_experts = experts is not None
 
@@ -107,12 +102,7 @@ def aggregate_by_em(
             )
             return coarse.model, coarse.posterior
 
-        warn_if_unreliable(
-            *checked,
-            fit_coarsely,
-            method="em",
-            cross_validate=cross_validate_em,
-        )
+        warn_if_unreliable(*checked, fit_coarsely, is_supported_by_golden=is_supported)
 
     return Aggregation(
         values, fit.model, facts, expert_votes=experts, expert_truth=truth, warn_if_unreliable=warn_if_em_is_unreliable
@@ -123,7 +113,7 @@ def _warn_if_candidates_are_unreliable(
     votes: Votes,
     fit: CandidateFit,
     truth_ids: npt.NDArray[np.int64],
-    cross_validate_em: CrossValidate | None,
+    is_supported: Callable[[], bool] | None,
 ) -> None:
     """Warn if some class has no items after EM, or if EM decides against many clear majorities."""
     classes = np.unique(fit.candidates.class_of_candidate)
@@ -136,7 +126,7 @@ def _warn_if_candidates_are_unreliable(
             f"em decides against more than half of the votes on {n_against:,} of the {n_clear:,} items with such a "
             "majority: look at some of these items; if em is wrong there, use majority or more pooling"
         )
-        warn_unless_golden_supports_method(doubt, "em", cross_validate_em)
+        warn_unless_golden_supports_em(doubt, is_supported)
 
 
 def _warn_about_truths_without_items(truths: Sequence[Id], expected_items: npt.NDArray[np.float64]) -> None:

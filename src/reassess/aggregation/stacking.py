@@ -50,6 +50,8 @@ from reassess.numeric.arrays import allocate_like, split_rows
 
 TOLERANCE, MAX_ITERATIONS = 1e-4, 300  # less exact than single methods, since the mean changes less than each of them
 _MAX_COLUMNS = 128  # with more truths, EBCC has fewer subtypes of each, so that its time stays in proportion
+MAX_SAMPLED_ITEMS = 1 << 16  # that weights are chosen on
+_MAX_SAMPLED_PROBABILITIES = 1 << 21  # items * truths; a posterior of 16 MiB for each method and fold
 _VOTES_PER_BLOCK = 1 << 16
 
 Ints = npt.NDArray[np.int64]
@@ -73,6 +75,10 @@ class _MatrixFit(NamedTuple):
     def compute_truth_probabilities(self, items: Ints, truths: Ints) -> Floats:
         """Return the posterior of a truth of each item."""
         return self.posterior[items, truths]
+
+    def without_matrices(self) -> "_MatrixFit":
+        """Return only the posterior, which needs less memory."""
+        return _MatrixFit(self.posterior, self.posterior, np.zeros((0, 0, 0)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +113,11 @@ class _FullMatrices:
 
     truths: tuple[Id, ...]
     names: tuple[str, ...] = ("majority", "onecoin", "em", "ebcc")
+
+    @property
+    def max_sampled_items(self) -> int:
+        """The largest number of items that weights are chosen on; fewer with many truths."""
+        return min(MAX_SAMPLED_ITEMS, _MAX_SAMPLED_PROBABILITIES // len(self.truths))
 
     def fit(self, votes: Votes, truth_ids: Ints, max_iterations: int) -> Mapping[str, _MatrixFit]:
         """Fit each method to votes, with known truths; calibrated only if there are known truths."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,6 @@ from reassess.text import count_noun
 
 CALIBRATED = "calibrated"
 _MAX_FOLD_ITERATIONS = 60
-_MAX_SAMPLED_ITEMS = 1 << 16  # that weights are chosen on
 _LOG_POWER_SD = np.log(2)  # of the prior, if there are golden items: the power is uncertain by a factor of two
 _TINY = np.finfo(float).tiny
 
@@ -32,6 +31,9 @@ class MethodFit(Protocol):
     def compute_truth_probabilities(self, items: Ints, truths: Ints) -> Floats:
         """Return the posterior of a truth of each item."""
 
+    def without_matrices(self) -> Self:
+        """Return only the posterior, which needs less memory."""
+
 
 Fit = TypeVar("Fit", bound=MethodFit)
 
@@ -42,6 +44,10 @@ class StackedMethods(Protocol[Fit]):
     @property
     def names(self) -> tuple[str, ...]:
         """The methods, except calibrated."""
+
+    @property
+    def max_sampled_items(self) -> int:
+        """About the largest number of items, besides golden items, that weights are chosen on."""
 
     def fit(self, votes: Votes, truth_ids: Ints, max_iterations: int) -> Mapping[str, Fit]:
         """Fit each method to votes, with known truths; calibrated only if there are known truths."""
@@ -75,7 +81,7 @@ class _FoldFits(NamedTuple, Generic[Fit]):
 
     votes: Votes
     truth_ids: Ints
-    fits: tuple[Fit, ...]
+    fits: tuple[Fit, ...]  # without matrices
     unseen_votes: tuple[Ints, Ints, Ints]  # item, rater and answer of each vote
     unseen_truths: tuple[Ints, Ints]  # golden item and its truth
     vote_probabilities: Floats  # shape (unseen votes, methods)
@@ -88,7 +94,7 @@ def find_weights(votes: Votes, truth_ids: Ints, methods: StackedMethods[Fit]) ->
     `truth_ids`, shape (items,), is the position of each golden item's truth among the truths; -1 for other items.
     """
     names = (*methods.names, CALIBRATED) if (truth_ids >= 0).any() else methods.names
-    rows = _sample_items(votes, truth_ids)
+    rows = _sample_items(votes, truth_ids, methods.max_sampled_items)
     if rows is not None:
         votes, truth_ids = votes.select_items(rows), truth_ids[rows]
     folds = list(_fit_folds(votes, truth_ids, methods))
@@ -151,12 +157,11 @@ def _maximize_mean_log(
     return np.asarray(weights / weights.sum())
 
 
-def _sample_items(votes: Votes, truth_ids: Ints) -> Ints | None:
-    """Select the items that weights are chosen on: golden items, and random other items; None for all."""
-    if len(votes.items) <= _MAX_SAMPLED_ITEMS:
+def _sample_items(votes: Votes, truth_ids: Ints, max_items: int) -> Ints | None:
+    """Select the items that weights are chosen on: golden items, and about `max_items` random items; None for all."""
+    if len(votes.items) <= max_items:
         return np.arange(len(votes.items)) if isinstance(votes.items, StoredItems) else None
-    hashes = hash_names(votes.items)
-    is_sampled = hashes <= np.partition(hashes, _MAX_SAMPLED_ITEMS)[_MAX_SAMPLED_ITEMS]
+    is_sampled = hash_names(votes.items) < np.uint64(max_items * 2**64 // len(votes.items))
     return np.flatnonzero(is_sampled | (truth_ids >= 0))
 
 
@@ -178,7 +183,7 @@ def _fit_folds(votes: Votes, truth_ids: Ints, methods: StackedMethods[Fit]) -> I
         yield _FoldFits(
             seen_votes,
             seen_truth_ids,
-            fits,
+            tuple(fit.without_matrices() for fit in fits),
             unseen_votes,
             unseen_truths,
             np.stack([fit.compute_vote_probabilities(*unseen_votes) for fit in fits], axis=1),

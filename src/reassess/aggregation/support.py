@@ -18,8 +18,8 @@ majority.
 """
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -56,68 +56,42 @@ _Floats = npt.NDArray[np.float64]
 FitModel = Callable[[Votes], tuple[RaterModel, Posterior]]
 
 
-@dataclass(frozen=True)
-class GoldenCrossValidation:
-    """Results of a cross-validation of methods on golden items."""
-
-    # whether each golden item is correct, from 0 to 1, shape (golden items,)
-    correctness_by_method: Mapping[str, _Floats]
-    # image of each golden item, or the item itself if items have no images, shape (golden items,)
-    cluster_ids: npt.NDArray[np.int64]
-    n_folds: int  # 0 if there are too few images or items
-    is_clustered_by_image: bool
-
-    def is_better(self, method: str, baseline: str, *, n_standard_errors: int) -> bool:
-        """Return whether a method is correct more often than a baseline, by more than `n_standard_errors`.
-
-        The lead is the difference in the number of correct items. Its standard error comes from the paired differences
-        of the images.
-        """
-        correctness = self.correctness_by_method
-        differences = np.bincount(self.cluster_ids, correctness[method] - correctness[baseline])
-        lead, units = differences.sum(), differences.size
-        # The sample variance has n - 1 in its denominator. Squared on both sides, so that integers stay exact.
-        return bool(
-            lead > 0
-            and lead**2 * (units - 1 + n_standard_errors**2) > n_standard_errors**2 * units * (differences**2).sum()
-        )
-
-
-def cross_validate_on_golden(
+def is_supported_by_golden(
     votes: Votes,
     experts: Votes,
     golden: Votes,
     truths: Sequence[Id],
     truth_ids: npt.NDArray[np.int64],
-    methods: Mapping[str, Callable[[Votes, Votes], Posterior]],
-) -> GoldenCrossValidation:
-    """Cross-validate methods and the majority on golden items.
+    compute_posterior: Callable[[Votes], Posterior],
+) -> bool:
+    """Return whether em is correct on more golden items than the majority, by more than three standard errors.
 
-    A method is a function of the votes on a fold's golden items, and of the experts' votes on the other folds.
-    `truth_ids` is the position of each item's truth, or -1 if it is unknown.
+    This is measured by cross-validation: `compute_posterior` runs em with the experts' votes on the other folds.
+    `truth_ids` is the position of each item's truth, or -1 if it is unknown. The standard error of the difference comes
+    from the paired differences of the images (or of the items, if they have no images).
     """
     rows = np.flatnonzero(
         (truth_ids >= 0) & (count_votes_on(experts.items, votes) > 0) & (count_votes_on(experts.items, golden) > 0)
     )
     units = rank_items_by_image_name(experts)
-    distinct_units, cluster_ids = np.unique(units[rows], return_inverse=True)
-    correct = {method: np.zeros(rows.size) for method in (*methods, "majority")}
+    distinct_units, unit_of_row = np.unique(units[rows], return_inverse=True)
     folds = min(_MAX_GOLDEN_FOLDS, distinct_units.size)
     if folds < _MIN_GOLDEN_UNITS:
-        return GoldenCrossValidation(correct, cluster_ids, 0, bool(experts.images))
-    fold = split_into_folds(distinct_units.size, folds)
+        return False
+    fold, leads = split_into_folds(distinct_units.size, folds), np.zeros(rows.size)
     with warnings.catch_warnings(action="ignore", category=ReassessWarning):
         for number in range(folds):
             others = experts.without_votes_on(np.flatnonzero(np.isin(units, distinct_units[fold == number])))
-            out_positions = np.flatnonzero(fold[cluster_ids] == number)
+            out_positions = np.flatnonzero(fold[unit_of_row] == number)
             fold_votes = votes.select_items(votes.find_positions(take_items(experts.items, rows[out_positions])))
             fold_truth = truth_ids[rows[out_positions]]
-            for name, method in methods.items():
-                correct[name][out_positions] = _find_correct_items(method(fold_votes, others), fold_votes, fold_truth)
-            correct["majority"][out_positions] = _majority_truths(fold_votes, truths)[
-                np.arange(out_positions.size), fold_truth
-            ]
-    return GoldenCrossValidation(correct, cluster_ids, folds, bool(experts.images))
+            leads[out_positions] = _find_correct_items(compute_posterior(others), fold_votes, fold_truth)
+            leads[out_positions] -= _majority_truths(fold_votes, truths)[np.arange(out_positions.size), fold_truth]
+    differences = np.bincount(unit_of_row, leads)
+    lead, n = differences.sum(), differences.size
+    # The sample variance has n - 1 in its denominator. Squared on both sides, so that integers stay exact.
+    min_squared = _MIN_STANDARD_ERRORS**2
+    return bool(lead > 0 and lead**2 * (n - 1 + min_squared) > min_squared * n * (differences**2).sum())
 
 
 def warn_if_unreliable(
@@ -126,17 +100,16 @@ def warn_if_unreliable(
     truth_ids: npt.NDArray[np.integer],
     fit: FitModel,
     *,
-    method: str,
-    cross_validate: Callable[[], GoldenCrossValidation] | None,
+    is_supported_by_golden: Callable[[], bool] | None,
 ) -> None:
-    """Warn if a method decides against the majority, and neither votes nor golden answers support this.
+    """Warn if em decides against the majority, and neither votes nor golden answers support this.
 
-    `truth_ids`, shape (items,), is the truth of golden items, and -1 for other items. `fit` applies the method to some
-    of the votes. `cross_validate` compares the method with the majority on golden items; it runs only if the votes do
-    not support the method.
+    `truth_ids`, shape (items,), is the truth of golden items, and -1 for other items. `fit` applies em to some of the
+    votes. `is_supported_by_golden` compares em with the majority on golden items; it runs only if the votes do not
+    support em.
     """
-    warn_unless_golden_supports_method(
-        _explain_why_votes_contradict_method(votes, result, truth_ids, fit, method), method, cross_validate
+    warn_unless_golden_supports_em(
+        _explain_why_votes_contradict_em(votes, result, truth_ids, fit), is_supported_by_golden
     )
 
 
@@ -162,30 +135,24 @@ def sample_items_for_checks(votes: Votes, result: Posterior, truth_ids: npt.NDAr
     return CheckedItems(sample, replace(result, items=sample.items, values=result.values[rows]), truth_ids[rows])
 
 
-def warn_unless_golden_supports_method(
-    warning_text: str, method: str, cross_validate: Callable[[], GoldenCrossValidation] | None
-) -> None:
-    """Warn with `warning_text`, unless it is empty or the method is better than the majority on golden items."""
-    if warning_text and (
-        cross_validate is None
-        or not cross_validate().is_better(method, "majority", n_standard_errors=_MIN_STANDARD_ERRORS)
-    ):
+def warn_unless_golden_supports_em(warning_text: str, is_supported_by_golden: Callable[[], bool] | None) -> None:
+    """Warn with `warning_text`, unless it is empty or em is better than the majority on golden items."""
+    if warning_text and (is_supported_by_golden is None or not is_supported_by_golden()):
         warnings.warn(warning_text, ReassessWarning, stacklevel=5)
 
 
-def _explain_why_votes_contradict_method(
-    votes: Votes, result: Posterior, truth_ids: npt.NDArray[np.integer], fit: FitModel, method: str
+def _explain_why_votes_contradict_em(
+    votes: Votes, result: Posterior, truth_ids: npt.NDArray[np.integer], fit: FitModel
 ) -> str:
-    """Return why the votes contradict the method, as the text of a warning; empty if they support it."""
+    """Return why the votes contradict em, as the text of a warning; empty if they support it."""
     rated_rows, n_against = _find_rated_rows_and_count_contradictions(votes, result, truth_ids)
     if n_against <= _MIN_SHARE_AGAINST * rated_rows.size:
         return ""
-    start = f"the votes do not support {method}: it decides against their majority on {n_against:,.0f} of"
+    start = f"the votes do not support em: it decides against their majority on {n_against:,.0f} of"
     if np.count_nonzero(votes.sizes[rated_rows] == 1) > _MAX_SINGLE_VOTE_SHARE * rated_rows.size:
         return (
             f"{start} {rated_rows.size:,} items, and most items have one vote, so votes cannot be compared. Use "
-            "majority, "
-            "or get more votes per item"
+            "majority, or get more votes per item"
         )
     needed = _MIN_NATS_PER_ITEM if len(votes.answers) == len(result.truths) else _MIN_NATS_PER_ITEM_ON_SCALE
     n_lost, gain = _compare_with_one_accuracy_model(votes, result, truth_ids, fit)
@@ -195,8 +162,7 @@ def _explain_why_votes_contradict_method(
         return ""
     return (
         f"{start} {rated_rows.size:,} items. By a simpler model, with one accuracy per rater, {n_lost:,.0f} fewer "
-        "items are "
-        f"correct than by majority, and {method} does not predict the votes much better. Use majority, or get more "
+        f"items are correct than by majority, and em does not predict the votes much better. Use majority, or get more "
         "votes per item"
     )
 

@@ -154,7 +154,7 @@ def _open_archive(path: Path, _inode: int, _mtime: int) -> _OpenArchive:
 
 @dataclass(frozen=True, eq=False)
 class TarListImages:
-    """Images in a list of tars, such as the shards of a WebDataset, in the order in which the tars store them.
+    """Images in a list of tars, such as the shards of a WebDataset, in the order of the tars.
 
     A link to another image follows that image.
     """

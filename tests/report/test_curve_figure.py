@@ -12,7 +12,12 @@ import pytest
 from reassess.aggregation import Curve, Goal, GoldenQuestions, MeasuredCurve, MeasuredRule, Point, operating_point
 from reassess.core import Questions, Scores
 from reassess.errors import MissingPackageError, OutputError
-from reassess.report import save_curve_figure, save_leaderboard_figure, save_model_choice_figure
+from reassess.report import (
+    save_calibration_figure,
+    save_curve_figure,
+    save_leaderboard_figure,
+    save_model_choice_figure,
+)
 from reassess.report.figures import FIGURE_SUFFIXES
 from tests.helpers import message
 from tests.report.cases import FIRST_BYTES, assert_no_overlap
@@ -83,6 +88,19 @@ def test_axes_include_all_points_of_rules(tmp_path: Path, drawings: list[Any]) -
     assert limits[0][0] > 0.1
     assert limits[1][0] < 0.05
     assert all(top > 1 for _, top in limits)
+
+
+def test_reliability_diagram_shows_each_bin_and_labels_each_curve(tmp_path: Path, drawings: list[Any]) -> None:
+    calibrations = {curve.name: curve.curve.calibration() for curve in CURVES}
+    save_calibration_figure(tmp_path / "f.svg", calibrations)
+    axes = drawings[0].axes
+    points = {tuple(point) for line in axes.lines for point in line.get_xydata().tolist()}
+    for calibration in calibrations.values():
+        assert {(each.mean_probability, each.share_valid) for each in calibration.bins} <= points
+    assert {text.get_text() for text in axes.texts} == {
+        f"{name}\nlog loss {calibration.log_loss:.3f}" for name, calibration in calibrations.items()
+    }
+    assert_no_overlap(axes)
 
 
 @pytest.mark.parametrize("goal", ["threshold=1", "threshold=0", "precision=1"])

@@ -33,6 +33,7 @@ from .measured_curves import MeasuredCurve as MeasuredCurve
 from .measured_curves import curve_points as curve_points
 from .measured_curves import measure_curves as measure_curves
 from .measured_curves import recompute_scores as recompute_scores
+from .probability_calibration import Calibration as Calibration
 from .recipe import calibrated_recipe as calibrated_recipe
 from .recipe import imagenet_real_scores as imagenet_real_scores
 from .recipe import original_label_votes as original_label_votes

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.golden import GoldenQuestions
+from reassess.aggregation.probability_calibration import Calibration, measure_calibration
 from reassess.core import Scores
 from reassess.core.checks import check_number, check_range, check_type
 from reassess.errors import DataError
@@ -174,6 +175,10 @@ class Curve:
             precision=_compute_share_intervals(hits, kept),
             recall=_compute_share_intervals(hits, valid),
         )
+
+    def calibration(self) -> Calibration:
+        """Compare the scores of golden questions, as probabilities, with the golden answers."""
+        return measure_calibration(self.golden, self.golden_scores)
 
     @cached_property
     def _points(self) -> _CurvePoints:

@@ -58,6 +58,15 @@ def share_lower_bound(n_hits_by_image: _Ints, n_pairs_by_image: _Ints, *, confid
     return float(betaincinv(share * independent, (1 - share) * independent + 1, 1 - confidence))
 
 
+def share_interval(n_hits_by_image: _Ints, n_pairs_by_image: _Ints) -> tuple[float, float]:
+    """Compute the 95 % interval of the share of hits among (image, class) pairs, from two bounds of 97.5 % each.
+
+    Source: see `share_lower_bound`.
+    """
+    low = share_lower_bound(n_hits_by_image, n_pairs_by_image, confidence=0.975)
+    return low, 1 - share_lower_bound(n_pairs_by_image - n_hits_by_image, n_pairs_by_image, confidence=0.975)
+
+
 @dataclass(frozen=True)
 class Proportion:
     """A share of images, `hits` of `n`, with its 95 % interval.

@@ -5,6 +5,7 @@ from .chart import Table as Table
 from .charts import CHARTS as CHARTS
 from .charts import write_chart as write_chart
 from .cleaning_report import write_wrong_label_page as write_wrong_label_page
+from .curve_figures import save_calibration_figure as save_calibration_figure
 from .curve_figures import save_curve_figure as save_curve_figure
 from .curve_figures import save_model_choice_figure as save_model_choice_figure
 from .curve_figures import save_replay_figure as save_replay_figure

@@ -1,4 +1,4 @@
-"""Figures of precision and recall, of stop rules, and of the choice of models; they can be printed in grey."""
+"""Figures of precision and recall, calibration, stop rules and the choice of models; readable in grey print."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation import Curve, MeasuredCurve, MeasuredRule, OperatingPoint, StopReplay
+from reassess.aggregation import Calibration, Curve, MeasuredCurve, MeasuredRule, OperatingPoint, StopReplay
 from reassess.core import ModelChoice, ModelSubset
 from reassess.report.figures import Drawing, points_along, save_figure
 from reassess.text import count_noun
@@ -146,6 +146,38 @@ def _select_anchors_far_from_curves(
     )
     gaps = np.hypot(*(anchors[:, None] - points).transpose(2, 0, 1)).min(axis=1)
     return anchors[np.argsort(-gaps, kind="stable")[: len(anchors) // 2]]
+
+
+def save_calibration_figure(path: Path, calibrations: Mapping[str, Calibration], *, force: bool = False) -> None:
+    """Save a reliability diagram: the share of valid questions against the mean probability, for each bin."""
+    save_figure(path, partial(_plot_calibrations, calibrations=calibrations), title="Calibration", force=force)
+
+
+def _plot_calibrations(drawing: Drawing, calibrations: Mapping[str, Calibration]) -> None:
+    diagonal = np.array([[0.0, 0.0], [1.0, 1.0]])  # where probabilities agree with golden answers
+    drawing.draw_line(diagonal, ":", n_obstacles=_CURVE_SAMPLES, color=_ALL_COLOUR, linewidth=1.2, zorder=2)
+    for i, (name, calibration) in enumerate(calibrations.items()):
+        colour, marker = _COLOURS[i % len(_COLOURS)], _MARKERS[i % len(_MARKERS)]
+        points = np.array([(each.mean_probability, each.share_valid) for each in calibration.bins])
+        for each in calibration.bins:
+            ends = np.column_stack([np.full(2, each.mean_probability), each.interval])
+            drawing.draw_line(ends, "-", n_obstacles=16, color=colour, linewidth=0.8, zorder=3)
+        drawing.draw_line(points, f"{marker}-", color=colour, markersize=5, linewidth=1.2, zorder=4)
+        drawing.add_label(f"{name}\nlog loss {calibration.log_loss:.3f}", points, color=colour)
+    first = next(iter(calibrations.values()))
+    what = "golden images" if first.is_of_images else "golden questions"
+    drawing.axes.set(
+        xlabel="mean probability" + (" of the most probable class" if first.is_of_images else ""),
+        ylabel="share that is correct" if first.is_of_images else "share of valid golden questions",
+        xlim=(-0.01, 1.01),
+        ylim=(-0.01, 1.01),
+    )
+    drawing.axes.grid()
+    n = sum(each.n_questions for each in first.bins)
+    drawing.write_heading(
+        f"{n:,} {what} in bins of similar probability; bars: 95 % intervals of the share; dotted line: "
+        "probability equals share"
+    )
 
 
 def save_replay_figure(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, force: bool = False) -> None:

@@ -147,6 +147,29 @@ def calibrated(here: Path, run: Runner) -> list[str]:
     return ["curve", "calibrated.npz", "--benchmark", "F"]
 
 
+def test_calibration_is_printed_written_and_in_json(here: Path, run: Runner) -> None:
+    command = ("curve", "scores.csv", "--golden", "golden.csv", "--calibration")
+    text = output_of(run(*command, "-o", "bins.csv"))
+    assert "calibration of scores.csv" in text
+    (curve,) = results_of(run, *command)
+    bins = curve["calibration"]["bins"]
+    assert [(each["low"], each["questions"], each["valid"]) for each in bins] == [
+        (0.2, 1, 0),
+        (0.6, 1, 0),
+        (0.7, 1, 1),
+        (0.9, 1, 1),
+    ]
+    assert f"log loss {curve['calibration']['log_loss']:.4f}" in text
+    table = pl.read_csv(here / "bins.csv")
+    assert table.drop("scores").to_dicts() == bins
+    assert table["scores"].unique().to_list() == ["scores.csv"]
+
+
+def test_output_is_of_calibration_or_stop_rules(here: Path, run: Runner) -> None:
+    command = ("curve", "scores.csv", "--golden", "golden.csv", "--calibration", "--stop", "0.1,0.9", "-o", "f.svg")
+    assert "give --calibration or --stop, not both" in message_of(run(*command), 2)
+
+
 def test_stop_rule_is_replayed_with_default_rules(calibrated: list[str], run: Runner) -> None:
     out = output_of(run(*calibrated, "--stop", "0.3,0.7", "--choose", "threshold=0.6"))
     table = out[out.index("stop rule") :]

@@ -11,6 +11,7 @@ import click
 from reassess.aggregation import (
     DEFAULT_STOP_RULES,
     METHODS,
+    Calibration,
     Goal,
     MeasuredCurve,
     MeasuredRule,
@@ -41,13 +42,20 @@ from reassess.cli.options import (
     suggest_making_labels,
 )
 from reassess.cli.part_inputs import NO_SOURCE
-from reassess.cli.tables.curve_table import print_curves, print_replays, write_points, write_replays
+from reassess.cli.tables.curve_table import (
+    print_calibration,
+    print_curves,
+    print_replays,
+    write_calibrations,
+    write_points,
+    write_replays,
+)
 from reassess.core import IMAGENET, USUAL_THRESHOLD, Benchmark, Scores, StopRule
 from reassess.data import are_scores_from_golden
 from reassess.errors import DataError, add_error_place
 from reassess.formats.score_folders import count_labels
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.report import save_curve_figure, save_replay_figure
+from reassess.report import save_calibration_figure, save_curve_figure, save_replay_figure
 from reassess.report.figures import FIGURE_SUFFIXES
 
 _LeaveOutOption = Literal["image"] | int | None
@@ -114,10 +122,17 @@ def _check_method(text: str) -> str:
     "that has 2 or more votes if its class is valid with a probability of at most LOW or at least HIGH. Prints "
     "the share of votes used, and the number of questions decided differently than by all votes.",
 )
+@click.option(
+    "--calibration",
+    "has_calibration",
+    is_flag=True,
+    help="Also compare probabilities with golden answers: of the classes with a probability of about 0.9, about 90 % "
+    "should be valid.",
+)
 @match_option
 @output_option(
     "FIGURE|CSV",
-    "Write the curve (with --stop: the results of stop rules) as a figure (svg, png, pdf) or a table.",
+    "Write the curve (with --calibration or --stop: their results) as a figure (svg, png, pdf) or a table.",
     required=False,
 )
 @add_common_options
@@ -131,6 +146,7 @@ def curve(
     method: str | None,
     goal: Goal | None,
     stops: tuple[StopRule, ...],
+    has_calibration: bool,
     output: Path | None,
 ) -> None:
     """Measure precision and recall, and choose a threshold.
@@ -141,6 +157,8 @@ def curve(
     _check_options(run, files, golden, output, benchmark)
     if benchmark is None and not files:
         raise click.UsageError("Give SCORES, or --benchmark.")
+    if stops and has_calibration and output is not None:
+        raise click.UsageError("-o writes one result: give --calibration or --stop, not both.")
     scores_files, curve_inputs = load_curve_inputs(
         run,
         files,
@@ -161,8 +179,9 @@ def curve(
             replays[file] = _replay_stop_rules(run, curves[-1], scores_file.scores, curve_inputs, stops)
     if replays and curve_inputs.benchmark.stop is not None:
         warn_of_early_stop(curve_inputs.benchmark.stop, "the savings of a stop rule are underestimated")
+    calibrations = {each.name: each.curve.calibration() for each in curves_measured} if has_calibration else {}
     if output is not None:
-        _write_output(run, output, curves_measured, curve_inputs.rules, replays)
+        _write_output(run, output, curves_measured, curve_inputs.rules, replays, calibrations)
     if (
         first_curve is not None
         and first_curve.operating_point is not None
@@ -174,9 +193,11 @@ def curve(
         elif not Path(first_curve.file).is_dir():
             suggest_making_labels(run, benchmark, first_curve.file, first_curve.operating_point.point.threshold)
     if run.json:
-        results = [measured_curve.to_json() for measured_curve in curves_measured] + [
-            rule.to_json() for rule in curve_inputs.rules
+        results = [
+            each.to_json() | ({"calibration": calibrations[each.name].to_json()} if has_calibration else {})
+            for each in curves_measured
         ]
+        results += [rule.to_json() for rule in curve_inputs.rules]
         results += [
             {"file": file, "stop": replay.to_json()}
             for file, file_replays in replays.items()
@@ -185,6 +206,9 @@ def curve(
         run.print_json("curve", results)
     else:
         print_curves(run, curves_measured, curve_inputs, is_out_of_sample=leave_out is not None, goal=goal)
+        for name, calibration in calibrations.items():
+            click.echo()
+            print_calibration(run, name, calibration)
         for file, file_replays in replays.items():
             click.echo()
             print_replays(run, file, file_replays, stops)
@@ -286,9 +310,12 @@ def _write_output(
     curves: Sequence[MeasuredCurve],
     rules: Sequence[MeasuredRule],
     replays: Mapping[str, Sequence[StopReplay]],
+    calibrations: Mapping[str, Calibration],
 ) -> None:
     is_figure = output.suffix.lower() in FIGURE_SUFFIXES
-    if replays:
+    if calibrations:
+        (save_calibration_figure if is_figure else write_calibrations)(output, calibrations, force=run.force)
+    elif replays:
         (save_replay_figure if is_figure else write_replays)(output, replays, force=run.force)
     elif is_figure:
         save_curve_figure(output, curves, rules, force=run.force)

@@ -1,4 +1,4 @@
-"""The output of `reassess curve`: precision and recall of scores and of baseline rules."""
+"""The output of `reassess curve`: precision and recall of scores and of baseline rules, calibration and stop rules."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from reassess.aggregation import Goal, MeasuredCurve, MeasuredRule, StopReplay, curve_points
+from reassess.aggregation import Calibration, Goal, MeasuredCurve, MeasuredRule, StopReplay, curve_points
 from reassess.cli.command_run import CommandRun
 from reassess.cli.curve_inputs import CurveInputs
 from reassess.cli.screen import print_table
@@ -116,6 +116,38 @@ def write_points(
         [pl.Series(name, column.tolist(), types.get(name, pl.String)) for name, column in columns.items()]
     )
     write_table(path, table.fill_nan(None), force=force)
+
+
+def print_calibration(run: CommandRun, name: str, calibration: Calibration) -> None:
+    """Print the bins of probabilities, then log loss, Brier score and calibration error."""
+    what, share = ("golden images", "correct") if calibration.is_of_images else ("golden questions", "valid")
+    rows = [
+        [
+            f"{each.low:g} to {each.high:g}",
+            f"{each.n_questions:,}",
+            f"{each.mean_probability:.3f}",
+            f"{each.share_valid:.3f}",
+            f"{each.interval[0]:.3f} to {each.interval[1]:.3f}",
+        ]
+        for each in calibration.bins
+    ]
+    print_table(
+        ["probability", what, "mean probability", f"share {share}", "95 %"], rows, title=f"calibration of {name}"
+    )
+    run.print_line(
+        f"log loss {calibration.log_loss:.4f}, Brier score {calibration.brier_score:.4f}, calibration error "
+        f"{calibration.calibration_error:.4f}"
+    )
+
+
+def write_calibrations(path: Path, calibrations: Mapping[str, Calibration], *, force: bool = False) -> None:
+    """Write a row for each bin of probabilities."""
+    import polars as pl
+
+    rows = [
+        {"scores": name} | each.to_json() for name, calibration in calibrations.items() for each in calibration.bins
+    ]
+    write_table(path, pl.DataFrame(rows), force=force)
 
 
 def print_replays(

@@ -1,0 +1,74 @@
+"""Calibration: probabilities beside golden answers."""
+
+import numpy as np
+import pytest
+from scipy.stats import beta
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import brier_score_loss, log_loss
+
+from reassess.aggregation import Curve, GoldenQuestions, precision_recall
+from reassess.core import Questions, Scores
+
+
+def make_curve(valid: np.ndarray, probabilities: np.ndarray, *, questions_per_image: int = 1) -> Curve:
+    n = valid.size
+    images = [f"{row // questions_per_image}.png" for row in range(n)]
+    return Curve(GoldenQuestions(Questions.from_columns(images, np.arange(n)), valid), probabilities)
+
+
+def test_calibration_equals_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    probabilities = rng.random(3_000) ** 2
+    valid = rng.random(3_000) < probabilities**1.5
+    calibration = make_curve(valid, probabilities).calibration()
+    assert calibration.log_loss == pytest.approx(log_loss(valid, probabilities), abs=1e-12)
+    assert calibration.brier_score == pytest.approx(brier_score_loss(valid, probabilities), abs=1e-12)
+    shares, means = calibration_curve(valid, probabilities, n_bins=10)
+    sizes = np.histogram(probabilities, 10, (0, 1))[0]
+    assert calibration.calibration_error == pytest.approx((sizes * np.abs(shares - means)).sum() / 3_000, abs=1e-12)
+    middle = [each for each in calibration.bins if each.high - each.low > 0.095]
+    assert [each.share_valid for each in middle] == pytest.approx(shares[1:-1].tolist())
+    assert [each.mean_probability for each in middle] == pytest.approx(means[1:-1].tolist())
+    assert sum(each.n_questions for each in calibration.bins) == 3_000
+    assert sum(each.n_valid for each in calibration.bins) == valid.sum()
+
+
+def test_certain_mistake_has_a_finite_log_loss() -> None:
+    calibration = make_curve(np.array([True, True]), np.array([0.0, 1.0])).calibration()
+    assert calibration.log_loss == pytest.approx(-np.log(1e-6) / 2)
+    assert [(each.low, each.high) for each in calibration.bins] == [(0, 0.01), (0.99, 1)]
+
+
+def test_interval_of_a_bin_has_a_width_even_without_mistakes() -> None:
+    valid = np.ones(40, bool)
+    (of_images,) = make_curve(valid, np.full(40, 0.95)).calibration().bins
+    assert of_images.interval == (pytest.approx(beta.ppf(0.025, 40, 1)), 1.0)
+    (of_pairs,) = make_curve(valid, np.full(40, 0.95), questions_per_image=4).calibration().bins
+    assert of_pairs.interval == (pytest.approx(beta.ppf(0.025, 10, 1)), 1.0)  # ten images
+
+
+def test_interval_covers_the_share_in_19_of_20_samples() -> None:
+    rng = np.random.default_rng(1)
+    share, hits = 0.85, 0
+    for _ in range(400):
+        of_image = rng.beta(8.5, 1.5, 60)  # images differ, so that their questions are not independent
+        valid = rng.random(180) < np.repeat(of_image, 3)
+        (each,) = make_curve(valid, np.full(180, 0.85), questions_per_image=3).calibration().bins
+        hits += each.interval[0] <= share <= each.interval[1]
+    assert hits >= 0.93 * 400
+
+
+def test_one_class_per_image_measures_the_most_probable_class() -> None:
+    classes = np.tile([0, 1, 2], 3)
+    questions = Questions.from_columns(np.repeat(["a.png", "b.png", "c.png"], 3).tolist(), classes)
+    values = np.array([0.7, 0.2, 0.1, 0.3, 0.6, 0.1, 0.05, 0.05, 0.9])
+    valid = np.array([1, 0, 0, 1, 0, 0, 0, 0, 1], bool)
+    golden = GoldenQuestions(questions, valid, has_one_class_per_image=True)
+    calibration = precision_recall(Scores(questions, values, is_exclusive=True), golden).calibration()
+    assert [(each.low, each.n_questions, each.n_valid) for each in calibration.bins] == [
+        (0.6, 1, 0),
+        (0.7, 1, 1),
+        (0.9, 1, 1),
+    ]
+    assert calibration.log_loss == pytest.approx(-np.log([0.7, 0.3, 0.9]).mean())
+    assert calibration.brier_score == pytest.approx(((values - valid) ** 2).sum() / 3)

@@ -1,6 +1,7 @@
 """Calibration: probabilities beside golden answers."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from scipy.stats import beta
 from sklearn.calibration import calibration_curve
@@ -10,7 +11,9 @@ from reassess.aggregation import Curve, GoldenQuestions, precision_recall
 from reassess.core import Questions, Scores
 
 
-def make_curve(valid: np.ndarray, probabilities: np.ndarray, *, questions_per_image: int = 1) -> Curve:
+def make_curve(
+    valid: npt.NDArray[np.bool_], probabilities: npt.NDArray[np.float64], *, questions_per_image: int = 1
+) -> Curve:
     n = valid.size
     images = [f"{row // questions_per_image}.png" for row in range(n)]
     return Curve(GoldenQuestions(Questions.from_columns(images, np.arange(n)), valid), probabilities)
@@ -41,10 +44,11 @@ def test_certain_mistake_has_a_finite_log_loss() -> None:
 
 def test_interval_of_a_bin_has_a_width_even_without_mistakes() -> None:
     valid = np.ones(40, bool)
-    (of_images,) = make_curve(valid, np.full(40, 0.95)).calibration().bins
-    assert of_images.interval == (pytest.approx(beta.ppf(0.025, 40, 1)), 1.0)
-    (of_pairs,) = make_curve(valid, np.full(40, 0.95), questions_per_image=4).calibration().bins
-    assert of_pairs.interval == (pytest.approx(beta.ppf(0.025, 10, 1)), 1.0)  # ten images
+    for questions_per_image, n_images in ((1, 40), (4, 10)):
+        curve = make_curve(valid, np.full(40, 0.95), questions_per_image=questions_per_image)
+        low, high = curve.calibration().bins[0].interval
+        assert low == pytest.approx(beta.ppf(0.025, n_images, 1))
+        assert high == 1
 
 
 def test_interval_covers_the_share_in_19_of_20_samples() -> None:

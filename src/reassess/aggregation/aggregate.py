@@ -15,6 +15,7 @@ from reassess.aggregation.em_method import aggregate_by_em
 from reassess.aggregation.golden_items import align_with_golden, count_votes_on
 from reassess.aggregation.golden_methods import aggregate_by_calibration, aggregate_by_imagenet_real
 from reassess.aggregation.model_methods import aggregate_by_bcc, aggregate_by_one_accuracy, aggregate_by_stacking
+from reassess.aggregation.tempering import compute_tempered
 from reassess.core import REAL_RECIPE, VALIDITY, LabelSets, Votes
 from reassess.core.checks import check_known, check_type
 from reassess.errors import DataError
@@ -29,7 +30,9 @@ _NEEDS_EXPERTS = {
     "original": "original labels",
     "rater_golden": "raters' golden votes",
     "min_experts": "a minimum number of experts",
+    "tempering": "tempering",
 }
+_TEMPERING = "tempering"  # the option of all methods that take golden answers and do not temper anyway
 # The values of these options depend on the files, see `_format_method`.
 _OPTIONS_WITHOUT_DEFAULT = {"experts", "rater_golden", "truths_are_answers"}
 
@@ -55,7 +58,8 @@ class Method:
         differing = [
             name
             for name in self.options
-            if arguments.get(name, ...) != self.defaults.get(name, arguments.get(name))
+            if name != _TEMPERING
+            and arguments.get(name, ...) != self.defaults.get(name, arguments.get(name))
             and (name != "original" or name not in arguments)
         ]
         if differing:
@@ -68,41 +72,47 @@ METHODS: Mapping[str, Method] = {
         aggregate_by_calibration,
         uses_all_votes=False,
         is_biased_by_early_stopping=False,
-        options=(*_GOLDEN_OPTIONS, "original", "truths_are_answers", *_MATRIX_OPTIONS),
+        options=(*_GOLDEN_OPTIONS, _TEMPERING, "original", "truths_are_answers", *_MATRIX_OPTIONS),
         required_options=("experts",),
-        defaults={"original": False, "min_experts": None, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
+        defaults={
+            "original": False,
+            "min_experts": None,
+            _TEMPERING: False,
+            "smoothing": 0.0,
+            "pooling": DEFAULT_POOLING,
+        },
     ),
     "em": Method(
         "Dawid and Skene's EM",
         aggregate_by_em,
         uses_all_votes=True,
         is_biased_by_early_stopping=False,
-        options=(*_GOLDEN_OPTIONS, "truths_are_answers", *_MATRIX_OPTIONS),
-        defaults={"min_experts": None, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
+        options=(*_GOLDEN_OPTIONS, _TEMPERING, "truths_are_answers", *_MATRIX_OPTIONS),
+        defaults={"min_experts": None, _TEMPERING: False, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
     ),
     "onecoin": Method(
         "EM with one accuracy per rater",
         aggregate_by_one_accuracy,
         uses_all_votes=True,
         is_biased_by_early_stopping=False,
-        options=(*_GOLDEN_OPTIONS, "truths_are_answers"),
-        defaults={"min_experts": None},
+        options=(*_GOLDEN_OPTIONS, _TEMPERING, "truths_are_answers"),
+        defaults={"min_experts": None, _TEMPERING: False},
     ),
     "ibcc": Method(
         "Dawid and Skene's model by variational Bayes",
         partial(aggregate_by_bcc, subtypes=1),
         uses_all_votes=True,
         is_biased_by_early_stopping=False,
-        options=(*_GOLDEN_OPTIONS, "truths_are_answers", *_MATRIX_OPTIONS),
-        defaults={"min_experts": None, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
+        options=(*_GOLDEN_OPTIONS, _TEMPERING, "truths_are_answers", *_MATRIX_OPTIONS),
+        defaults={"min_experts": None, _TEMPERING: False, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
     ),
     "ebcc": Method(
         "ibcc, where raters may err together on some items",
         partial(aggregate_by_bcc, subtypes=DEFAULT_SUBTYPES),
         uses_all_votes=True,
         is_biased_by_early_stopping=False,
-        options=(*_GOLDEN_OPTIONS, "truths_are_answers", *_MATRIX_OPTIONS),
-        defaults={"min_experts": None, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
+        options=(*_GOLDEN_OPTIONS, _TEMPERING, "truths_are_answers", *_MATRIX_OPTIONS),
+        defaults={"min_experts": None, _TEMPERING: False, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
     ),
     "stacking": Method(
         "weighted mean of majority, onecoin, em and ebcc",
@@ -123,10 +133,11 @@ METHODS: Mapping[str, Method] = {
         aggregate_by_imagenet_real,
         uses_all_votes=False,
         is_biased_by_early_stopping=False,
-        options=(*_GOLDEN_OPTIONS, "original", *_MATRIX_OPTIONS),
+        options=(*_GOLDEN_OPTIONS, _TEMPERING, "original", *_MATRIX_OPTIONS),
         required_options=("experts",),
         defaults={
             "original": True,
+            _TEMPERING: False,
             "min_experts": REAL_RECIPE.min_experts,
             "smoothing": REAL_RECIPE.smoothing,
             "pooling": REAL_RECIPE.pooling,
@@ -146,6 +157,7 @@ def aggregate(
     min_experts: int | None = None,
     smoothing: float | None = None,
     pooling: float | None = None,
+    tempering: bool | None = None,
 ) -> Aggregation:
     """Compute scores from votes.
 
@@ -189,6 +201,9 @@ def aggregate(
     pooling
         Pseudo-votes added to each row of each rater's counts, distributed as in the mean matrix; by default 4, for
         imagenet-real 0.
+    tempering
+        If True, probabilities are made less or more certain, so that they agree with golden answers. By default False;
+        stacking always does this.
 
     Returns
     -------
@@ -234,6 +249,7 @@ def aggregate(
         "min_experts": min_experts,
         "smoothing": smoothing,
         "pooling": pooling,
+        "tempering": tempering,
     }
     options = {name: value for name, value in arguments.items() if value is not None}
     name, reason = _choose_default_method(votes, options) if method == AUTO else (method, "")
@@ -298,9 +314,15 @@ def _choose_default_method(votes: Votes, options: Mapping[str, Any]) -> tuple[st
 
 def _run_method(method_name: str, votes: Votes, options: Mapping[str, Any], reason: str = "") -> Aggregation:
     """Compute scores with a method; record the method, its options and the reason why the method was chosen."""
-    result = METHODS[method_name].compute(votes, **options)
+    result = compute_by_method(method_name, votes, **options)
     facts = {"choice": f"{method_name}: {reason}"} if reason else {}
     return replace(result, method=_format_method(method_name, options, votes), facts=facts | result.facts)
+
+
+def compute_by_method(method_name: str, votes: Votes, *, tempering: bool = False, **options: Any) -> Aggregation:
+    """Compute scores with a method, and temper them if asked."""
+    compute = METHODS[method_name].compute
+    return compute_tempered(compute, votes, options) if tempering else compute(votes, **options)
 
 
 def parse_method(text: str) -> tuple[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.aggregate import METHODS, parse_method
+from reassess.aggregation.aggregate import METHODS, compute_by_method, parse_method
 from reassess.aggregation.aggregation_result import Aggregation
 from reassess.aggregation.baseline_rules import MeasuredRule
 from reassess.aggregation.curves import Curve, Point, precision_recall
@@ -189,8 +189,10 @@ def compute_out_of_sample_scores(
     items = experts.items
     golden = votes_on_golden if rater_golden is None else rater_golden
     fold = fold_of[items.image_ids] if isinstance(items, Questions) else fold_of
-    if _is_method_known(scores) and not METHODS[parse_method(scores.method)[0]].uses_all_votes:
-        votes = votes_on_golden
+    if _is_method_known(scores):
+        name, options = parse_method(scores.method)
+        if not METHODS[name].uses_all_votes and not options.get("tempering"):
+            votes = votes_on_golden
     rows = votes.find_positions(items)
     parts = []
     for number in show_progress(np.unique(fold_of).tolist()):
@@ -297,4 +299,4 @@ def recompute_scores(
         options |= {"experts": experts, "rater_golden": rater_golden}
     # The same warnings were shown when the scores were made.
     with warnings.catch_warnings(action="ignore", category=ReassessWarning):
-        return METHODS[name].compute(votes, **options)
+        return compute_by_method(name, votes, **options)

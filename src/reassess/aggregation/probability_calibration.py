@@ -95,7 +95,7 @@ def measure_calibration(golden: GoldenQuestions, probabilities: Floats) -> Calib
             for rows in _split_into_bins(probabilities, np.array(BIN_BOUNDS))
             if rows.size
         ),
-        log_loss=float(-np.log(np.maximum(of_truth, _MIN_PROBABILITY)).mean()),
+        log_loss=float(-np.log(np.maximum(of_truth, _MIN_PROBABILITY)).mean()) + 0.0,  # not -0.0
         brier_score=float(brier_score),
         calibration_error=float(sum(gaps)) / probabilities.size,
         is_of_images=golden.has_one_class_per_image,

@@ -168,7 +168,7 @@ def _sample_items(votes: Votes, truth_ids: Ints, max_items: int) -> Ints | None:
 def _fit_folds(votes: Votes, truth_ids: Ints, methods: StackedMethods[Fit]) -> Iterator[_FoldFits[Fit]]:
     """For each fold, fit the methods without the fold's votes and truths, and predict these."""
     vote_folds, item_folds = assign_vote_folds(votes), _assign_golden_folds(votes, truth_ids)
-    is_surplus = _find_surplus_votes(votes, truth_ids)
+    is_surplus = find_surplus_votes(votes, truth_ids)
     for fold in range(N_FOLDS):
         is_unseen, unseen_items = vote_folds == fold, np.flatnonzero(item_folds == fold)
         if is_unseen.all() or not (is_unseen.any() or unseen_items.size):
@@ -201,7 +201,7 @@ def _assign_golden_folds(votes: Votes, truth_ids: Ints) -> Ints:
     return folds
 
 
-def _find_surplus_votes(votes: Votes, truth_ids: Ints) -> npt.NDArray[np.bool_]:
+def find_surplus_votes(votes: Votes, truth_ids: Ints) -> npt.NDArray[np.bool_]:
     """Find votes on golden items beyond the usual number of votes on other items; bool, shape (votes,).
 
     Methods predict the truth of a golden item without these votes, because their errors depend on the number of votes.

@@ -24,6 +24,7 @@ _ARGUMENTS_BY_OPTION = {
     "min_experts": "min_experts",
     "original": "original",
     "pooling": "pooling",
+    "tempering": "tempering",
 }
 NO_METHOD_OPTIONS: dict[str, Any] = dict.fromkeys(_ARGUMENTS_BY_OPTION)
 IMAGENET_METHOD = "imagenet-real"  # uses ImageNet's votes, golden answers and original labels by default
@@ -144,6 +145,7 @@ def compute_scores(
         "original": parts.get("original"),
         "min_experts": method_options["min_experts"],
         "pooling": method_options["pooling"],
+        "tempering": method_options["tempering"],
     }
     arguments = {argument: value for argument, value in arguments.items() if argument in METHODS[name].options}
     return ComputedScores(parts["votes"], votes_with_golden, aggregate(votes_with_golden, method_name, **arguments))

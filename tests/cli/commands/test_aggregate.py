@@ -138,3 +138,14 @@ def test_one_question_is_singular(folder: Path, run: Runner) -> None:
         "farm/labels.csv: 1 label on 1 image (threshold 0.5)\n0 rated images have no valid class\n"
     )
     assert "\n1 golden question on 1 image, 1 valid\n" in run("curve", *benchmark_options).out
+
+
+def test_tempering_is_recorded_and_needs_golden_answers(run: Runner, plain: Path, folder: Path) -> None:
+    golden = "\n".join(f"{item},eve,{answer}" for item, answer in zip("pqrs", "abab", strict=True))
+    write_files(folder, {"golden.csv": f"item,rater,answer\n{golden}\n"})
+    command = ("aggregate", plain, "--method", "em", "--tempering", "-o", "scores.csv")
+    assert message_of(run(*command)).startswith("Error: tempering needs golden answers\n")
+    assert "allowed: at least 5" in message_of(run(*command, "--golden", "golden.csv"))
+    assert "Method majority does not use --tempering" in message_of(
+        run("aggregate", plain, "--method", "majority", "--tempering", "-o", "scores.csv"), 2
+    )

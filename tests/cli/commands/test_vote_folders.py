@@ -257,7 +257,7 @@ def test_scores_of_classes_with_ids_are_read_with_new_golden_images(run: Runner,
 
 
 @pytest.mark.parametrize(
-    "options", [["--method", "imagenet-real"], ["--match", "name"], ["--original", "votes.parquet"]]
+    "options", [["--method", "imagenet-real"], ["--match", "name"], ["--original", "votes.parquet"], ["--tempering"]]
 )
 def test_options_that_do_not_apply_to_a_folder_are_refused(
     run: Runner, votes: pl.DataFrame, options: list[str]

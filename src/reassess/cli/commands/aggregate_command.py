@@ -64,6 +64,12 @@ from reassess.text import count_noun, join_first
     help="Pseudo-votes: how many votes of an average rater are added to the votes of each rater.  [default: "
     f"{DEFAULT_POOLING:g}; 0 for imagenet-real]",
 )
+@click.option(
+    "--tempering",
+    is_flag=True,
+    default=None,
+    help="Make probabilities less or more certain, so that they agree with golden answers. Stacking always does this.",
+)
 @answers_option
 @match_option
 @output_option("SCORES", "npz, csv, tsv, jsonl or parquet; for a folder of votes, a folder.")

@@ -268,8 +268,10 @@ def _is_method_known(scores: Scores) -> bool:
 
 def _is_made_with_golden(scores: Scores) -> bool:
     """Return whether the scores were made with experts' answers, according to the recorded method."""
-    method = METHODS[parse_method(scores.method)[0]]
-    return "experts" in method.required_options or ("experts" in method.options and scores.is_golden is not None)
+    name, options = parse_method(scores.method)
+    if "experts" in METHODS[name].required_options or options.get("tempering"):
+        return True
+    return "experts" in METHODS[name].options and scores.is_golden is not None
 
 
 def recompute_scores(

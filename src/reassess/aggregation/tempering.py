@@ -81,12 +81,6 @@ def find_power(odds: Sequence[TruthOdds], truth_ids: Sequence[Ints]) -> float:
 
 def compute_tempered(compute: Callable[..., Aggregation], votes: Votes, options: Mapping[str, Any]) -> Aggregation:
     """Compute the result of a method, and temper it; `compute` runs the method with votes and options."""
-    if options.get("experts") is None:
-        raise DataError(
-            "missing-golden",
-            "tempering needs golden answers",
-            fix="give the experts' votes on golden items; or use stacking, which also tempers without them",
-        )
     if votes.classes is not None:
         return _compute_for_classes(compute, votes, options)
     result = compute(votes, **options)

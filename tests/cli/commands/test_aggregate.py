@@ -144,7 +144,7 @@ def test_tempering_is_recorded_and_needs_golden_answers(run: Runner, plain: Path
     golden = "\n".join(f"{item},eve,{answer}" for item, answer in zip("pqrs", "abab", strict=True))
     write_files(folder, {"golden.csv": f"item,rater,answer\n{golden}\n"})
     command = ("aggregate", plain, "--method", "em", "--tempering", "-o", "scores.csv")
-    assert message_of(run(*command)).startswith("Error: tempering needs golden answers\n")
+    assert message_of(run(*command)).startswith("Error: experts' golden votes are missing\n")
     assert "allowed: at least 5" in message_of(run(*command, "--golden", "golden.csv"))
     assert "Method majority does not use --tempering" in message_of(
         run("aggregate", plain, "--method", "majority", "--tempering", "-o", "scores.csv"), 2

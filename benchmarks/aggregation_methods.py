@@ -69,14 +69,16 @@ def print_methods(datasets: dict[str, tuple[Votes, Ints]]) -> None:
 
 def print_golden(datasets: dict[str, tuple[Votes, Ints]]) -> None:
     """Print mean accuracy and log loss with golden items, measured on the other items."""
-    methods = ("majority", "em", "calibrated", "stacking")
+    methods = ("majority", "em", "em, tempered", "calibrated", "calibrated, tempered", "stacking")
     results: dict[int, list[list[tuple[float, float]]]] = {}
     for seed, (votes, truth) in enumerate(datasets.values()):
         for number, experts, judged in golden_draws(seed, votes, truth):
             row = []
             for method in methods:
+                name, _, tempered = method.partition(", ")
                 options = {} if experts is None or method == "majority" else {"experts": experts}
-                name = "em" if method == "calibrated" and experts is None else method
+                options |= {"tempering": True} if tempered and options else {}
+                name = "em" if name == "calibrated" and experts is None else name
                 values = aggregate(votes, name, **options).posterior.values[judged]
                 row.append((accuracy(values, truth[judged]), log_loss(values, truth[judged])))
             results.setdefault(number, []).append(row)
@@ -84,7 +86,7 @@ def print_golden(datasets: dict[str, tuple[Votes, Ints]]) -> None:
     for number, table in results.items():
         means = np.array(table).mean(axis=0)
         cells = (
-            "-" if number == 0 and method == "calibrated" else f"{a:.3f}, {b:.3f}"
+            "-" if number == 0 and ("calibrated" in method or "tempered" in method) else f"{a:.3f}, {b:.3f}"
             for method, (a, b) in zip(methods, means, strict=True)
         )
         rows.append((str(number), str(len(table)), *cells))

@@ -12,11 +12,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 import pytest
 from many_classes import simulate_crowd
 from memory import anonymous_mib, peak_mib
+from scipy.sparse import csr_matrix
+from scipy.special import digamma
 
-from reassess.aggregation import aggregate, fit_dawid_skene
+from reassess.aggregation import aggregate, fit_bcc, fit_dawid_skene
 from reassess.aggregation.em_inputs import DEFAULT_POOLING
 from reassess.core import Votes
 from reassess.data import fetch
@@ -96,6 +99,47 @@ def test_em_converges_fast(row: Any, votes: Votes, crowd_kit: float, pooling: fl
     row(name, ours, f"crowd-kit, {iterations} iterations, extrapolated", iterations * crowd_kit, ">= 1")
 
 
+def test_iterations_of_variational_bayes(row: Any, votes: Votes) -> None:
+    """Dawid and Skene's model by variational Bayes, beside EM and beside numpy with sparse matrices."""
+    em = seconds_per_iteration(lambda n: iterate(votes, n), FEW, MANY, rounds=5)
+    sparse = seconds_per_iteration(partial(iterate_sparse_bcc, votes), 1, 6, rounds=5)
+    for name, subtypes, limit in (("ibcc", 1, "<= 3"), ("ebcc with 10 subtypes", 10, "<= 10")):
+        seconds = seconds_per_iteration(partial(iterate_bcc, votes, subtypes), 1, 31, rounds=5)
+        row(f"one iteration of {name}, {SIZE}, {THREADS} threads", seconds, "one iteration of EM", em, limit)
+        if subtypes == 1:
+            row(
+                f"one iteration of {name}, {SIZE}, {THREADS} threads", seconds, "numpy and scipy.sparse", sparse, ">= 5"
+            )
+
+
+def iterate_bcc(votes: Votes, subtypes: int, iterations: int) -> None:
+    """Run a number of iterations of `fit_bcc`, converged or not."""
+    limits: dict[str, Any] = {"tolerance": 1e-300, "max_iterations": iterations, "threads": THREADS}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fit_bcc(votes, truths=WORDS, subtypes=subtypes, rater_prior=np.ones((3, 3)), **limits)
+
+
+def iterate_sparse_bcc(votes: Votes, iterations: int) -> None:
+    """Run a number of iterations of iBCC with a sparse matrix of items and raters for each answer."""
+    shape = len(votes.items), len(votes.raters)
+    items = votes.item_ids
+    of_answer = [
+        csr_matrix((np.ones(rows.sum()), (items[rows], votes.rater_ids[rows])), shape)
+        for rows in (votes.answer_ids == answer for answer in range(3))
+    ]
+    values = np.stack([np.asarray(matrix.sum(axis=1)).ravel() for matrix in of_answer], axis=1)
+    values /= values.sum(axis=1, keepdims=True)
+    for _ in range(iterations):
+        counts = np.stack([matrix.T @ values for matrix in of_answer], axis=2) + 1  # shape (raters, truths, answers)
+        log_matrices = digamma(counts) - digamma(counts.sum(axis=2, keepdims=True))
+        totals = values.sum(axis=0) + 1
+        logs = digamma(totals) - digamma(totals.sum())
+        logs = logs + sum(matrix @ log_matrices[:, :, answer] for answer, matrix in enumerate(of_answer))
+        values = np.exp(logs - logs.max(axis=1, keepdims=True))
+        values /= values.sum(axis=1, keepdims=True)
+
+
 def test_em_scales_to_92_million_votes(row: Any, path: Path) -> None:
     """EM runs in a new process, whose peak memory includes reading the votes."""
     command = [sys.executable, str(Path(__file__)), str(path)]
@@ -145,7 +189,6 @@ def test_folder_of_votes_is_read_in_linear_time(row: Any, tmp_path: Path) -> Non
 
 def write_folder_part(path: Path, number: int) -> None:
     """Write a file with 1,000,000 votes on 200,000 questions."""
-    import numpy as np
     import polars as pl
 
     rng = np.random.default_rng(number)
@@ -191,8 +234,6 @@ def test_votes_are_read_as_fast_as_they_are_inflated(compare: Any, path: Path) -
 
 def tile(votes: Votes, copies: int) -> Votes:
     """Repeat all items and their votes."""
-    import numpy as np
-
     steps = np.arange(copies)[:, None] * len(votes)
     indptr = np.append((steps + votes.indptr[:-1]).ravel(), copies * len(votes))
     rater_ids, answer_ids = np.tile(votes.rater_ids, copies), np.tile(votes.answer_ids, copies)

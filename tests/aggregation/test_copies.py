@@ -115,6 +115,7 @@ def test_group_of_excellent_raters_is_unclear_if_the_others_guess() -> None:
     assert sorted(copies.unclear) == list(range(10))
     text = copies.describe_problem()
     assert text.startswith("10 raters with 33% of the votes can be copies, or can be better than the other raters: ")
+    assert copies.describe_problem(has_golden=True) == ""
 
 
 def test_group_with_most_votes_is_not_searched() -> None:

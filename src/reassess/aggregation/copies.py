@@ -40,8 +40,11 @@ class Copies:
     group_share: float  # share of votes by the raters of groups
     unclear_share: float  # share of votes by unclear raters
 
-    def describe_problem(self) -> str:
-        """Return the text of a warning; empty if there are no copies, and few votes by unclear raters."""
+    def describe_problem(self, *, has_golden: bool = False) -> str:
+        """Return the text of a warning; empty if there are no copies, and few votes by unclear raters.
+
+        Unclear raters are not a problem with golden answers, which show how good they are.
+        """
         texts = []
         if self.groups:
             names = "; ".join(join_first(group) for group in self.groups)
@@ -50,6 +53,8 @@ class Copies:
                 f"{raters} with {self.group_share:.0%} of the votes agree more than their accuracy explains, as if "
                 f"they copied from each other: {names}. Each group counts as one rater"
             )
+        if has_golden:
+            return "".join(texts)
         if self.unclear_share >= _MIN_UNCLEAR_SHARE:
             texts.append(
                 f"{count_noun(len(self.unclear), 'rater')} with {self.unclear_share:.0%} of the votes can be copies, "

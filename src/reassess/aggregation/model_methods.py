@@ -108,7 +108,7 @@ def aggregate_by_stacking(
         check_matrix_size(merged, prepared.truths)
         fit = fit_stacking(merged, truths=prepared.truths, truth_ids=prepared.truth_ids)
         result = make_aggregation(prepared, fit.posterior, fit.model, fit.weights.facts)
-    return replace(result, warn_if_unreliable=partial(_warn_about_copies, copies))
+    return replace(result, warn_if_unreliable=partial(_warn_about_copies, copies, experts is not None))
 
 
 def _select_items_to_check(votes: Votes) -> Votes:
@@ -118,7 +118,7 @@ def _select_items_to_check(votes: Votes) -> Votes:
     return votes.select_items(select_evenly_spaced_rows(len(votes.items)))
 
 
-def _warn_about_copies(copies: Copies) -> None:
+def _warn_about_copies(copies: Copies, has_golden: bool) -> None:
     """Warn if raters seem to copy from each other."""
-    if problem := copies.describe_problem():
+    if problem := copies.describe_problem(has_golden=has_golden):
         warnings.warn(problem, ReassessWarning, stacklevel=3)

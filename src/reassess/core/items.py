@@ -107,8 +107,10 @@ def hash_names(items: Items) -> npt.NDArray[np.uint64]:
     The hash depends on the name of the item, or on the image and the class id.
     """
     if isinstance(items, StoredItems):
-        blocks = (items.take_items(np.arange(rows.start, rows.stop)) for rows in split_rows(len(items)))
-        return np.concatenate([np.zeros(0, np.uint64), *map(hash_names, blocks)])
+        hashes = np.empty(len(items), np.uint64)
+        for rows in split_rows(len(items)):
+            hashes[rows] = hash_names(items.take_items(np.arange(rows.start, rows.stop)))
+        return hashes
     if not isinstance(items, Questions):
         return _hash_texts(map(str, items))
     classes, class_rows = np.unique(items.class_ids, return_inverse=True)

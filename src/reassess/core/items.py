@@ -48,6 +48,7 @@ class StoredItems(ABC):
 # A range stores the ids of millions of numbered items without memory.
 Items = Questions | tuple[Id, ...] | range | StoredItems
 
+_ROWS_PER_BLOCK = 1 << 18  # of stored items: their names take much more memory than their hashes
 _ODD_MULTIPLIER = 0x9E3779B97F4A7C15  # so that a sum of two products depends on both factors
 _NUMBER = re.compile("0|-?[1-9][0-9]{0,17}")  # 18 digits always fit into int64
 
@@ -108,7 +109,7 @@ def hash_names(items: Items) -> npt.NDArray[np.uint64]:
     """
     if isinstance(items, StoredItems):
         hashes = np.empty(len(items), np.uint64)
-        for rows in split_rows(len(items)):
+        for rows in split_rows(len(items), _ROWS_PER_BLOCK):
             hashes[rows] = hash_names(items.take_items(np.arange(rows.start, rows.stop)))
         return hashes
     if not isinstance(items, Questions):

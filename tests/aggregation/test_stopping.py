@@ -7,10 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.aggregation import StopReplay, posterior, replay_stops
+from reassess.aggregation import (
+    StopReplay,
+    golden_truth,
+    measure_stop_errors,
+    posterior,
+    predict_golden_questions,
+    replay_stops,
+)
 from reassess.aggregation.recipe import score_by_recipe
 from reassess.core import VALIDITY, LabelSets, Questions, RaterModel, StopRule, Votes
-from tests.aggregation.closed_questions import count_closed_golden
 from tests.helpers import WORDS, RealVotes, fault_of, votes_of
 
 RATERS = ("ann", "bo", "cy", "di", "eve")
@@ -146,9 +152,22 @@ def test_replay_of_real_votes_is_reproduced(real_votes: RealVotes, real_original
         assert (result.n_votes, result.n_questions) == (924_810, 184_962)
 
 
-def test_some_closed_questions_are_wrong_by_experts(real_votes: RealVotes) -> None:
-    """About 3.6 % of ReaL's golden questions closed as invalid are valid, and 6.7 % closed as valid are invalid."""
-    parts = (real_votes(f"{name}.npz") for name in ("raters", "golden", "raters_golden"))
-    (true_invalid, false_invalid), (false_valid, true_valid) = count_closed_golden(*parts, orders=4)
-    assert false_invalid / (true_invalid + false_invalid) == pytest.approx(0.036, abs=0.004)
-    assert false_valid / (false_valid + true_valid) == pytest.approx(0.067, abs=0.008)
+def test_tempered_rule_closes_few_golden_questions_wrongly(real_votes: RealVotes) -> None:
+    """Without tempering, more of ReaL's closed golden questions are wrong than each rule allows."""
+    golden = golden_truth(real_votes("golden.npz"))
+    votes = real_votes("raters_golden.npz")
+    predictions = predict_golden_questions(
+        votes.select_items(votes.find_positions(golden.questions)), golden.is_valid.astype(int)
+    )
+    power, rules = predictions.find_power(5), [StopRule(0.02, 0.98), StopRule(0.05, 0.95)]
+    assert power == pytest.approx(0.4, abs=0.03)
+    plain, tempered = (
+        [
+            (each.n_closed / 1135, each.share_wrong)
+            for each in measure_stop_errors(predictions, rules, power=each_power, max_votes_per_question=5)
+        ]
+        for each_power in (1.0, power)
+    )
+    assert plain == [pytest.approx((0.875, 0.05), abs=0.01), pytest.approx((0.934, 0.067), abs=0.01)]
+    assert tempered[1] == pytest.approx((0.68, 0.026), abs=0.05)
+    assert tempered[0][1] < 0.03

@@ -131,7 +131,7 @@ def kill_at(campaign: Campaign, change: Callable[[], object], transaction: int) 
     event.remove(campaign.engine, "commit", kill)
 
 
-@pytest.mark.parametrize(("place", "transaction"), [*(("path", number) for number in range(5)), ("database", 2)])
+@pytest.mark.parametrize(("place", "transaction"), [*(("path", number) for number in range(6)), ("database", 4)])
 @pytest.mark.parametrize("change", [exclude_rater, include_rater])
 def test_exclusion_is_immediate_and_finished_after_a_kill(
     change: Callable[..., object],

@@ -48,7 +48,7 @@ def test_campaign_on_server_works_from_create_to_labels(
     )
     annotate("exclude", "ann")
     annotate("exclude", "ann", "--undo")
-    assert f"{database}: already up to date (schema version 0002)\n" in annotate("backup", "--upgrade").out
+    assert f"{database}: already up to date (schema version 0003)\n" in annotate("backup", "--upgrade").out
     line = annotate("export", "-o", "rated").out.splitlines()[-1].removeprefix("next: ")
     for command in line.split(" && "):
         assert run(*command.split()[1:]).code == 0

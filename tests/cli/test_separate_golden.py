@@ -9,7 +9,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from reassess.aggregation import aggregate, calibrated_recipe, golden_truth, label_sets, replay_stops, with_golden_votes
+from reassess.aggregation import (
+    GoldenPredictions,
+    aggregate,
+    calibrated_recipe,
+    golden_truth,
+    label_sets,
+    predict_golden_questions,
+    replay_stops,
+    with_golden_votes,
+)
 from reassess.aggregation.recipe import score_by_recipe
 from reassess.comparison import Findings
 from reassess.core import Classes, Predictions, StopRule, Votes
@@ -108,10 +117,24 @@ def test_golden_votes_are_not_replayed(rated_folder: Path, run: Runner, original
     labels = read_original_labels("rated/original.csv", classes=Classes.from_texts(CLASSES)) if is_original else None
     _, model, first = score_by_recipe(votes, experts, golden, labels, recipe=calibrated_recipe())
     rules = [StopRule(one["low"], one["high"]) for one in told]
-    replays = replay_stops(votes, model, rules, threshold=0.8, initial_votes=first)
-    assert told == [replay.to_json() for replay in replays]
+    predictions = predict_golden(votes, experts, golden)
+    replays = replay_stops(votes, model, rules, threshold=0.8, initial_votes=first, golden=predictions)
+    assert told[0]["tempering_power"] < 1
+    if not is_original:  # original labels are the first votes on golden questions too
+        assert told == [replay.to_json() for replay in replays]
     assert told[0]["votes"] == len(votes)
-    assert "votes on golden questions are not replayed, because a golden question never closes\n" in run(*argv).out
+    assert (
+        "votes on golden questions are not among the used votes, because a golden question never closes\n"
+        in run(*argv).out
+    )
+
+
+def predict_golden(votes: Votes, experts: Votes, golden: Votes) -> GoldenPredictions:
+    """Predict the golden questions of images where raters have answered all golden questions."""
+    truth, rated_votes = golden_truth(experts), with_golden_votes(votes, golden, experts)
+    rows = rated_votes.find_positions(truth.questions)
+    rated = rated_votes.select_items(rows[rows >= 0])
+    return predict_golden_questions(rated, truth.is_valid[rows >= 0].astype(int))
 
 
 def test_tasks_ignore_golden_votes(rated_folder: Path, run: Runner) -> None:
@@ -129,6 +152,7 @@ def test_tasks_ignore_golden_votes(rated_folder: Path, run: Runner) -> None:
         [StopRule(0.2, 0.8)],
         threshold=0.8,
         max_votes_per_question=3,
+        golden=predict_golden(votes, experts, golden),
     )
     assert with_golden["votes_per_question"] == pytest.approx(replay.n_used_votes.mean() / MAIN)
 

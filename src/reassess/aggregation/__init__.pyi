@@ -29,6 +29,9 @@ from .golden_items import find_allowed_golden_answers as find_allowed_golden_ans
 from .golden_items import golden_votes as golden_votes
 from .golden_items import select_golden_votes as select_golden_votes
 from .golden_items import with_golden_votes as with_golden_votes
+from .golden_predictions import GoldenPredictions as GoldenPredictions
+from .golden_predictions import predict_golden_by_result as predict_golden_by_result
+from .golden_predictions import predict_golden_questions as predict_golden_questions
 from .measured_curves import MeasuredCurve as MeasuredCurve
 from .measured_curves import curve_points as curve_points
 from .measured_curves import measure_curves as measure_curves
@@ -45,6 +48,8 @@ from .reliability import rater_reliability as rater_reliability
 from .reliability_result import Rater as Rater
 from .reliability_result import Reliability as Reliability
 from .reliability_result import reliability_table as reliability_table
+from .stop_errors import StopErrors as StopErrors
+from .stop_errors import measure_stop_errors as measure_stop_errors
 from .stopping import DEFAULT_STOP_RULES as DEFAULT_STOP_RULES
 from .stopping import StopReplay as StopReplay
 from .stopping import replay_stops as replay_stops

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from reassess.aggregation.calibration import posterior
 from reassess.aggregation.em import rater_answer_codes, to_kernel_layout
+from reassess.aggregation.golden_predictions import GoldenPredictions
+from reassess.aggregation.stop_errors import StopErrors, measure_stop_errors
 from reassess.core import VALIDITY, RaterModel, StopRule, Votes
 from reassess.core.checks import check_range
 from reassess.core.items import require_questions
@@ -26,6 +28,8 @@ class StopReplay(Printable):
     """Used votes and changed labels under a stop rule, for several random orders of the votes."""
 
     rule: StopRule
+    golden_errors: StopErrors | None  # golden questions that the rule closes wrongly; None without golden questions
+    power: float  # tempering power: the rule counts each vote this number of times
     threshold: float  # a class with at least this probability is valid
     n_votes: int  # all votes
     n_questions: int  # questions with votes
@@ -53,6 +57,7 @@ class StopReplay(Printable):
             "low": self.rule.low,
             "high": self.rule.high,
             "at_least": self.rule.min_votes,
+            "tempering_power": self.power,
             "threshold": self.threshold,
             "votes": self.n_votes,
             "questions": self.n_questions,
@@ -62,6 +67,7 @@ class StopReplay(Printable):
             "changed": self.n_changed_labels.tolist(),
             "kept": self.n_labels_in_both.tolist(),
             "images_changed": self.n_changed_images.tolist(),
+            "golden": None if self.golden_errors is None else self.golden_errors.to_json(),
         }
 
 
@@ -85,6 +91,7 @@ def replay_stops(
     threshold: float,
     initial_votes: Votes | None = None,
     max_votes_per_question: int | None = None,
+    golden: GoldenPredictions | None = None,
     n_orders: int = _N_ORDERS,
     seed: int = 0,
     show_progress: Callable[[Sequence[int]], Iterable[int]] = iter,
@@ -105,6 +112,10 @@ def replay_stops(
         Votes that exist before the raters' votes, such as `original_label_votes`.
     max_votes_per_question
         Largest number of votes per question; by default all.
+    golden
+        The raters' votes on golden questions. With them, each rule counts each vote as often as golden answers support
+        (the tempering power), and closes golden questions too, to count wrong answers. Otherwise each vote counts once.
+        The power changes which votes are used, but not the probabilities that labels are made from.
     n_orders, seed
         Number of random orders, and their seed.
     show_progress
@@ -137,6 +148,7 @@ def replay_stops(
         raise DataError("missing-votes", "votes to replay are missing")
     max_used = int(votes.sizes.max()) if max_votes_per_question is None else max_votes_per_question
     check_range(max_used, 1, value_name="most votes of a question")
+    power = 1.0 if golden is None else golden.find_power(max_used)
     start_probabilities = (
         np.full(len(questions), model.prior[1])
         if initial_votes is None
@@ -145,29 +157,29 @@ def replay_stops(
     model_votes = votes.with_possible_answers(model.answers)
     codes, table = rater_answer_codes(model_votes), to_kernel_layout(model.matrices_of(model_votes.raters))
     final_probabilities = posterior(votes, model, extra_votes=initial_votes).probabilities_of(VALIDITY[1])
-    running_probabilities, n_used, stopped_probabilities = (
-        np.empty(len(model_votes)),
-        np.empty(len(questions), np.int64),
-        np.empty(len(questions)),
-    )
+    running_probabilities, tempered_probabilities = np.empty((2, len(model_votes)))
+    n_used, tempered_at_stop = np.empty(len(questions), np.int64), np.empty(len(questions))
     counts = np.empty((len(rules), 4, n_orders), np.int64)
     for order in show_progress(range(n_orders)):
         draws = np.random.default_rng((seed, order)).random(len(model_votes))
-        draw_vote_orders_and_write_p_valid(
-            model_votes.indptr, codes, table, start_probabilities, draws, running_probabilities
-        )
+        for each_table, probabilities in ((table, running_probabilities), (table**power, tempered_probabilities)):
+            draw_vote_orders_and_write_p_valid(
+                model_votes.indptr, codes, each_table, start_probabilities, draws, probabilities
+            )
         for row, rule in enumerate(rules):
             apply_stop_rule(
                 model_votes.indptr,
-                running_probabilities,
+                tempered_probabilities,
                 start_probabilities,
                 rule.low,
                 rule.high,
                 rule.min_votes,
                 max_used,
                 n_used,
-                stopped_probabilities,
+                tempered_at_stop,
             )
+            last_vote = model_votes.indptr[:-1] + n_used - 1
+            stopped_probabilities = np.where(n_used > 0, running_probabilities[last_vote], start_probabilities)
             # If all votes were used, take their exact result: another order of multiplication rounds differently.
             final = np.where(n_used < model_votes.sizes, stopped_probabilities, final_probabilities)
             is_valid, is_valid_by_all = final >= threshold, final_probabilities >= threshold
@@ -175,7 +187,12 @@ def replay_stops(
             images = np.unique(questions.image_ids[is_changed]).size
             counts[row, :, order] = n_used.sum(), is_changed.sum(), (is_valid & is_valid_by_all).sum(), images
     n_questions = int(np.count_nonzero(model_votes.sizes))
+    errors = (
+        [None] * len(rules)
+        if golden is None
+        else measure_stop_errors(golden, rules, power=power, max_votes_per_question=max_used, seed=seed)
+    )
     return tuple(
-        StopReplay(rule, threshold, len(model_votes), n_questions, *of_rule)
-        for rule, of_rule in zip(rules, counts, strict=True)
+        StopReplay(rule, rule_errors, power, threshold, len(model_votes), n_questions, *of_rule)
+        for rule, rule_errors, of_rule in zip(rules, errors, counts, strict=True)
     )

@@ -46,7 +46,7 @@ Ints = npt.NDArray[np.int64]
 class TruthOdds(NamedTuple):
     """The possible truths of items, before the votes on the item and after them."""
 
-    log_prior: Floats  # shape (truths,)
+    log_prior: Floats  # shape (truths,), or (items, truths) if items have different priors
     log_ratios: Floats  # log(posterior / prior), shape (items, truths)
 
     def compute_probabilities(self, power: float) -> Floats:

@@ -238,6 +238,24 @@ class CampaignPlan:
         return self._truths_outside_practice.count(0), self._truths_outside_practice.count(1)
 
     @property
+    def n_golden_outside_practice(self) -> int:
+        """Number of golden questions that are not for practice."""
+        return 0 if self.golden_tasks is None else int(self.golden_tasks.sizes[~self.practice_task_mask].sum())
+
+    @property
+    def uncheckable_error(self) -> float | None:
+        """Golden questions cannot show that the error of the stop rule is below this; None if the rule allows it.
+
+        If none of n closed golden questions is wrong, the upper limit of the error is 1 - 0.05^(1/n), with 95 %
+        confidence.
+        """
+        rule, n_questions = self.rules.stop_rule, self.n_golden_outside_practice
+        if rule is None or not n_questions:
+            return None
+        limit: float = 1 - 0.05 ** (1 / n_questions)
+        return limit if limit > max(rule.low, 1 - rule.high) else None
+
+    @property
     def _truths_outside_practice(self) -> list[int | None]:
         """The truth of each golden question outside practice; None for practice questions and for unknown truths."""
         practice = (

@@ -76,10 +76,13 @@ def estimate_priors_by_label(truth_label_pairs: Iterable[tuple[int | None, int |
     return LabelPriors(other_class=float(no), original_label=float(yes))
 
 
-def compute_valid_probability(votes: Iterable[tuple[int, int]], model: RaterModel, prior: float | None = None) -> float:
+def compute_valid_probability(
+    votes: Iterable[tuple[int, int]], model: RaterModel, prior: float | None = None, *, power: float = 1.0
+) -> float:
     """Compute the probability that a class is valid; `votes` are pairs of rater and answer.
 
-    The default of `prior` is the share of valid golden questions.
+    The default of `prior` is the share of valid golden questions. Each vote counts `power` times: the probability of
+    each truth is proportional to its prior, times the probability of the votes to this power.
 
     >>> counts = [GoldenAnswerCount(7, 0, 0, 8), GoldenAnswerCount(7, 1, 2, 9)]
     >>> model = estimate_rater_model(counts, (10, 10), [7])
@@ -92,7 +95,7 @@ def compute_valid_probability(votes: Iterable[tuple[int, int]], model: RaterMode
     for (of_invalid, of_valid), (_, answer) in zip(
         model.matrices_of([rater for rater, _ in votes]).tolist(), votes, strict=True
     ):
-        invalid, valid = invalid * of_invalid[answer], valid * of_valid[answer]
+        invalid, valid = invalid * of_invalid[answer] ** power, valid * of_valid[answer] ** power
         invalid, valid = invalid / (invalid + valid), valid / (invalid + valid)
     return float(valid)
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation import replay_stops
+from reassess.aggregation import GoldenPredictions, replay_stops
 from reassess.core import Hierarchy, Questions, RaterModel, StopRule, Tasks, Votes, classes_of
 from reassess.core.checks import check_number, check_type
 from reassess.core.image_names import match_images
@@ -266,11 +266,18 @@ def _make_functions_to_group_by_images(questions: Questions) -> tuple[_ComputeCl
     return compute_class_distances, explain_task
 
 
-def mean_votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, max_votes_per_question: int) -> float:
+def mean_votes_until_closed(
+    votes: Votes,
+    model: RaterModel,
+    stop: StopRule,
+    max_votes_per_question: int,
+    *,
+    golden: GoldenPredictions | None = None,
+) -> float:
     """Estimate the mean number of votes until a stop rule closes a question, from earlier votes.
 
     The earlier votes are replayed in random order; questions with fewer than `max_votes_per_question` votes do not
-    count.
+    count. With `golden`, each vote counts as often as golden answers support.
     """
     rows = np.flatnonzero(votes.sizes >= max_votes_per_question)
     if not rows.size:
@@ -282,7 +289,12 @@ def mean_votes_until_closed(votes: Votes, model: RaterModel, stop: StopRule, max
             fix="ask for fewer votes per question, or give a file with more votes",
         )
     (replay,) = replay_stops(
-        votes.select_items(rows), model, [stop], threshold=stop.high, max_votes_per_question=max_votes_per_question
+        votes.select_items(rows),
+        model,
+        [stop],
+        threshold=stop.high,
+        max_votes_per_question=max_votes_per_question,
+        golden=golden,
     )
     return float(replay.n_used_votes.mean()) / rows.size
 

@@ -65,7 +65,7 @@ def test_page_warns_about_stop_rule_and_explains_flags(tmp_path: Path, stop: Sto
     site = make_site(tmp_path, golden=8, rules=Rules(votes_per_question=4, golden_share=0.5, stop_rule=stop))
     for name in ("ann", "ben"):
         site.answer_all(name, lambda row: 2 * (row.class_id % 2))
-    sentence = "in ReaL, with the thresholds 0.01 and 0.99, about 4 in 100 of the closed golden questions."
+    sentence = "in ReaL, with the thresholds 0.05 and 0.95, about 3 in 100 of the closed golden questions."
     assert (sentence in words(site)) == (stop is not None)
     assert "few: under 20 golden votes for one truth, or on under 20 images" in words(site)
 

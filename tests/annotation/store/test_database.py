@@ -78,7 +78,7 @@ def execute(path: Path, *statements: str) -> None:
         ("DROP TABLE alembic_version", NO_CAMPAIGN),
         ("DROP TABLE campaign", NO_CAMPAIGN),
         ("DELETE FROM alembic_version", FORM.format("none")),
-        ("INSERT INTO alembic_version VALUES ('0003')", FORM.format("0002, 0003")),
+        ("INSERT INTO alembic_version VALUES ('0004')", FORM.format("0003, 0004")),
         ("UPDATE alembic_version SET version_num = '0000'", FORM.format("0000")),
         ("UPDATE alembic_version SET version_num = 'ae1027a6acf'", FORM.format("ae1027a6acf")),
         (

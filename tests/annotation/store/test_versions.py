@@ -10,16 +10,19 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, UniqueConstraint, inspect, text
 
-from reassess.annotation import export_votes, open_campaign, upgrade_campaign
+from reassess.annotation import export_votes, measure_progress, open_campaign, upgrade_campaign
 from reassess.annotation.store import campaign_files as upgrades
 from reassess.annotation.store import schema
 from reassess.annotation.store.database import open_engine
 from reassess.annotation.store.schema import CURRENT_SCHEMA_VERSION
 from reassess.errors import MissingPackageError, OutputError
-from tests.annotation.campaigns import campaign_at, vote_on_all
+from tests.annotation.campaigns import NOW, campaign_at, vote_on_all
 from tests.helpers import message
 
-ADDED = (("tasks", "probability"), ("tasks", "stratum"), ("classes", "path"))
+ADDED = (
+    *(("tasks", "probability"), ("tasks", "stratum"), ("classes", "path")),
+    *(("campaign", f"tempering_{name}") for name in ("power", "questions", "answers")),
+)
 
 
 def has_added_columns(engine: Engine) -> bool:
@@ -72,6 +75,8 @@ def test_earlier_version_is_upgraded_with_votes(older: str | Path) -> None:
     campaign = open_campaign(older)
     assert differences(campaign.engine) == []
     assert len(export_votes(campaign).votes) == 6
+    progress = measure_progress(campaign, NOW)
+    assert (progress.tempering_power, progress.n_tempering_questions) == (1.0, 0)
     campaign.close()
     assert upgrade_campaign(older) == (CURRENT_SCHEMA_VERSION, CURRENT_SCHEMA_VERSION)
     if backup is not None:

@@ -15,6 +15,7 @@ from reassess.annotation.store.schema import (
     questions,
     turns,
 )
+from reassess.annotation.store.stop_power import renew_power
 from reassess.annotation.store.suggestions import withdraw_or_reopen_suggested_questions
 from reassess.annotation.store.turns import end_turn
 from reassess.annotation.store.vote_counting import recount_votes
@@ -78,13 +79,15 @@ def _reopen_tasks_of_included_person(transaction: Transaction, person_id: int) -
 def finish_recounting(campaign: Campaign) -> None:
     """Recount the votes of raters who were excluded or included again since the last recount.
 
-    Each transaction counts a few questions, so that other transactions do not wait long. After a crash, the next call
-    continues.
+    First the tempering power is renewed. Each transaction counts a few questions, so that other transactions do not
+    wait long. After a crash, the next call continues.
     """
     with connect_for_reading(campaign.engine) as connection:
         pending = connection.execute(
             select(people.c.id, people.c.excluded).where(people.c.recounted.is_not(None))
         ).all()
+    if pending:
+        renew_power(campaign)
     for person, excluded in pending:
         task: int | None = -1
         while task is not None:

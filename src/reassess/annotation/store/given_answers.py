@@ -20,6 +20,7 @@ from reassess.annotation.store.schema import (
     turns,
 )
 from reassess.annotation.store.statements import is_in_list
+from reassess.annotation.store.stop_power import is_power_check_due, renew_power_if_due
 from reassess.annotation.store.turns import end_turn, find_turn, is_practice_turn
 from reassess.annotation.store.vote_counting import (
     GoldenCountChange,
@@ -68,7 +69,7 @@ def save_answers(
     and the function returns an empty dict.
     """
     with open_transaction(campaign) as transaction:
-        row = transaction.lock_person(person_id)
+        person = transaction.lock_person(person_id)
         latest: dict[int, GivenAnswer] = {}
         for answer in new_answers:
             if answer.question_id not in latest or answer.revision > latest[answer.question_id].revision:
@@ -78,16 +79,25 @@ def save_answers(
             turn = task_rows[0]
             reveals = (
                 reveal_truths
-                and is_practice_turn(row, turn.kind)
+                and is_practice_turn(person, turn.kind)
                 and turn.state in (TurnState.ASKED, TurnState.EXPIRED, TurnState.DONE)
             )
             task_answers = _AnswersToTask(
-                transaction, row, task_rows, latest, now, can_end_turn=reveals or not is_practice_turn(row, turn.kind)
+                transaction,
+                person,
+                task_rows,
+                latest,
+                now,
+                can_end_turn=reveals or not is_practice_turn(person, turn.kind),
             )
             task_answers.save()
             if reveals and task_answers.is_complete:
-                truths |= {row.id: row.truth for row in task_answers.questions if row.truth is not None}
-        return truths
+                truths |= {
+                    question.id: question.truth for question in task_answers.questions if question.truth is not None
+                }
+    if is_power_check_due(person):
+        renew_power_if_due(campaign)
+    return truths
 
 
 class _AnswersToTask:

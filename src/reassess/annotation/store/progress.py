@@ -43,7 +43,7 @@ def measure_progress(campaign: Campaign, now: float) -> Progress:
     """Measure the progress of a campaign and of its people; raise `DataError` if its file is damaged."""
     with connect_for_reading(campaign.engine) as connection:
         check_integrity(connection, "quick_check")
-        is_paused = bool(connection.scalar(select(schema.campaign.c.paused)))
+        state = connection.execute(_SELECT_CAMPAIGN_STATE).one()
         counts_by_reason = {row.ended: row for row in connection.execute(_SELECT_QUESTION_COUNTS)}
         truths = {row.truth: row.n for row in connection.execute(_SELECT_TRUTH_COUNTS)}
         skipped_images = tuple((row.name, row.n) for row in connection.execute(_SELECT_SKIPPED_IMAGES))
@@ -63,7 +63,7 @@ def measure_progress(campaign: Campaign, now: float) -> Progress:
     )
     return Progress(
         name=campaign.name,
-        is_paused=is_paused,
+        is_paused=state.paused,
         now=now,
         **{
             name: counts_by_reason[reason].n if reason in counts_by_reason else 0
@@ -82,6 +82,8 @@ def measure_progress(campaign: Campaign, now: float) -> Progress:
         skipped_images=skipped_images,
         **{f"n_golden_{name}": truths.get(truth, 0) for name, truth in _TRUTH_NAMES},
         n_golden_without_majority=len(list_golden_without_majority(campaign)),
+        tempering_power=state.tempering_power,
+        n_tempering_questions=state.tempering_questions,
         practice_round=practice_round,
         people=progress_of_people,
     )
@@ -146,6 +148,7 @@ def _estimate_end_of_voting(rows: Sequence[Row[Any]], n_votes_needed: int, now: 
     )
 
 
+_SELECT_CAMPAIGN_STATE = select(schema.campaign.c["paused", "tempering_power", "tempering_questions"])
 _TRUTH_NAMES = ("invalid", 0), ("valid", 1), ("unknown", None)
 _SELECT_QUESTION_COUNTS = (
     select(questions.c.ended, func.count().label("n"), func.sum(questions.c.votes).label("votes"))

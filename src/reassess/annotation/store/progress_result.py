@@ -83,6 +83,8 @@ class Progress:
     n_golden_valid: int
     n_golden_unknown: int  # golden questions without a known truth: too few experts have answered
     n_golden_without_majority: int  # at most half of the experts gave the answer that became the truth
+    tempering_power: float  # how often each vote counts for the probability of a question
+    n_tempering_questions: int  # golden questions that the power was found by; 0 if it is 1 so far
     practice_round: PracticeRound
     people: tuple[RaterProgress, ...]  # sorted by id
 
@@ -122,6 +124,8 @@ class Progress:
             "golden_valid": self.n_golden_valid,
             "golden_unknown": self.n_golden_unknown,
             "golden_split": self.n_golden_without_majority,
+            "tempering_power": self.tempering_power,
+            "tempering_questions": self.n_tempering_questions,
             "practice": self.practice_round.to_json(),
             "raters": [person.to_json() for person in self.people],
             "questions": self.n_questions,

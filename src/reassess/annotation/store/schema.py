@@ -112,6 +112,11 @@ campaign = Table(
     Column("images", String),  # folder or archive of the images
     Column("classes", Integer),  # number of classes in the list; null without a list
     Column("has_local_ids", Boolean, nullable=False),  # whether ids are positions in one file's sorted names
+    # How often each vote counts for a question's probability, and how many golden questions, and answers of raters to
+    # them, this was found by.
+    Column("tempering_power", Float, nullable=False, default=1.0, server_default="1"),
+    Column("tempering_questions", Integer, nullable=False, default=0, server_default="0"),
+    Column("tempering_answers", Integer, nullable=False, default=0, server_default="0"),
 )
 classes = Table(
     "classes",
@@ -272,7 +277,7 @@ for _dialect, _statements in _APPEND_ONLY_SQL.items():
         event.listen(log, "after_create", DDL(_statement).execute_if(dialect=_dialect))
 
 
-CURRENT_SCHEMA_VERSION = "0002"  # the latest version in the folder `migrations`
+CURRENT_SCHEMA_VERSION = "0003"  # the latest version in the folder `migrations`
 # Alembic's table with the schema version.
 _version_table = Table(
     "alembic_version",

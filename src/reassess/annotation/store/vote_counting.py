@@ -80,10 +80,10 @@ _GOLDEN_COUNTS_BY_RATER = (
     .group_by("rater", golden_counts.c.truth, golden_counts.c.answer)
     .subquery()
 )
-# The raters' counts of golden answers, each with the numbers of golden questions by truth.
-_SELECT_GOLDEN_COUNTS = select(campaign.c.golden_invalid, campaign.c.golden_valid, _GOLDEN_COUNTS_BY_RATER).outerjoin(
-    _GOLDEN_COUNTS_BY_RATER, true()
-)
+# The raters' counts of golden answers, each with the numbers of golden questions by truth and the tempering power.
+_SELECT_GOLDEN_COUNTS = select(
+    campaign.c["golden_invalid", "golden_valid", "tempering_power"], _GOLDEN_COUNTS_BY_RATER
+).outerjoin(_GOLDEN_COUNTS_BY_RATER, true())
 
 
 class _QuestionVotes(NamedTuple):
@@ -97,17 +97,19 @@ class _QuestionVotes(NamedTuple):
         """Return a copy that keeps only the votes where the boolean column is true."""
         return self._replace(votes=[vote for vote in self.votes if getattr(vote, bool_column)])
 
-    def compute_valid_probability_from_votes(self, rater_model: RaterModel, n_first_votes: int | None = None) -> float:
+    def compute_valid_probability_from_votes(
+        self, raters: "_RaterEstimates", n_first_votes: int | None = None
+    ) -> float:
         """Compute the probability that the class is valid, from the first `n_first_votes` votes or all votes."""
-        return compute_valid_probability(
-            [(vote.person, vote.answer) for vote in self.votes[:n_first_votes]], rater_model, self.prior
-        )
+        votes = [(vote.person, vote.answer) for vote in self.votes[:n_first_votes]]
+        return compute_valid_probability(votes, raters.model, self.prior, power=raters.power)
 
 
 class _RaterEstimates(NamedTuple):
-    """A rater model, and whether golden questions have measured the accuracy of raters."""
+    """A rater model, how often each vote counts, and whether golden questions have measured the accuracy of raters."""
 
     model: RaterModel
+    power: float
     is_rater_accuracy_known: bool
 
 
@@ -164,7 +166,7 @@ def _keep_needed_votes(
         if (
             transaction.rules.find_close_reason(
                 n,
-                question_votes.compute_valid_probability_from_votes(raters.model, n),
+                question_votes.compute_valid_probability_from_votes(raters, n),
                 is_rater_accuracy_known=raters.is_rater_accuracy_known,
             )
             is not None
@@ -202,7 +204,7 @@ def _store_vote_counts(
     """Store each question's votes, probability and state; release reserved votes on `reserved_question_ids`."""
     states = []
     for id_, question in counted_votes.items():
-        valid = question.compute_valid_probability_from_votes(raters.model)
+        valid = question.compute_valid_probability_from_votes(raters)
         votes = 0 if question.is_golden else len(question.votes)
         ending = (
             None
@@ -223,7 +225,11 @@ def _estimate_raters(transaction: Transaction, votes_by_question: Mapping[int, _
     rows = transaction.execute(_SELECT_GOLDEN_COUNTS, {"raters": raters})
     counts = [GoldenAnswerCount(row.rater, row.truth, row.answer, row.n) for row in rows if row.rater is not None]
     truths = rows[0].golden_invalid, rows[0].golden_valid
-    return _RaterEstimates(estimate_rater_model(counts, truths, [0, *raters]), is_rater_accuracy_known=any(truths))
+    return _RaterEstimates(
+        estimate_rater_model(counts, truths, [0, *raters]),
+        power=rows[0].tempering_power,
+        is_rater_accuracy_known=any(truths),
+    )
 
 
 _SELECT_ANSWERS_TO_QUESTION = (

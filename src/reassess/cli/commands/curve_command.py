@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import click
+import numpy as np
 
 from reassess.aggregation import (
     DEFAULT_STOP_RULES,
@@ -18,6 +19,7 @@ from reassess.aggregation import (
     StopReplay,
     measure_curves,
     parse_method,
+    predict_golden_by_result,
     recompute_scores,
     replay_stops,
 )
@@ -213,7 +215,9 @@ def curve(
             click.echo()
             print_replays(run, file, file_replays, stops)
         if replays and curve_inputs.rater_votes_with_golden is not curve_inputs.rater_votes:
-            run.add_note("votes on golden questions are not replayed, because a golden question never closes")
+            run.add_note(
+                "votes on golden questions are not among the used votes, because a golden question never closes"
+            )
 
 
 def _check_options(
@@ -292,6 +296,7 @@ def _replay_stop_rules(
         first_votes = recomputed.original_label_votes
         if first_votes is not None:
             first_votes = first_votes.select_items(first_votes.find_positions(curve_inputs.rater_votes.items))
+        golden = curve_inputs.golden_questions
         rules = sorted({*stop_rules, *DEFAULT_STOP_RULES}, key=lambda rule: (rule.low, -rule.high))
         show_progress = partial(with_progress, run, label=f"replaying the votes of {curve.file}")
         return replay_stops(
@@ -300,6 +305,9 @@ def _replay_stop_rules(
             rules,
             threshold=threshold,
             initial_votes=first_votes,
+            golden=predict_golden_by_result(
+                recomputed, curve_inputs.rater_golden_votes, golden.questions, golden.is_valid.astype(np.int64)
+            ),
             show_progress=show_progress,
         )
 

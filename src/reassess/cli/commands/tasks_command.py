@@ -10,6 +10,7 @@ from typing import NamedTuple
 import click
 import numpy as np
 
+from reassess.aggregation import predict_golden_by_result
 from reassess.cli.aggregate_inputs import NO_METHOD_OPTIONS, compute_scores
 from reassess.cli.campaign_inputs import (
     GOLDEN_NOT_IN_TASKS_NOTE,
@@ -263,7 +264,12 @@ def _estimate_mean_votes_per_question(
             found="counts of votes",
             fix="use votes with raters, or remove --stop",
         )
-    return mean_votes_until_closed(computed.votes, computed.aggregation.model, stop_rule, max_votes)
+    result, golden = computed.aggregation, None
+    if result.expert_votes is not None and result.expert_truth is not None:
+        golden = predict_golden_by_result(
+            result, computed.votes_with_golden, result.expert_votes.items, result.expert_truth.truth_ids
+        )
+    return mean_votes_until_closed(computed.votes, computed.aggregation.model, stop_rule, max_votes, golden=golden)
 
 
 def _print_tasks(

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from reassess.aggregation import Calibration, Goal, MeasuredCurve, MeasuredRule, StopReplay, curve_points
+from reassess.aggregation import Calibration, Goal, MeasuredCurve, MeasuredRule, StopErrors, StopReplay, curve_points
 from reassess.cli.command_run import CommandRun
 from reassess.cli.curve_inputs import CurveInputs
 from reassess.cli.screen import print_table
@@ -171,6 +171,43 @@ def print_replays(
         f"{replays[0].rule.min_votes} votes per question; the accuracy of each rater is assumed to be known "
         "before the first vote"
     )
+    all_errors = [replay.golden_errors for replay in replays if replay.golden_errors is not None]
+    if all_errors:
+        _print_golden_errors(run, all_errors, replays[0].power)
+
+
+def _print_golden_errors(run: CommandRun, all_errors: Sequence[StopErrors], power: float) -> None:
+    """Print a table of wrong answers among the golden questions that each rule closes, and the strictest good rule."""
+    click.echo()
+    headings = ["stop rule", "closed %", "as invalid: wrong %", "as valid: wrong %", "wrong %", "95 %"]
+    rows = [_make_errors_row(errors) for errors in all_errors]
+    print_table(headings, rows, title="golden questions closed by each rule")
+    golden_questions = count_noun(all_errors[0].n_questions, "golden question")
+    run.print_line(f"tempering power: {power:.2f} (by {golden_questions})")
+    run.print_line(_describe_supported_rule(all_errors, golden_questions))
+    run.add_note("wrong: closed with another answer than the experts'; 95 %: interval over images")
+
+
+def _describe_supported_rule(all_errors: Sequence[StopErrors], golden_questions: str) -> str:
+    """Name the strictest rule that golden answers support, or the lowest error that they can support."""
+    for errors in sorted(all_errors, key=lambda each: each.rule.low):
+        if errors.interval is not None and errors.is_supported:
+            limit = f"at most {100 * errors.interval[1]:.1f} % of closed questions are wrong"
+            return f"strictest rule that golden answers support: {_format_bounds(errors.rule)} ({limit})"
+    lowest = f"{golden_questions} cannot support an error below {100 * all_errors[0].lowest_supported_error:.1f} %"
+    return f"golden answers support none of these rules; {lowest}"
+
+
+def _make_errors_row(errors: StopErrors) -> list[str | None]:
+    shares = (
+        (errors.n_closed, errors.n_questions),
+        (errors.valid_closed_as_invalid, errors.closed_as_invalid),
+        (errors.invalid_closed_as_valid, errors.closed_as_valid),
+        (errors.valid_closed_as_invalid + errors.invalid_closed_as_valid, errors.n_closed),
+    )
+    cells = [f"{100 * part / total:.1f}" if total else None for part, total in shares]
+    interval = errors.interval and f"{100 * errors.interval[0]:.1f} to {100 * errors.interval[1]:.1f}"
+    return [_format_bounds(errors.rule), *cells, interval]
 
 
 def write_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, force: bool = False) -> None:
@@ -188,11 +225,22 @@ def write_replays(path: Path, replays: Mapping[str, Sequence[StopReplay]], *, fo
             "questions_changed": float(replay.n_changed_labels.mean()),
             "images_changed": float(replay.n_changed_images.mean()),
             "labels_in_common": replay.label_jaccard_index,
+            **_make_golden_columns(replay),
         }
         for file, file_replays in replays.items()
         for replay in file_replays
     ]
     write_table(path, pl.DataFrame(rows), force=force)
+
+
+def _make_golden_columns(replay: StopReplay) -> dict[str, float | None]:
+    errors = replay.golden_errors
+    low, high = (None, None) if errors is None or errors.interval is None else errors.interval
+    return {
+        "golden_wrong": None if errors is None else errors.share_wrong,
+        "golden_wrong_low": low,
+        "golden_wrong_high": high,
+    }
 
 
 def _make_replay_row(replay: StopReplay) -> list[str]:

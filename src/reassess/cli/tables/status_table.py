@@ -215,6 +215,9 @@ def _describe_progress(progress: "Progress") -> Iterator[str]:
     if progress.n_golden_without_majority:
         disagreement = count_noun(progress.n_golden_without_majority, "golden question")
         yield f"experts disagree on {disagreement}: see the owner page"
+    if progress.n_tempering_questions:
+        golden_questions = count_noun(progress.n_tempering_questions, "golden question")
+        yield f"tempering power: {progress.tempering_power:.2f} (by {golden_questions})"
     yield from describe_practice(progress.practice_round)
     yield (
         f"{count_noun(progress.n_votes, 'vote')}, {progress.n_votes_last_hour:,} in the last hour, "

@@ -247,6 +247,7 @@ def _print_campaign(run: CommandRun, campaign: str | Path, plan: "CampaignPlan",
             "golden_questions": len(plan.truths),
             "answered_by_experts": n_answered,
             "golden_split": plan.n_golden_without_majority,
+            "uncheckable_error": plan.uncheckable_error,
             "practice_tasks": n_practice_tasks,
             "practice": plan.practice_round.to_json(),
             "example_images": len(plan.examples),
@@ -277,6 +278,11 @@ def _print_campaign(run: CommandRun, campaign: str | Path, plan: "CampaignPlan",
             )
         if plan.rules.stop_rule is not None and not n_answered:
             run.print_line("the stop rule works only after experts have answered: invite them first")
+        if plan.uncheckable_error is not None:
+            run.add_note(
+                f"golden questions outside practice: {plan.n_golden_outside_practice:,}, so an error of the stop rule "
+                f"below {100 * plan.uncheckable_error:.2g} % cannot be checked"
+            )
         for line in describe_practice(plan.practice_round):
             run.print_line(line)
         if plan.practice_bar is not None and plan.practice_round.n_unanswered_tasks:

@@ -1,0 +1,17 @@
+"""Schema version 3: a campaign stores its tempering power, and the golden answers that it was found by."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Add the columns of this schema version; the power of an earlier campaign is 1 until it is renewed."""
+    for name, column_type, value in (
+        ("tempering_power", sa.Float(), "1"),
+        ("tempering_questions", sa.Integer(), "0"),
+        ("tempering_answers", sa.Integer(), "0"),
+    ):
+        op.add_column("campaign", sa.Column(name, column_type, nullable=False, server_default=value))

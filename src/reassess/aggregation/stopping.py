@@ -18,7 +18,7 @@ from reassess.core.items import require_questions
 from reassess.errors import DataError, ReassessWarning
 from reassess.text import Printable, join_first
 
-DEFAULT_STOP_RULES = tuple(StopRule(low, 1 - low) for low in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1))
+DEFAULT_STOP_RULES = tuple(StopRule(low, 1 - low) for low in (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2))
 _N_ORDERS = 10
 _Counts = npt.NDArray[np.int64]
 

@@ -218,3 +218,28 @@ def test_enough_practice_is_found_fast() -> None:
     for bar, enough in ((0.5, None), (0.52, 400)):
         assert PracticeRound(200, 0, 600, 600, bar).n_tasks_needed == enough
     assert time.perf_counter() - start < 2
+
+
+@pytest.mark.parametrize(
+    ("n_golden", "n_practice", "rule", "error"),
+    [
+        (60, 0, StopRule(0.01, 0.99), 0.0487),  # 1 - 0.05^(1/60)
+        (60, 20, StopRule(0.01, 0.99), 0.0722),  # 1 - 0.05^(1/40)
+        (60, 0, StopRule(0.05, 0.99), None),
+        (60, 0, StopRule(0.01, 0.95), None),
+        (300, 0, StopRule(0.01, 0.99), None),
+        (60, 0, None, None),
+    ],
+)
+def test_plan_knows_which_error_of_a_stop_rule_golden_questions_cannot_check(
+    n_golden: int, n_practice: int, rule: StopRule | None, error: float | None
+) -> None:
+    golden, experts = golden_of(*(1,) * n_golden)
+    plan = CampaignPlan(
+        tasks_of(1),
+        rules=Rules(stop_rule=rule),
+        golden_tasks=golden,
+        expert_votes=experts,
+        n_practice_tasks=n_practice,
+    )
+    assert plan.uncheckable_error == (error and pytest.approx(error, abs=1e-4))

@@ -176,7 +176,7 @@ def test_stop_rule_is_replayed_with_default_rules(calibrated: list[str], run: Ru
     headings = "stop rule      votes used %   questions changed   images changed   labels in common %\n"
     assert table.startswith(headings)
     rows = [line.split() for line in table.splitlines()[2:10]]
-    assert [" ".join(row[:2]) for row in rows][-2:] == ["0.1, 0.9", "0.3, 0.7"]
+    assert [" ".join(row[:2]) for row in rows][-2:] == ["0.2, 0.8", "0.3, 0.7"]
     assert rows[-1][2] == "66.67"  # two of three votes per question
     assert table.splitlines()[10].startswith("calibrated.npz, stop rule 0.3, 0.7: 66.67 % of 12 votes used; ")
     assert "threshold of labels: 0.6; at least 2 votes per question" in table
@@ -190,6 +190,9 @@ def test_replays_are_in_json_and_in_a_table(calibrated: list[str], run: Runner) 
     table = pl.read_csv("rules.csv")
     assert table["share_taken"].to_list() == [row["stop"]["share_taken"] for row in replays]
     assert table["threshold"].unique().to_list() == [0.8]
+    golden = [row["stop"]["golden"] for row in replays]
+    assert table["golden_wrong"].to_list() == [each["share_wrong"] for each in golden]
+    assert table["golden_wrong_high"].to_list() == [each["high"] for each in golden]
     assert table.row(-1, named=True)["questions_changed"] == sum(replays[-1]["stop"]["changed"]) / 10
 
 

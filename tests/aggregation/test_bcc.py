@@ -188,9 +188,12 @@ def test_bad_options_are_refused() -> None:
         {"pooling": -1.0},
         {"rater_prior": np.zeros((2, 2))},
         {"rater_prior": np.full((2, 2), np.nan)},
-        {"start": np.full((400, 2, 1), 1.5)},
+        {"seed": -1},
+        {"seed": 2**64},
     ):
         assert code_of(fit_bcc, votes, **options) == "out-of-range"
+    for start in (np.full((400, 2, 1), 0.4), np.tile([[1.5], [-0.5]], (400, 1, 1))):
+        assert code_of(fit_bcc, votes, start=start) == "not-a-distribution"
     for options in ({"rater_prior": np.ones((3, 2))}, {"start": np.ones((400, 2, 2)) / 4}):
         assert code_of(fit_bcc, votes, **options) == "wrong-shape"
     anonymous = replace(votes, rater_ids=np.full(len(votes), -1, np.int32), raters=())

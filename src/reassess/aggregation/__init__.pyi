@@ -1,8 +1,5 @@
 from .aggregate import AUTO as AUTO
-from .aggregate import METHODS as METHODS
-from .aggregate import Method as Method
 from .aggregate import aggregate as aggregate
-from .aggregate import parse_method as parse_method
 from .aggregation_result import Aggregation as Aggregation
 from .agreement import Dependence as Dependence
 from .baseline_rules import MeasuredRule as MeasuredRule
@@ -36,6 +33,9 @@ from .measured_curves import MeasuredCurve as MeasuredCurve
 from .measured_curves import curve_points as curve_points
 from .measured_curves import measure_curves as measure_curves
 from .measured_curves import recompute_scores as recompute_scores
+from .methods import METHODS as METHODS
+from .methods import Method as Method
+from .methods import parse_method as parse_method
 from .probability_calibration import Calibration as Calibration
 from .recipe import calibrated_recipe as calibrated_recipe
 from .recipe import imagenet_real_scores as imagenet_real_scores

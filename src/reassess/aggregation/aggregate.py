@@ -1,148 +1,36 @@
-"""Compute scores from votes: one function for every method, and the table of methods."""
+"""Compute scores from votes: one function for every method, and the choice of the default method."""
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import partial
-from inspect import signature
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from reassess.aggregation.aggregation_result import Aggregation
-from reassess.aggregation.baselines import aggregate_by_majority, aggregate_by_mean
-from reassess.aggregation.bcc import DEFAULT_SUBTYPES
-from reassess.aggregation.em_inputs import DEFAULT_POOLING, default_possible_truths
-from reassess.aggregation.em_method import aggregate_by_em
+from reassess.aggregation.golden import expert_truth
 from reassess.aggregation.golden_items import align_with_golden, count_votes_on
-from reassess.aggregation.golden_methods import aggregate_by_calibration, aggregate_by_imagenet_real
-from reassess.aggregation.model_methods import aggregate_by_bcc, aggregate_by_one_accuracy, aggregate_by_stacking
-from reassess.aggregation.tempering import compute_tempered
-from reassess.core import REAL_RECIPE, VALIDITY, LabelSets, Votes
+from reassess.aggregation.methods import (
+    METHODS,
+    STACKING,
+    TEMPERING,
+    check_option,
+    compute_by_method,
+    format_method,
+    unused_option_error,
+)
+from reassess.core import VALIDITY, LabelSets, Votes
 from reassess.core.checks import check_known, check_type
-from reassess.errors import DataError
-from reassess.text import join_and, join_first
+from reassess.errors import DataError, ReassessWarning
+from reassess.text import join_and
 
 AUTO = "auto"
-_STACKING = "stacking"
-_GOLDEN_OPTIONS = ("experts", "rater_golden", "min_experts")
-_MATRIX_OPTIONS = ("smoothing", "pooling")
 # These options have no effect without experts' golden votes.
 _NEEDS_EXPERTS = {
     "original": "original labels",
     "rater_golden": "raters' golden votes",
     "min_experts": "a minimum number of experts",
-    "tempering": "tempering",
-}
-_TEMPERING = "tempering"  # the option of all methods that take golden answers and do not temper anyway
-# The values of these options depend on the files, see `_format_method`.
-_OPTIONS_WITHOUT_DEFAULT = {"experts", "rater_golden", "truths_are_answers"}
-
-
-@dataclass(frozen=True)
-class Method:
-    """A method that computes scores from votes, with its options."""
-
-    summary: str  # a few words, for help pages
-    compute: Callable[..., Aggregation]  # takes votes, and options as keywords
-    uses_all_votes: bool  # whether the scores of a golden image depend on votes on other images
-    is_biased_by_early_stopping: bool  # whether the scores are biased if a stop rule ended the voting
-    options: tuple[str, ...] = ()  # the arguments of `aggregate` that the method takes
-    required_options: tuple[str, ...] = ()
-    defaults: Mapping[str, Any] = field(default_factory=dict)  # the default of each option that scores record
-
-    def __post_init__(self) -> None:
-        """Raise `ValueError` if an option has no default, or a default that differs from that of `compute`."""
-        missing = set(self.options) - set(self.defaults) - _OPTIONS_WITHOUT_DEFAULT
-        if missing:
-            raise ValueError(f"each option of a method needs a default; without one: {', '.join(sorted(missing))}")
-        arguments = {name: each.default for name, each in signature(self.compute).parameters.items()}
-        differing = [
-            name
-            for name in self.options
-            if name != _TEMPERING
-            and arguments.get(name, ...) != self.defaults.get(name, arguments.get(name))
-            and (name != "original" or name not in arguments)
-        ]
-        if differing:
-            raise ValueError(f"defaults of the method and of its function differ: {', '.join(differing)}")
-
-
-METHODS: Mapping[str, Method] = {
-    "calibrated": Method(
-        "raters measured on golden answers",
-        aggregate_by_calibration,
-        uses_all_votes=False,
-        is_biased_by_early_stopping=False,
-        options=(*_GOLDEN_OPTIONS, _TEMPERING, "original", "truths_are_answers", *_MATRIX_OPTIONS),
-        required_options=("experts",),
-        defaults={
-            "original": False,
-            "min_experts": None,
-            _TEMPERING: False,
-            "smoothing": 0.0,
-            "pooling": DEFAULT_POOLING,
-        },
-    ),
-    "em": Method(
-        "Dawid and Skene's EM",
-        aggregate_by_em,
-        uses_all_votes=True,
-        is_biased_by_early_stopping=False,
-        options=(*_GOLDEN_OPTIONS, _TEMPERING, "truths_are_answers", *_MATRIX_OPTIONS),
-        defaults={"min_experts": None, _TEMPERING: False, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
-    ),
-    "onecoin": Method(
-        "EM with one accuracy per rater",
-        aggregate_by_one_accuracy,
-        uses_all_votes=True,
-        is_biased_by_early_stopping=False,
-        options=(*_GOLDEN_OPTIONS, _TEMPERING, "truths_are_answers"),
-        defaults={"min_experts": None, _TEMPERING: False},
-    ),
-    "ibcc": Method(
-        "Dawid and Skene's model by variational Bayes",
-        partial(aggregate_by_bcc, subtypes=1),
-        uses_all_votes=True,
-        is_biased_by_early_stopping=False,
-        options=(*_GOLDEN_OPTIONS, _TEMPERING, "truths_are_answers", *_MATRIX_OPTIONS),
-        defaults={"min_experts": None, _TEMPERING: False, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
-    ),
-    "ebcc": Method(
-        "ibcc, where raters may err together on some items",
-        partial(aggregate_by_bcc, subtypes=DEFAULT_SUBTYPES),
-        uses_all_votes=True,
-        is_biased_by_early_stopping=False,
-        options=(*_GOLDEN_OPTIONS, _TEMPERING, "truths_are_answers", *_MATRIX_OPTIONS),
-        defaults={"min_experts": None, _TEMPERING: False, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
-    ),
-    "stacking": Method(
-        "weighted mean of majority, onecoin, em and ebcc",
-        aggregate_by_stacking,
-        uses_all_votes=True,
-        is_biased_by_early_stopping=False,
-        options=(*_GOLDEN_OPTIONS, "truths_are_answers"),
-        defaults={"min_experts": None},
-    ),
-    "mean": Method(
-        "average of no 0, maybe 0.5, yes 1", aggregate_by_mean, uses_all_votes=False, is_biased_by_early_stopping=True
-    ),
-    "majority": Method(
-        "share of each answer, or class", aggregate_by_majority, uses_all_votes=False, is_biased_by_early_stopping=True
-    ),
-    "imagenet-real": Method(
-        "the recipe of the ReaL scores",
-        aggregate_by_imagenet_real,
-        uses_all_votes=False,
-        is_biased_by_early_stopping=False,
-        options=(*_GOLDEN_OPTIONS, _TEMPERING, "original", *_MATRIX_OPTIONS),
-        required_options=("experts",),
-        defaults={
-            "original": True,
-            _TEMPERING: False,
-            "min_experts": REAL_RECIPE.min_experts,
-            "smoothing": REAL_RECIPE.smoothing,
-            "pooling": REAL_RECIPE.pooling,
-        },
-    ),
+    TEMPERING: "tempering",
 }
 
 
@@ -176,8 +64,8 @@ def aggregate(
     - ``mean`` computes the mean answer: no 0, maybe 0.5, yes 1. Answers that are numbers are scaled to 0 to 1; other
       answers are evenly spaced.
     - ``imagenet-real`` computes scores as ImageNet ReaL did: by ``calibrated``, with the options of ImageNet ReaL.
-    - ``auto`` is stacking; calibrated with original labels, or if all items with votes are golden; and majority for
-      votes without the names of raters.
+    - ``auto`` is stacking; calibrated with original labels, or if experts decided the truth of all items with votes;
+      and majority for votes without the names of raters.
 
     Parameters
     ----------
@@ -222,7 +110,7 @@ def aggregate(
     ReassessWarning
         By em: a truth has no item left, or em decides against the majority of the votes, and neither the votes nor
         golden items support this. By calibrated and imagenet-real: all golden items have the same truth. By stacking:
-        raters seem to copy from each other.
+        raters seem to copy from each other. By all methods: the experts' votes are the raters' votes.
     ConvergenceWarning
         EM did not converge.
 
@@ -251,11 +139,15 @@ def aggregate(
         "pooling": pooling,
         "tempering": tempering,
     }
-    options = {name: value for name, value in arguments.items() if value is not None}
+    options = {name: check_option(name, value) for name, value in arguments.items() if value is not None}
+    if not options.get(TEMPERING):
+        options.pop(TEMPERING, None)  # as by default
     name, reason = _choose_default_method(votes, options) if method == AUTO else (method, "")
     _check_options(name, options)
     result = _run_method(name, votes, options, reason)
     result.warn_if_unreliable()
+    if experts is not None:
+        _warn_if_experts_are_raters(votes, experts)
     return result
 
 
@@ -264,12 +156,7 @@ def _check_options(method_name: str, options: Mapping[str, Any]) -> None:
     method = METHODS[method_name]
     unused = [option for option in options if option not in method.options]
     if unused:
-        raise DataError(
-            "unused-option",
-            f"method {method_name} does not use {unused[0]}",
-            allowed=join_first(method.options, max_items=9) or "votes",
-            fix=f"remove {unused[0]}, or choose another method",
-        )
+        raise unused_option_error(method_name, unused[0])
     if any(need not in options for need in method.required_options):
         raise DataError(
             "missing-golden",
@@ -286,12 +173,20 @@ def _check_options(method_name: str, options: Mapping[str, Any]) -> None:
         )
 
 
-def _format_method(method_name: str, options: Mapping[str, Any], votes: Votes) -> str:
-    """Format a method, and the options that differ from the defaults, as the text that `parse_method` reads."""
-    values = {**options, "original": "original" in options}
-    defaults = {**METHODS[method_name].defaults, "truths_are_answers": default_possible_truths(votes) != VALIDITY}
-    changes = {key: values[key] for key in defaults if key in values and values[key] != defaults[key]}
-    return ", ".join([method_name, *(f"{key}={json.dumps(value)}" for key, value in changes.items())])
+def _warn_if_experts_are_raters(votes: Votes, experts: Votes) -> None:
+    """Warn if the experts' votes are the raters' votes, for example if the same file was given twice."""
+    if (
+        votes.raters == experts.raters
+        and np.array_equal(votes.indptr, experts.indptr)
+        and np.array_equal(votes.rater_ids, experts.rater_ids)
+        and [votes.answers[i] for i in votes.answer_ids] == [experts.answers[i] for i in experts.answer_ids]
+    ):
+        warnings.warn(
+            "the experts' votes are the raters' votes, so they do not show how accurate the raters are: golden answers "
+            "must come from other people",
+            ReassessWarning,
+            stacklevel=3,
+        )
 
 
 # --- the default method -----------------------------------------------------------------------------------------------
@@ -303,43 +198,18 @@ def _choose_default_method(votes: Votes, options: Mapping[str, Any]) -> tuple[st
         return "calibrated", "only calibrated takes original labels as votes"
     experts = options.get("experts")
     if experts is None:
-        return ("majority", "votes without raters") if votes.is_anonymous else (_STACKING, "")
+        return ("majority", "votes without raters") if votes.is_anonymous else (STACKING, "")
     votes.require_raters("a rater model")
     arguments = (options.get(name) for name in ("rater_golden", "truths_are_answers"))
-    votes, experts, *_ = align_with_golden(votes, experts, *arguments)
-    if len(votes) == count_votes_on(experts.items, votes).sum():
+    votes, experts, _, are_answers = align_with_golden(votes, experts, *arguments)
+    truth = expert_truth(experts, votes.answers if are_answers else VALIDITY, min_experts=options.get("min_experts"))
+    if 0 < len(votes) == count_votes_on(experts.items, votes)[truth.truth_ids >= 0].sum():
         return "calibrated", "all items with votes are golden, and stacking would repeat the golden answers"
-    return _STACKING, ""
+    return STACKING, ""
 
 
 def _run_method(method_name: str, votes: Votes, options: Mapping[str, Any], reason: str = "") -> Aggregation:
     """Compute scores with a method; record the method, its options and the reason why the method was chosen."""
     result = compute_by_method(method_name, votes, **options)
     facts = {"choice": f"{method_name}: {reason}"} if reason else {}
-    return replace(result, method=_format_method(method_name, options, votes), facts=facts | result.facts)
-
-
-def compute_by_method(method_name: str, votes: Votes, *, tempering: bool = False, **options: Any) -> Aggregation:
-    """Compute scores with a method, and temper them if asked."""
-    compute = METHODS[method_name].compute
-    return compute_tempered(compute, votes, options) if tempering else compute(votes, **options)
-
-
-def parse_method(text: str) -> tuple[str, dict[str, Any]]:
-    """Parse the method that scores record, such as "em, pooling=2", into its name and options."""
-    name, *parts = text.split(", ")
-    check_known([name], METHODS, value_name="method")
-    options: dict[str, Any] = {}
-    for part in parts:
-        option, _, value = part.partition("=")
-        try:
-            check_known([option], METHODS[name].options, value_name=f"option of method {name}")
-            options[option] = json.loads(value)
-        except json.JSONDecodeError as error:
-            raise DataError(
-                "unknown-method",
-                "method has an option without a value",
-                allowed="calibrated, pooling=2",
-                found=repr(text),
-            ) from error
-    return name, options
+    return replace(result, method=format_method(method_name, options, votes), facts=facts | result.facts)

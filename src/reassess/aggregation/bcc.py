@@ -39,13 +39,14 @@ from reassess.aggregation.em_inputs import (
     DEFAULT_POOLING,
     Floats,
     PinnedItems,
+    check_bcc_prior,
     check_em_inputs,
     check_truth_count,
     default_possible_truths,
     make_answer_weights,
 )
 from reassess.core import Id, Posterior, RaterModel, Votes
-from reassess.core.checks import check_range, check_shape, check_type
+from reassess.core.checks import check_distribution, check_number, check_range, check_shape, check_type
 from reassess.core.items import hash_names
 from reassess.errors import DataError
 from reassess.numeric.arrays import allocate_like, concatenate_ranges, split_rows
@@ -53,6 +54,7 @@ from reassess.text import Printable
 
 DEFAULT_SUBTYPES = 10  # as in the publication of EBCC
 _ITEMS_PER_BLOCK = 1 << 16
+_MAX_SEED = (1 << 32) - 1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -121,7 +123,7 @@ def fit_bcc(
     restarts
         Number of random starts; the fit with the best bound is kept. With one subtype, all starts are equal.
     seed
-        Seed of the random starts.
+        Seed of the random starts, 0 or more.
     tolerance
         The fit has converged when no probability changes by this much.
     max_iterations
@@ -156,6 +158,7 @@ def fit_bcc(
     check_em_inputs(votes, smoothing, pooling)
     for value, name in ((subtypes, "subtypes"), (restarts, "restarts"), (max_iterations, "max_iterations")):
         check_range(value, 1, value_name=name)
+    check_number(seed, 0, _MAX_SEED, value_name="seed", is_whole=True)
     if threads is not None:
         check_range(threads, 1, value_name="threads")
     if not tolerance > 0:
@@ -164,16 +167,17 @@ def fit_bcc(
     check_truth_count(names)
     shape = (len(votes.raters), len(names), len(votes.answers))
     if rater_prior is None:
+        check_bcc_prior(smoothing, pooling)
         prior_votes = smoothing + pooling * one_accuracy_matrices(votes, names, pinned)
     else:
         prior_votes = np.asarray(rater_prior, np.float64)
         if prior_votes.shape != shape[1:]:
             check_shape(prior_votes, shape, value_name="rater_prior")
+        check_range(prior_votes, np.finfo(float).tiny, value_name="rater_prior")
         prior_votes = np.broadcast_to(prior_votes, shape)
-    check_range(prior_votes, np.finfo(float).tiny, value_name="rater_prior")
     fitting = _Fitter(votes, names, subtypes, pinned, prior_votes, pooling or 1.0, tolerance, max_iterations, threads)
     if start is not None:
-        starts: Iterator[Floats] = iter([_check_start(start, (len(votes.items), len(names), subtypes))])
+        starts: Iterator[Floats] = iter([_check_start(start, votes, (len(names), subtypes))])
     else:
         starts = (fitting.draw_start(seed + number) for number in range(restarts if subtypes > 1 else 1))
     fit = max(map(fitting.fit, starts), key=lambda each: each.bound)
@@ -187,12 +191,12 @@ def one_accuracy_matrices(votes: Votes, truths: tuple[Id, ...], pinned: PinnedIt
     return clip_low_probabilities(model.matrices_of(votes.raters))
 
 
-def _check_start(start: npt.ArrayLike, shape: tuple[int, int, int]) -> Floats:
+def _check_start(start: npt.ArrayLike, votes: Votes, shape: tuple[int, int]) -> Floats:
     """Check the probabilities to start from, and return a copy of shape (items, truths * subtypes)."""
     values = np.array(start, np.float64)
-    check_shape(values, shape, value_name="start")
-    values = values.reshape(shape[0], -1)
-    check_range(values, 0, 1, value_name="start")
+    check_shape(values, (len(votes.items), *shape), value_name="start")
+    values = values.reshape(len(values), -1)
+    check_distribution(values, value_name="start of an item", where=votes.describe_item)
     return values
 
 
@@ -275,6 +279,9 @@ class _Fitter:
         subtype_posterior = start.reshape(len(start), truths, self.subtypes)
         values = allocate_like(start, (len(start), truths), np.float64)
         subtype_posterior.sum(axis=2, out=values)
+        np.minimum(values, 1, out=values)  # a sum of rounded numbers can be above 1
+        if self.pinned is not None:
+            values[self.pinned.item_rows] = self.pinned.truth_probabilities
         classes = votes.classes if self.truths == votes.answers else None
         return BccFit(
             model=self._make_model(parameters),

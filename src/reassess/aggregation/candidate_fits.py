@@ -10,16 +10,8 @@ import numpy as np
 
 from reassess.aggregation.candidate_classes import CandidateFit, CandidateVotes
 from reassess.aggregation.candidate_matrices import CandidateMatrices, EqualMatrices, Ints, OneAccuracyMatrices
-from reassess.aggregation.candidate_steps import (
-    CandidateBccSteps,
-    CandidateEmSteps,
-    OneAccuracySteps,
-)
-from reassess.aggregation.dawid_skene import (
-    MIN_START_PROBABILITY,
-    ONE_ACCURACY_MAX_ITERATIONS,
-    ONE_ACCURACY_TOLERANCE,
-)
+from reassess.aggregation.candidate_steps import CandidateBccSteps, CandidateEmSteps, OneAccuracySteps
+from reassess.aggregation.dawid_skene import MIN_START_PROBABILITY, ONE_ACCURACY_MAX_ITERATIONS, ONE_ACCURACY_TOLERANCE
 from reassess.aggregation.em import (
     MAX_ITERATIONS,
     TOLERANCE,
@@ -28,9 +20,14 @@ from reassess.aggregation.em import (
     typical_confusion_matrix,
     warn_unless_converged,
 )
-from reassess.aggregation.em_inputs import DEFAULT_POOLING, Floats, check_em_inputs, no_golden_votes_error
+from reassess.aggregation.em_inputs import (
+    DEFAULT_POOLING,
+    Floats,
+    check_bcc_prior,
+    check_em_inputs,
+    no_golden_votes_error,
+)
 from reassess.core import Votes
-from reassess.core.checks import check_range
 from reassess.errors import DataError
 from reassess.text import count_noun
 
@@ -71,6 +68,7 @@ def fit_bcc_on_candidates(
 ) -> CandidateFit:
     """Fit Bayesian classifier combination (iBCC), where the truth of an item is one of its candidate classes."""
     check_em_inputs(votes, smoothing, pooling)
+    check_bcc_prior(smoothing, pooling)
     pairs = CandidateVotes.from_votes(votes, pinned_classes)
     _, matrices = _fit_one_accuracy(votes, pinned_classes, pairs)
     correct, wrong = (np.maximum(each, MIN_START_PROBABILITY) for each in (matrices.correct, matrices.wrong))
@@ -78,7 +76,6 @@ def fit_bcc_on_candidates(
     prior_votes = OneAccuracyMatrices(
         smoothing + pooling * correct / sums, smoothing + pooling * wrong / sums, pairs.n_answers
     )
-    check_range(prior_votes.wrong, np.finfo(float).tiny, value_name="rater_prior")
     steps = CandidateBccSteps(pairs, prior_votes, (pooling or 1.0) / pairs.n_answers)
     fit = _run_em(steps, max_iterations=max_iterations)
     warn_unless_converged(fit.has_converged, max_iterations, TOLERANCE, "use more pooling")

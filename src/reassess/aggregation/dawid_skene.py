@@ -40,7 +40,8 @@ from reassess.numeric.arrays import allocate_like, split_rows
 from reassess.text import ListTable, Printable
 
 _POOLED_RATERS = ("all raters",)  # all raters, as one rater
-ONE_ACCURACY_TOLERANCE, ONE_ACCURACY_MAX_ITERATIONS = 1e-4, 300  # coarse, because this fit only checks another fit
+# Coarse, because this model has one number per rater: it is the method onecoin, and checks and starts other fits.
+ONE_ACCURACY_TOLERANCE, ONE_ACCURACY_MAX_ITERATIONS = 1e-4, 300
 MIN_START_PROBABILITY = 1e-6  # lowest probability in a model to start from
 
 

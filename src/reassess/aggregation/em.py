@@ -320,7 +320,7 @@ def _pool_over_truths(counts: Floats, *, has_answer_scale: bool) -> Floats:
     correct = np.trace(counts, axis1=1, axis2=2)[:, None, None]
     wrong = counts.sum(axis=(1, 2))[:, None, None] - correct
     same = np.eye(counts.shape[-1])
-    return np.asarray(correct * same + wrong * (1 - same) / (counts.shape[-1] - 1))
+    return np.asarray(correct * same + wrong * (1 - same) / max(counts.shape[-1] - 1, 1))
 
 
 def split_into_blocks(

@@ -68,16 +68,33 @@ def check_pseudo_votes(smoothing: float, pooling: float) -> None:
             )
 
 
+def check_bcc_prior(smoothing: float, pooling: float) -> None:
+    """Raise `DataError` if the default prior of the raters' matrices in ibcc and ebcc is 0."""
+    if not smoothing and not pooling:
+        raise DataError(
+            "out-of-range",
+            "pooling must be above 0 for ibcc and ebcc",
+            allowed="above 0; or 0, if smoothing is above 0",
+            found=0,
+            fix="remove pooling, to use the default",
+        )
+
+
 def no_golden_votes_error() -> DataError:
     """Create the error for votes that are not on golden items with a known truth."""
     text, fix = "no golden item with a known truth has a vote", "use the same item names in both files"
     return DataError("missing-golden", text, fix=fix)
 
 
-def check_em_inputs(votes: Votes, smoothing: float, pooling: float) -> None:
-    """Raise `DataError` unless EM can run on the votes with these pseudo-votes."""
+def check_has_votes(votes: Votes) -> None:
+    """Raise `DataError` if there are no votes."""
     if not len(votes):
         raise DataError("missing-votes", "votes are missing", fix="give at least one vote")
+
+
+def check_em_inputs(votes: Votes, smoothing: float, pooling: float) -> None:
+    """Raise `DataError` unless EM can run on the votes with these pseudo-votes."""
+    check_has_votes(votes)
     votes.require_raters("EM")
     check_pseudo_votes(smoothing, pooling)
 

@@ -11,15 +11,9 @@ import numpy.typing as npt
 
 from reassess.aggregation.aggregation_result import Aggregation, convert_to_question_posterior_and_count_unrated
 from reassess.aggregation.candidate_classes import CandidateFit
-from reassess.aggregation.candidate_fits import (
-    fit_dawid_skene_on_candidates,
-)
+from reassess.aggregation.candidate_fits import fit_dawid_skene_on_candidates
 from reassess.aggregation.dawid_skene import DawidSkeneFit, fit_dawid_skene
-from reassess.aggregation.em_inputs import (
-    DEFAULT_POOLING,
-    PinnedItems,
-    check_class_count,
-)
+from reassess.aggregation.em_inputs import DEFAULT_POOLING, PinnedItems
 from reassess.aggregation.prepared_votes import make_candidate_aggregation, make_em_facts, prepare_votes
 from reassess.aggregation.support import (
     is_supported_by_golden,
@@ -27,13 +21,7 @@ from reassess.aggregation.support import (
     warn_if_unreliable,
     warn_unless_golden_supports_em,
 )
-from reassess.core import (
-    VALIDITY,
-    Id,
-    Posterior,
-    RaterModel,
-    Votes,
-)
+from reassess.core import VALIDITY, Id, Posterior, RaterModel, Votes
 from reassess.errors import ReassessWarning
 from reassess.text import join_first
 
@@ -69,9 +57,6 @@ def aggregate_by_em(
             truth.truth_ids,
             lambda others: em(experts=others).posterior,
         )
-    truths_are_answers = truths == votes.answers
-    if truths_are_answers:
-        check_class_count(votes)
     if prepared.uses_candidates:
         candidate_fit = fit_dawid_skene_on_candidates(votes, truth_ids, smoothing=smoothing, pooling=pooling)
         check_candidates = partial(_warn_if_candidates_are_unreliable, votes, candidate_fit, truth_ids, is_supported)

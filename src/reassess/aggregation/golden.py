@@ -41,6 +41,16 @@ class ExpertTruth(Printable):
         why = "too few experts" if self.rule.startswith(_VALIDITY_RULE_START) else f"no {self.rule}"
         return f"{count} undecided ({why}): {join_first(self.undecided_items, max_items=_MAX_NAMED_ITEMS)}"
 
+    def require_decided_items(self) -> None:
+        """Raise `DataError` if the experts' answers do not decide any item."""
+        if not (self.truth_ids >= 0).any():
+            raise DataError(
+                "missing-golden",
+                "experts' answers do not decide the truth of any golden item",
+                found=self.note,
+                fix="get more experts' answers",
+            )
+
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output."""
         return {

@@ -9,22 +9,12 @@ import numpy as np
 from reassess.aggregation.aggregation_result import Aggregation, convert_to_question_posterior_and_count_unrated
 from reassess.aggregation.calibration import calibrate, posterior
 from reassess.aggregation.candidate_fits import calibrate_on_candidates
-from reassess.aggregation.em_inputs import (
-    DEFAULT_POOLING,
-    check_class_count,
-    has_many_classes,
-)
+from reassess.aggregation.em_inputs import DEFAULT_POOLING, check_class_count, has_many_classes
 from reassess.aggregation.golden import ExpertTruth, expert_truth
 from reassess.aggregation.golden_items import align_with_golden, select_golden_votes
 from reassess.aggregation.prepared_votes import count_images_without_votes
 from reassess.aggregation.recipe import calibrated_recipe, score_by_recipe
-from reassess.core import (
-    REAL_RECIPE,
-    VALIDITY,
-    LabelSets,
-    ScoreRecipe,
-    Votes,
-)
+from reassess.core import REAL_RECIPE, VALIDITY, LabelSets, ScoreRecipe, Votes
 from reassess.core.checks import check_type
 from reassess.core.items import are_questions, require_questions
 from reassess.errors import DataError, ReassessWarning
@@ -89,6 +79,7 @@ def aggregate_by_calibration(
         )
     truths = votes.answers if truths_are_answers else VALIDITY
     truth = expert_truth(experts, truths, min_experts=min_experts)
+    truth.require_decided_items()
     rows = experts.find_positions(golden.items)
     truth_ids = np.where(rows >= 0, truth.truth_ids[rows], -1)
     if truths_are_answers:

@@ -11,12 +11,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.aggregate import METHODS, compute_by_method, parse_method
 from reassess.aggregation.aggregation_result import Aggregation
 from reassess.aggregation.baseline_rules import MeasuredRule
 from reassess.aggregation.curves import Curve, Point, precision_recall
 from reassess.aggregation.golden import GoldenQuestions
 from reassess.aggregation.golden_items import select_golden_votes, split_into_folds
+from reassess.aggregation.methods import METHODS, compute_by_method, parse_method
 from reassess.aggregation.thresholds import Goal, OperatingPoint, operating_point
 from reassess.core import Items, LabelSets, Questions, Scores, Votes
 from reassess.core.checks import check_range, check_type
@@ -50,9 +50,8 @@ class MeasuredCurve(Printable):
 
     file: str
     curve: Curve
-    out_of_sample_description: str | None = (
-        None  # which golden answers were left out, for example "each image left out"
-    )
+    # Which golden answers were left out, for example "each image left out".
+    out_of_sample_description: str | None = None
     operating_point: OperatingPoint | None = None  # the threshold chosen on the curve
 
     @property

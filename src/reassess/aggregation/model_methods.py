@@ -6,18 +6,16 @@ from functools import partial
 
 from reassess.aggregation.aggregation_result import Aggregation
 from reassess.aggregation.bcc import fit_bcc
-from reassess.aggregation.candidate_fits import (
-    fit_bcc_on_candidates,
-    fit_one_accuracy_on_candidates,
-)
+from reassess.aggregation.candidate_fits import fit_bcc_on_candidates, fit_one_accuracy_on_candidates
 from reassess.aggregation.candidate_stacking import fit_stacking_on_candidates
 from reassess.aggregation.copies import Copies, find_copies, merge_copies
-from reassess.aggregation.dawid_skene import fit_one_accuracy_per_rater
-from reassess.aggregation.em_inputs import (
-    DEFAULT_POOLING,
-    check_class_count,
-    check_matrix_size,
+from reassess.aggregation.dawid_skene import (
+    ONE_ACCURACY_MAX_ITERATIONS,
+    ONE_ACCURACY_TOLERANCE,
+    fit_one_accuracy_per_rater,
 )
+from reassess.aggregation.em import warn_unless_converged
+from reassess.aggregation.em_inputs import DEFAULT_POOLING, check_matrix_size
 from reassess.aggregation.prepared_votes import (
     make_aggregation,
     make_candidate_aggregation,
@@ -25,12 +23,8 @@ from reassess.aggregation.prepared_votes import (
     prepare_votes,
 )
 from reassess.aggregation.stacking import fit_stacking
-from reassess.aggregation.support import (
-    select_evenly_spaced_rows,
-)
-from reassess.core import (
-    Votes,
-)
+from reassess.aggregation.support import select_evenly_spaced_rows
+from reassess.core import Votes
 from reassess.core.items import StoredItems
 from reassess.errors import ReassessWarning
 
@@ -46,11 +40,19 @@ def aggregate_by_one_accuracy(
     """Estimate one accuracy per rater and the truths from the votes by EM; golden items keep the experts' truth."""
     prepared = prepare_votes(votes, experts, rater_golden, truths_are_answers, min_experts)
     if prepared.uses_candidates:
-        return make_candidate_aggregation(prepared, fit_one_accuracy_on_candidates(prepared.votes, prepared.truth_ids))
+        candidate_fit = fit_one_accuracy_on_candidates(prepared.votes, prepared.truth_ids)
+        _warn_unless_one_accuracy_converged(candidate_fit.has_converged)
+        return make_candidate_aggregation(prepared, candidate_fit)
     check_matrix_size(prepared.votes, prepared.truths)
     fit = fit_one_accuracy_per_rater(prepared.votes, prepared.truths, prepared.pinned_items)
+    _warn_unless_one_accuracy_converged(fit.has_converged)
     facts = make_em_facts(fit.objective_history, fit.has_converged)
     return make_aggregation(prepared, fit.posterior, fit.model, facts)
+
+
+def _warn_unless_one_accuracy_converged(has_converged: bool) -> None:
+    """Warn if EM for one accuracy per rater stopped before it converged."""
+    warn_unless_converged(has_converged, ONE_ACCURACY_MAX_ITERATIONS, ONE_ACCURACY_TOLERANCE, "use another method")
 
 
 def aggregate_by_bcc(
@@ -101,7 +103,6 @@ def aggregate_by_stacking(
     copies = find_copies(_select_items_to_check(prepared.votes))
     merged = merge_copies(prepared.votes, copies.groups)
     if prepared.uses_candidates:
-        check_class_count(merged)
         candidate_fit, weights = fit_stacking_on_candidates(merged, prepared.truth_ids)
         result = make_candidate_aggregation(prepared, candidate_fit, weights.facts)
     else:

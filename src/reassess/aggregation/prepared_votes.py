@@ -9,18 +9,14 @@ from reassess.aggregation.aggregation_result import Aggregation, convert_to_ques
 from reassess.aggregation.candidate_classes import CandidateFit
 from reassess.aggregation.em_inputs import (
     PinnedItems,
+    check_class_count,
+    check_has_votes,
     default_possible_truths,
     has_many_classes,
 )
 from reassess.aggregation.golden import ExpertTruth, expert_truth
 from reassess.aggregation.golden_items import add_missing_golden_votes, align_with_golden, find_truth_of_items
-from reassess.core import (
-    VALIDITY,
-    Id,
-    Posterior,
-    RaterModel,
-    Votes,
-)
+from reassess.core import VALIDITY, Id, Posterior, RaterModel, Votes
 from reassess.core.items import StoredItems
 
 
@@ -57,7 +53,24 @@ def prepare_votes(
     """Align votes with golden votes, and find the truth of golden items.
 
     Separate golden votes are added to the votes on golden items, unless the rater already has a vote on the item.
+    Raise `DataError` if votes are missing, if they are counts without raters, or if there are too many classes.
     """
+    votes.require_raters("EM")
+    prepared = _align_with_golden_truth(votes, experts, rater_golden, truths_are_answers, min_experts)
+    check_has_votes(prepared.votes)
+    if prepared.truths == prepared.votes.answers:
+        check_class_count(prepared.votes)
+    return prepared
+
+
+def _align_with_golden_truth(
+    votes: Votes,
+    experts: Votes | None,
+    rater_golden: Votes | None,
+    truths_are_answers: bool | None,
+    min_experts: int | None,
+) -> PreparedVotes:
+    """Align votes with golden votes, and find the truth of golden items, without checks."""
     if experts is None:
         votes = votes.with_no_maybe_yes()
         unknown: npt.NDArray[np.int64] = np.broadcast_to(np.array(-1), len(votes.items))

@@ -11,7 +11,7 @@ from reassess.numeric.proportions import share_interval
 from reassess.text import Printable
 
 BIN_BOUNDS = (0.0, 0.01, *(tenth / 10 for tenth in range(1, 10)), 0.99, 1.0)
-_N_ERROR_BINS = 10  # of equal width, as usual for the calibration error
+_ERROR_BOUNDS = np.arange(11) / 10  # bins of equal width, as usual for the calibration error
 _MIN_PROBABILITY = 1e-6  # lower probabilities count as this in the log loss
 
 Floats = npt.NDArray[np.float64]
@@ -86,8 +86,7 @@ def measure_calibration(golden: GoldenQuestions, probabilities: Floats) -> Calib
         of_truth = np.where(is_valid, probabilities, 1 - probabilities)
         brier_score = errors.mean()
     gaps = [
-        abs((probabilities[rows] - is_valid[rows]).sum())
-        for rows in _split_into_bins(probabilities, np.linspace(0, 1, _N_ERROR_BINS + 1))
+        abs((probabilities[rows] - is_valid[rows]).sum()) for rows in _split_into_bins(probabilities, _ERROR_BOUNDS)
     ]
     return Calibration(
         bins=tuple(

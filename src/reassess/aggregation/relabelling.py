@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.aggregate import parse_method
+from reassess.aggregation.methods import parse_method
 from reassess.aggregation.recipe import calibrated_recipe, estimate_rater_and_label_models, original_label_votes
 from reassess.core import REAL_RECIPE, LabelSets, Questions, ScoreRecipe, Votes
 from reassess.core.checks import check_range

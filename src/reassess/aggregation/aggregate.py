@@ -87,8 +87,9 @@ def aggregate(
     smoothing
         Pseudo-votes added to each cell of each rater's counts; by default 0, for imagenet-real 1.
     pooling
-        Pseudo-votes added to each row of each rater's counts, distributed as in the mean matrix; by default 4, for
-        imagenet-real 0.
+        Pseudo-votes added to each row of each rater's counts, distributed as in the mean matrix; for ibcc and ebcc, as
+        in the rater's own matrix by onecoin. By default 4, for imagenet-real 0. Must be above 0 for ibcc and ebcc,
+        unless smoothing is.
     tempering
         If True, probabilities are made less or more certain, so that they agree with golden answers. By default False;
         stacking always does this.

@@ -95,11 +95,12 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     """Print a warning, but print equal warnings of this package only once."""
-    if issubclass(category, ReassessWarning):
-        if str(message) not in printed_texts:
-            text = format_message(message) if isinstance(message, ReassessWarning) else message
+    if isinstance(message, ReassessWarning):
+        message.problem = message.problem.replace("\n", "\\n")  # a line break in a name
+        text = format_message(message)
+        if text not in printed_texts:
             print_text(f"Warning: {text}", err=True)
-            printed_texts.add(str(message))
+            printed_texts.add(text)
     else:
         text = warnings.formatwarning(message, category, filename, lineno, line)
         click.echo(text, err=True, nl=False)

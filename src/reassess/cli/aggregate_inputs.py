@@ -12,20 +12,28 @@ import numpy as np
 from reassess.aggregation import AUTO, METHODS, Aggregation, aggregate, parse_method, with_golden_votes
 from reassess.aggregation.golden import expert_truth
 from reassess.aggregation.golden_items import count_votes_on
+from reassess.aggregation.methods import list_methods_with
 from reassess.cli.command_run import CommandRun
 from reassess.cli.part_inputs import NO_SOURCE, BenchmarkPartReader, find_part, require_part
 from reassess.core import IMAGENET, Benchmark, Questions, Scores, Votes
 from reassess.core.image_names import match_images, suggest_match_fix
 from reassess.core.items import require_questions
+from reassess.errors import DataError, Fix
+from reassess.text import join_and
 
 # Names of method options, and of the same arguments in Python. Options that the method does not use are an error.
+# The last two are not options of commands, but benchmark.json can store them with the method.
 _ARGUMENTS_BY_OPTION = {
     "golden": "experts",
     "min_experts": "min_experts",
     "original": "original",
     "pooling": "pooling",
     "tempering": "tempering",
+    "smoothing": "smoothing",
+    "truths_are_answers": "truths_are_answers",
 }
+_PLAIN_ARGUMENTS = ("pooling", "smoothing", "truths_are_answers")  # need no golden answers
+_NEED_EXPERTS = ("min_experts", "tempering")
 NO_METHOD_OPTIONS: dict[str, Any] = dict.fromkeys(_ARGUMENTS_BY_OPTION)
 IMAGENET_METHOD = "imagenet-real"  # uses ImageNet's votes, golden answers and original labels by default
 
@@ -94,6 +102,22 @@ class ComputedScores:
         return int(np.count_nonzero((self.votes_with_golden.sizes > 0) & ~has_other_votes))
 
 
+def use_stored_method(
+    stored_method: str, method_options: dict[str, Any], benchmark: Benchmark
+) -> tuple[str, dict[str, Any]]:
+    """Return the name of a benchmark's method, and its stored options where the user gives none."""
+    name, stored_options = parse_method(stored_method)
+    if "original" in stored_options:
+        source = benchmark.sources.get("original") if stored_options["original"] else NO_SOURCE
+        stored_options["original"] = source
+        if source is None and method_options["original"] is None:
+            raise click.UsageError(f"The benchmark's method, {name}, used original labels: give --original.")
+    if method_options["golden"] == NO_SOURCE:
+        stored_options = {option: value for option, value in stored_options.items() if option not in _NEED_EXPERTS}
+    given_options = {option: value for option, value in method_options.items() if value is not None}
+    return name, NO_METHOD_OPTIONS | stored_options | given_options
+
+
 def compute_scores(
     run: CommandRun,
     benchmark: Benchmark,
@@ -104,6 +128,7 @@ def compute_scores(
     check_votes: Callable[[Votes], object] = lambda _: None,
 ) -> ComputedScores:
     """Read the votes and the other inputs of a method, and compute the scores."""
+    method_options = NO_METHOD_OPTIONS | method_options
     if method_options["golden"] == NO_SOURCE:
         benchmark = replace(
             benchmark, sources={part: source for part, source in benchmark.sources.items() if part != "golden"}
@@ -133,18 +158,24 @@ def compute_scores(
     if rater_golden is not None:
         votes_with_golden = with_golden_votes(votes_with_golden, rater_golden, parts.get("golden"))
     check_votes(votes_with_golden)
+    arguments = {argument: method_options[argument] for argument in _PLAIN_ARGUMENTS}
     if has_separate_golden:
-        result, experts = aggregate(votes_with_golden, method_name, pooling=method_options["pooling"]), parts["golden"]
+        if method_options["tempering"]:
+            raise DataError(
+                "missing-golden",
+                "tempering needs raters' votes on golden questions, but only experts answered these questions",
+                fix=Fix("give {method} without {tempering}", method=name, tempering=None),
+            )
+        result, experts = aggregate(votes_with_golden, method_name, **arguments), parts["golden"]
         truth = expert_truth(experts, min_experts=method_options["min_experts"])
         return ComputedScores(
             parts["votes"], votes_with_golden, replace(result, expert_votes=experts, expert_truth=truth)
         )
-    arguments = {
+    arguments |= {
         "experts": parts.get("golden"),
         "rater_golden": parts.get("rater-golden") if "golden" in parts else None,
         "original": parts.get("original"),
         "min_experts": method_options["min_experts"],
-        "pooling": method_options["pooling"],
         "tempering": method_options["tempering"],
     }
     arguments = {argument: value for argument, value in arguments.items() if argument in METHODS[name].options}
@@ -211,8 +242,11 @@ def check_method_options(method: str, method_options: dict[str, Any], benchmark:
         if value is not None and not _method_uses_option(method, option)
     ]
     if unused:
+        if (method, unused[0]) == ("stacking", "tempering"):
+            raise click.UsageError("Stacking always tempers: remove --tempering, or choose another method.")
         option_name = "golden-at-least" if unused[0] == "min_experts" else unused[0]
-        raise click.UsageError(f"Method {method} does not use --{option_name}.")
+        methods = join_and(list_methods_with(_ARGUMENTS_BY_OPTION[unused[0]]), max_items=9)
+        raise click.UsageError(f"Method {method} does not use --{option_name}. Methods that use it: {methods}.")
     if (
         "experts" in METHODS[method].required_options
         and method_options["golden"] is None

@@ -341,6 +341,7 @@ OPTION_TEMPLATES = {
     "outputs": "--classes FILE",
     "per_image": "--per-image {}",
     "practice_bar": "--bar {}",
+    "tempering": "--tempering",
     "top_k": "--top-k {}",
     "transform": "--transform {}",
 }

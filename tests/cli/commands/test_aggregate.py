@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,11 @@ def test_default_method_uses_golden_answers(run: Runner, plain: Path, tmp_path: 
     ("argv", "message"),
     [
         (["--method", "em"], "Give VOTES, or --benchmark."),
-        (["VOTES", "--method", "mean", "--pooling", "1"], "Method mean does not use --pooling."),
+        (
+            ["VOTES", "--method", "mean", "--pooling", "1"],
+            "Method mean does not use --pooling. Methods that use it: calibrated, em, ibcc, ebcc and imagenet-real.",
+        ),
+        (["VOTES", "--tempering"], "Stacking always tempers: remove --tempering, or choose another method."),
         (["VOTES", "--method", "calibrated"], "Method calibrated measures raters on golden answers: give --golden."),
     ],
 )
@@ -149,3 +154,77 @@ def test_tempering_is_recorded_and_needs_golden_answers(run: Runner, plain: Path
     assert "Method majority does not use --tempering" in message_of(
         run("aggregate", plain, "--method", "majority", "--tempering", "-o", "scores.csv"), 2
     )
+
+
+def write_pets(folder: Path) -> None:
+    """Votes of four raters on 40 questions, and an expert's golden answers on half of them."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 40)
+    rows = [
+        f"{item}.png,cat,{rater},{'yes' if truth[item] ^ (rng.random() < 0.2) else 'no'}"
+        for item in range(40)
+        for rater in "wxyz"
+    ]
+    golden = [f"{item}.png,cat,eve,{'yes' if truth[item] else 'no'}" for item in range(20)]
+    files = {"votes": rows, "golden": golden}
+    write_files(
+        folder, {f"pets/{name}.csv": "\n".join(["image,class,rater,answer", *part]) for name, part in files.items()}
+    )
+
+
+def test_benchmark_keeps_its_method_with_all_options(run: Runner, folder: Path) -> None:
+    write_pets(folder)
+    command = ("aggregate", "--benchmark", "pets", "-o", "pets/scores.csv", "--force")
+    options = ("--method", "em", "--tempering", "--pooling", "2", "--golden-at-least", "1")
+    assert run(*command, *options).code == 0
+    method = "em, min_experts=1, tempering=true, pooling=2.0"
+    first = read_score_file(Path("pets/scores.csv"))
+    for _ in range(2):
+        assert run(*command).code == 0
+        assert json.loads(Path("pets/benchmark.json").read_text())["method"] == method
+        assert read_score_file(Path("pets/scores.csv")).values.tolist() == first.values.tolist()
+    assert run(*command, "--pooling", "3").code == 0
+    assert json.loads(Path("pets/benchmark.json").read_text())["method"] == method.replace("2.0", "3.0")
+    assert run(*command, "--golden", "none").code == 0
+    assert json.loads(Path("pets/benchmark.json").read_text())["method"] == "em, pooling=3.0"
+
+
+def test_tempering_needs_raters_votes_on_golden_questions(run: Runner, folder: Path) -> None:
+    write_pets(folder)
+    votes = Path("pets/votes.csv").read_text().splitlines()
+    Path("pets/votes.csv").write_text("\n".join(line for line in votes if line[:2].isdigit() or line[0] == "i"))
+    command = ("aggregate", "--benchmark", "pets", "-o", "pets/scores.csv", "--method", "em")
+    assert message_of(run(*command, "--tempering")) == (
+        "Error: tempering needs raters' votes on golden questions, but only experts answered these questions\n"
+        "  fix:     choose --method em, without tempering\n"
+    )
+    assert run(*command).code == 0
+
+
+def test_note_about_shared_mistakes_without_golden_answers(run: Runner, folder: Path) -> None:
+    write_pets(folder)
+    note = "\nwithout golden answers, mistakes that raters share are not visible in the probabilities\n"
+    for method, golden, has_note in (("auto", "none", True), ("auto", "pets/golden.csv", False), ("em", "none", False)):
+        result = run("aggregate", "pets/votes.csv", "--method", method, "--golden", golden, "-o", "p.csv", "--force")
+        assert (note in result.out) is has_note
+
+
+def test_long_class_names_are_shortened(run: Runner, plain: Path, tmp_path: Path) -> None:
+    plain.write_text(plain.read_text().replace(",b\n", f",{'b' * 5_000}\n"))
+    out = run("aggregate", plain, "--method", "em", "-o", tmp_path / "p.csv").out
+    assert f"prior: a 0.5102, {'b' * 20}…{'b' * 20} 0.4898\n" in out
+
+
+def test_warning_about_rater_with_a_line_break_is_one_line(run: Runner, folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    truth, copied = rng.integers(0, 2, (2, 200))
+    columns = {"ann": truth, "bo": truth ^ (rng.random(200) < 0.2), '"c\nd"': copied, "e": copied}
+    rows = [f"{item},{rater},{'ny'[answers[item]]}" for rater, answers in columns.items() for item in range(200)]
+    Path("votes.csv").write_text("\n".join(["item,rater,answer", *rows]) + "\n")
+    error = run("aggregate", "votes.csv", "-o", "p.csv").err
+    assert "c\\nd" in error
+
+
+def test_help_fits_80_columns(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert max(map(len, run("aggregate", "--help").out.splitlines())) <= 80

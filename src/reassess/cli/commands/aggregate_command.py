@@ -10,7 +10,7 @@ import numpy as np
 from reassess.aggregation import AUTO, METHODS, parse_method
 from reassess.aggregation.em_inputs import DEFAULT_POOLING
 from reassess.aggregation.stopping import warn_of_early_stop
-from reassess.cli.aggregate_inputs import IMAGENET_METHOD, ScoresSummary, compute_scores
+from reassess.cli.aggregate_inputs import IMAGENET_METHOD, ScoresSummary, compute_scores, use_stored_method
 from reassess.cli.command_run import CommandRun, FiniteRange, add_common_options
 from reassess.cli.help_pages import Choice, Command, benchmark_section_option
 from reassess.cli.options import (
@@ -28,7 +28,9 @@ from reassess.core.items import are_questions
 from reassess.formats import write_posterior, write_scores
 from reassess.formats.files import atomic_writes, check_suffix
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.text import count_noun, join_first
+from reassess.text import count_noun, join_first, shorten
+
+_MAX_TRUTH_LETTERS = 40  # of a class in the line of the prior
 
 
 @click.command(
@@ -44,6 +46,7 @@ from reassess.text import count_noun, join_first
 @click.option(
     "--method",
     type=Choice([AUTO, *METHODS]),
+    metavar="METHOD",
     help="; ".join(f"{name}: {method.summary}" for name, method in METHODS.items())
     + "; auto: stacking, but calibrated with --original, and majority for counts of votes.  [default: the "
     "benchmark's, or auto]",
@@ -61,8 +64,8 @@ from reassess.text import count_noun, join_first
     "--pooling",
     type=FiniteRange(0, 1e12),
     metavar="K",
-    help="Pseudo-votes: how many votes of an average rater are added to the votes of each rater.  [default: "
-    f"{DEFAULT_POOLING:g}; 0 for imagenet-real]",
+    help="Pseudo-votes: how many votes of an average rater are added to the votes of each rater; for ibcc and ebcc, of "
+    f"a rater with the same accuracy for all truths.  [default: {DEFAULT_POOLING:g}; 0 for imagenet-real]",
 )
 @click.option(
     "--tempering",
@@ -103,7 +106,7 @@ def aggregate(
         _print_scores(run, folder_scores, output)
         return
     if method is None and benchmark is not None and benchmark.method is not None:
-        method = parse_method(benchmark.method)[0]
+        method, method_options = use_stored_method(benchmark.method, method_options, benchmark)
     source = benchmark or (IMAGENET if method == IMAGENET_METHOD else Benchmark())
     run.check_output(output, (".npz", *TABLE_SUFFIXES), "scores", benchmark=benchmark, part="scores")
     if votes is None and "votes" not in source.sources and benchmark is None:
@@ -194,7 +197,8 @@ def _print_scores(run: CommandRun, computed: ScoresSummary, output: Path) -> Non
     if scale is not None and scale != KNOWN_ANSWERS:
         run.print_line(f"answers, from invalid to valid: {join_first(scale, max_items=10)}")
     if prior is not None:
-        run.print_line("prior: " + ", ".join(f"{truth} {share:.4f}" for truth, share in prior.items()))
+        shares = [f"{shorten(truth, _MAX_TRUTH_LETTERS)} {share:.4f}" for truth, share in prior.items()]
+        run.print_line(f"prior: {', '.join(shares)}")
     if result.expert_truth is not None and result.expert_truth.note is not None:
         run.print_line(result.expert_truth.note)
     for fact, value in result.facts.items():
@@ -204,6 +208,8 @@ def _print_scores(run: CommandRun, computed: ScoresSummary, output: Path) -> Non
                 run.print_line(f"without votes: {count_noun(value, noun)}")
         elif fact != "method":
             run.print_line(f"{fact.replace('_', ' ')}: {_format_value(value)}")
+    if name == "stacking" and result.expert_votes is None:
+        run.add_note("without golden answers, mistakes that raters share are not visible in the probabilities")
 
 
 def _count_repeated_votes(votes: Votes) -> int:

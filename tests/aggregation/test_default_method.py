@@ -264,11 +264,11 @@ SETS = ("fact-eval", "relevance", *SMALL)
 @pytest.mark.parametrize(
     ("sets", "golden", "expected"), [(SETS, 0, (0.8058, 0.8350, 0.8475)), (SMALL, 100, (0.8352, 0.8751, 0.8914))]
 )
-def test_accuracy_on_public_sets(
+def test_accuracy_and_log_loss_on_public_sets(
     real_file: RealFile, sets: tuple[str, ...], golden: int, expected: tuple[float, ...]
 ) -> None:
     """`expected` has the mean accuracies over the sets, of majority, em and the default."""
-    results = []
+    results, losses = [], []
     for name in sets:
         votes, truth = read_public_crowd(real_file(name))
         rows = np.flatnonzero((truth >= 0) & (votes.sizes > 0))
@@ -280,5 +280,8 @@ def test_accuracy_on_public_sets(
         each = (votes.answer_shares(), em.posterior.values, default.posterior.values)
         accuracies = [accuracy(values[others], truth[others]) for values in each]
         assert accuracies[-1] >= accuracies[0] - max(0.01, 2 / others.size)  # fact-eval has a truth for 55 items
+        of_truth = default.posterior.values[others, truth[others]]
         results.append(accuracies)
+        losses.append(-np.log(np.maximum(of_truth, 1e-6)).mean())
     assert np.mean(results, axis=0).tolist() == pytest.approx(expected, abs=1e-4)
+    assert np.mean(losses) < 0.5

@@ -23,7 +23,7 @@ from reassess.aggregation import (
 )
 from reassess.aggregation.golden_items import split_into_folds
 from reassess.core import Classes, LabelSets, Questions, Scores, Votes
-from tests.helpers import CURVE, WORDS, code_of, votes_of
+from tests.helpers import CURVE, WORDS, code_of, message, votes_of
 
 TWO = Questions.from_columns(["a", "b"], np.array([1, 1]))
 OF_TWO = Curve(GoldenQuestions(TWO, np.array([True, False])), np.array([0.9, 0.25]), in_sample=True)
@@ -195,6 +195,15 @@ def test_second_curve_names_what_is_left_out() -> None:
         ("magic", {}, "unknown-method"),
         ("calibrated, magic=1", {}, "unknown-name"),
         ("calibrated, pooling", {}, "unknown-method"),
+        ("calibrated, pooling=[1]", {}, "not-a-number"),
+        ("calibrated, pooling=-1", {}, "out-of-range"),
+        ("calibrated, smoothing=true", {}, "not-a-number"),
+        ("calibrated, pooling=1, pooling=2", {}, "duplicate-name"),
+        ("calibrated, tempering=1", {}, "wrong-type"),
+        ("calibrated, original=1", {}, "wrong-type"),
+        ("calibrated, min_experts=1.5", {}, "not-a-number"),
+        ("calibrated, experts=1", {}, "unknown-name"),
+        ("em, rater_golden=true", {}, "unknown-name"),
         ("calibrated, original=true", {}, "missing-original"),
         ("calibrated", {"votes": None}, "missing-votes"),
         ("calibrated", {"leave_out": 1}, "out-of-range"),
@@ -208,6 +217,25 @@ def test_scores_that_cannot_be_repeated_raise(method: str, options: dict[str, An
     scores = replace(aggregate(votes, "majority").scores, method=method)
     arguments = {"votes": votes, "experts": experts, "leave_out": "image"} | options
     assert code_of(measure_curves, "mine", scores, golden_truth(experts), **arguments) == expected
+
+
+@pytest.mark.parametrize("options", [{"votes": [1]}, {"rater_golden": "a"}, {"original": {}}, {"goal": "f1"}])
+def test_argument_of_wrong_type_raises(options: dict[str, Any]) -> None:
+    votes, experts_of = ON_QUESTIONS
+    experts = experts_of(GOLDEN)
+    scores = aggregate(votes, "calibrated", experts=experts).scores
+    arguments = {"votes": votes, "experts": experts, "leave_out": "image"} | options
+    assert code_of(measure_curves, "mine", scores, golden_truth(experts), **arguments) == "wrong-type"
+
+
+def test_tempering_with_few_golden_images_can_leave_out_fewer_images() -> None:
+    votes, experts_of = ON_QUESTIONS
+    experts = experts_of(GOLDEN[:8])
+    scores = aggregate(votes, "calibrated", experts=experts, tempering=True).scores
+    arguments = {"votes": votes, "experts": experts}
+    text = message(measure_curves, "mine", scores, golden_truth(experts), leave_out=2, **arguments)
+    assert text.endswith('fix:     get more golden answers, or leave out fewer images at a time (leave_out="image")')
+    assert len(measure_curves("mine", scores, golden_truth(experts), leave_out="image", **arguments)) == 2
 
 
 def test_warnings_of_em_are_not_repeated_for_each_image() -> None:

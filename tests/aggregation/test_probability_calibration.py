@@ -36,6 +36,15 @@ def test_calibration_equals_scikit_learn() -> None:
     assert sum(each.n_valid for each in calibration.bins) == valid.sum()
 
 
+def test_tenths_are_in_the_bin_that_starts_with_them() -> None:
+    """In floating point, 0.3, 0.6 and 0.7 are below the third, sixth and seventh step of `np.linspace(0, 1, 11)`."""
+    tenths = np.repeat(np.arange(11) / 10, 2)
+    calibration = make_curve(np.tile([True, False], 11), tenths).calibration()
+    # The bins of 0, 0.1, ..., 0.8 have two questions, and the last bin has 0.9 and 1.0.
+    expected = (sum(2 * abs(tenth / 10 - 0.5) for tenth in range(9)) + 4 * 0.45) / 22
+    assert calibration.calibration_error == pytest.approx(expected, abs=1e-12)
+
+
 def test_certain_mistake_has_a_finite_log_loss() -> None:
     calibration = make_curve(np.array([True, True]), np.array([0.0, 1.0])).calibration()
     assert calibration.log_loss == pytest.approx(-np.log(1e-6) / 2)

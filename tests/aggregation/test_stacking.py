@@ -1,4 +1,4 @@
-"""Stacking: its weights, its results on public sets, and properties of every fit."""
+"""Stacking: its weights, and properties of every fit."""
 
 import warnings
 from itertools import product
@@ -14,10 +14,9 @@ from reassess.aggregation.stacking_weights import choose_weights
 from reassess.core import Questions, Votes
 from reassess.core.items import find_items
 from reassess.errors import ReassessWarning
-from tests.helpers import RealFile, code_of, read_public_crowd
+from tests.helpers import code_of
 
 Floats = npt.NDArray[np.float64]
-SIX = ("ms", "rte", "sentiment", "sp", "web", "zencrowd-us")
 
 
 def stack(votes: Votes, **options: Any) -> Aggregation:
@@ -70,24 +69,6 @@ def test_unanimous_votes_are_never_overturned() -> None:
     assert is_unanimous.any()
     best = stack(votes).posterior.most_likely()
     assert (best == counts.argmax(axis=1))[is_unanimous].all()
-
-
-@pytest.mark.filterwarnings("ignore:the votes do not support em")
-def test_public_sets(real_file: RealFile) -> None:
-    """Stacking is correct more often than em, at least as often as majority minus a point, and its log loss is low."""
-    accuracies, losses = [], []
-    for name in SIX:
-        votes, truth = read_public_crowd(real_file(name))
-        judged = truth >= 0
-        values = [votes.answer_shares(), stack(votes).posterior.values]
-        values.append(aggregate(votes, "em").posterior.values)
-        shares, stacked, _ = row = [np.mean(each.argmax(axis=1)[judged] == truth[judged]) for each in values]
-        assert stacked > shares - 0.01
-        accuracies.append(row)
-        losses.append(log_loss(values[1][judged], truth[judged]))
-    assert np.mean(losses) < 0.5
-    _, stacked, em = np.mean(accuracies, axis=0)
-    assert stacked > em + 0.01
 
 
 def calibration_error(values: Floats, truth: Any) -> float:

@@ -5,6 +5,7 @@ Out-of-sample, the scores are computed again without the golden answers that mea
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -132,6 +133,9 @@ def measure_curves(
     """
     check_type(Scores, scores)
     check_type(GoldenQuestions, golden)
+    check_type(Votes, votes, experts, rater_golden, is_optional=True)
+    check_type(LabelSets, original, is_optional=True)
+    check_type(Goal, goal, fix='Goal.parse("precision=0.9")', is_optional=True)
     out_of_sample = None
     if leave_out is not None:
         if votes is None or experts is None:
@@ -196,11 +200,23 @@ def compute_out_of_sample_scores(
     parts = []
     for number in show_progress(np.unique(fold_of).tolist()):
         out_rows = np.flatnonzero(fold == number)
-        fold_scores = recompute_scores(
-            scores, votes, experts=experts.without_votes_on(out_rows), rater_golden=golden, original=original
-        ).scores
-        parts.append(_select_scores(fold_scores, take_items(votes.items, rows[out_rows][rows[out_rows] >= 0])))
+        others = experts.without_votes_on(out_rows)
+        with _suggest_smaller_folds(leave_out):
+            result = recompute_scores(scores, votes, experts=others, rater_golden=golden, original=original)
+        parts.append(_select_scores(result.scores, take_items(votes.items, rows[out_rows][rows[out_rows] >= 0])))
     return _concatenate_scores(parts, experts.images)
+
+
+@contextmanager
+def _suggest_smaller_folds(leave_out: LeaveOut) -> Iterator[None]:
+    """Add to errors about too few golden answers in the block that fewer images can be left out at a time."""
+    try:
+        yield
+    except DataError as error:
+        if error.code == "too-few" and leave_out != "image":
+            smaller = Fix("leave out fewer images at a time ({leave_out})", leave_out='"image"')
+            error.fix = Fix.join(", or ", error.fix, smaller)
+        raise
 
 
 def _select_scores(scores: Scores, items: Items) -> Scores:

@@ -336,6 +336,7 @@ OPTION_TEMPLATES = {
     "ignore_unknown": "--ignore-unknown",
     "image_names": "--names FILE",
     "images": "--images {}",
+    "leave_out": "--leave-out {}",
     "label_agreement": "reassess labels A B",
     "method": "--method {}",
     "outputs": "--classes FILE",

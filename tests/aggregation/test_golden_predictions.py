@@ -56,7 +56,7 @@ def test_votes_are_as_likely_as_by_a_model_without_the_image(seed: int) -> None:
 
 
 @pytest.mark.parametrize("misleading", [0.0, 0.3])
-def test_power_maximises_the_likelihood_of_truths(misleading: float) -> None:
+def test_power_maximizes_the_likelihood_of_truths(misleading: float) -> None:
     votes, truth = golden_votes(images=60, misleading=misleading)
     predictions = predict_golden_questions(votes, truth)
     powers = np.exp(np.linspace(np.log(0.1), np.log(3), 600))

@@ -161,11 +161,7 @@ def compute_scores(
     arguments = {argument: method_options[argument] for argument in _PLAIN_ARGUMENTS}
     if has_separate_golden:
         if method_options["tempering"]:
-            raise DataError(
-                "missing-golden",
-                "tempering needs raters' votes on golden questions, but only experts answered these questions",
-                fix=Fix("give {method} without {tempering}", method=name, tempering=None),
-            )
+            raise _make_tempering_error(name)
         result, experts = aggregate(votes_with_golden, method_name, **arguments), parts["golden"]
         truth = expert_truth(experts, min_experts=method_options["min_experts"])
         return ComputedScores(
@@ -180,6 +176,14 @@ def compute_scores(
     }
     arguments = {argument: value for argument, value in arguments.items() if argument in METHODS[name].options}
     return ComputedScores(parts["votes"], votes_with_golden, aggregate(votes_with_golden, method_name, **arguments))
+
+
+def _make_tempering_error(method: str) -> DataError:
+    return DataError(
+        "missing-golden",
+        "tempering needs raters' votes on golden questions, but only experts answered these questions",
+        fix=Fix("give {method} without {tempering}", method=method, tempering=None),
+    )
 
 
 def is_golden_answered_only_by_experts(reader: BenchmarkPartReader) -> bool:

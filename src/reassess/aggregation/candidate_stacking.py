@@ -53,7 +53,7 @@ class _CandidateMethods:
                 max_iterations=max_iterations,
             )
         fits = {
-            "majority": _compute_vote_shares(votes, truth_ids, em.candidates),
+            "majority": _compute_vote_shares(em.candidates),
             "onecoin": fit_one_accuracy_on_candidates(votes, truth_ids),
             "em": em,
         }
@@ -65,7 +65,7 @@ class _CandidateMethods:
         return fits
 
     def average(
-        self, _votes: Votes, truth_ids: Ints, /, fits: Iterable[CandidateFit], weights: Iterable[float], power: float
+        self, votes: Votes, truth_ids: Ints, fits: Iterable[CandidateFit], weights: Iterable[float], power: float
     ) -> CandidateFit:
         """Compute the tempered weighted mean of the posteriors, and estimate the raters' matrices from the mean."""
         fits, weights = list(fits), list(weights)
@@ -75,8 +75,12 @@ class _CandidateMethods:
             return np.asarray(sum(weight * value for weight, value in zip(weights, values, strict=True)))
 
         pairs = fits[0].candidates
-        candidates = compute_mean(fit.posterior for fit in fits) ** power
-        others = compute_mean(fit.other_probability for fit in fits) ** power
+        items = pairs.item_of_candidate[pairs.first_candidate_of_item]
+        pseudo_share = np.where(truth_ids[items] < 0, weights[0] / (votes.sizes[items] + 1), 0)
+        kept, added = 1 - pseudo_share, pseudo_share / pairs.n_answers
+        candidates = compute_mean(fit.posterior for fit in fits) * pairs.repeat_for_candidates(kept)
+        candidates = (candidates + pairs.repeat_for_candidates(added)) ** power
+        others = (compute_mean(fit.other_probability for fit in fits) * kept + added) ** power
         totals = np.add.reduceat(candidates, pairs.first_candidate_of_item)
         totals += others * (pairs.n_answers - pairs.candidates_per_item)
         posterior = candidates / pairs.repeat_for_candidates(totals)
@@ -85,14 +89,10 @@ class _CandidateMethods:
         return _make_fit(pairs, posterior, others / totals, prior)
 
 
-def _compute_vote_shares(votes: Votes, truth_ids: Ints, pairs: CandidateVotes) -> CandidateFit:
-    """Compute shares of an item's votes, and of a pseudo-vote for all classes."""
-    answers = pairs.n_answers
-    n_votes = np.where(truth_ids < 0, votes.sizes, np.inf)[pairs.item_of_candidate]  # a known truth outweighs all votes
-    other = 1 / answers / (n_votes + 1)
-    posterior = pairs.compute_vote_shares() * (1 - 1 / (n_votes + 1)) + other
-    prior = np.full(answers, 1 / answers)
-    return _make_fit(pairs, posterior, other[pairs.first_candidate_of_item], prior)
+def _compute_vote_shares(pairs: CandidateVotes) -> CandidateFit:
+    """Compute shares of an item's votes."""
+    shares, prior = pairs.compute_vote_shares(), np.full(pairs.n_answers, 1 / pairs.n_answers)
+    return _make_fit(pairs, shares, np.zeros(pairs.first_candidate_of_item.size), prior)
 
 
 def _make_fit(pairs: CandidateVotes, posterior: Floats, other_probability: Floats, prior: Floats) -> CandidateFit:

@@ -155,14 +155,19 @@ class _FullMatrices:
     def average_posteriors(
         self, votes: Votes, truth_ids: Ints, fits: Iterable[_MatrixFit], weights: Iterable[float], power: float
     ) -> Floats:
-        """Compute the tempered weighted mean of the posteriors; golden items keep their truth."""
-        pairs = list(zip(weights, fits, strict=True))
+        """Compute the weighted mean of the posteriors, soften and temper it; golden items keep their truth."""
         values = allocate_like(votes.indptr, (len(votes.items), len(self.truths)), np.float64)
-        for block in split_rows(len(values)):
-            for weight, fit in pairs:
-                values[block] += weight * fit.posterior[block]
-            values[block] **= power
-            values[block] /= values[block].sum(axis=1, keepdims=True)
+        (majority_weight, majority), *others = zip(weights, fits, strict=True)
+        for rows in split_rows(len(values)):
+            block, n_votes = values[rows], np.diff(votes.indptr[rows.start : rows.stop + 1])[:, None]
+            for weight, fit in others:
+                block += weight * fit.posterior[rows]
+            mean = np.where(n_votes > 0, block + majority_weight * majority.posterior[rows], block)
+            mean /= mean.sum(axis=1, keepdims=True)
+            pseudo_share = np.where(n_votes > 0, majority_weight / (n_votes + 1), 0)
+            mean = (1 - pseudo_share) * mean + pseudo_share / len(self.truths)
+            tempered = mean**power
+            block[:] = np.where(n_votes > 0, tempered / tempered.sum(axis=1, keepdims=True), mean)
         golden = np.flatnonzero(truth_ids >= 0)
         values[golden] = np.eye(len(self.truths))[truth_ids[golden]]
         return values
@@ -173,14 +178,11 @@ class _FullMatrices:
 
 
 def _compute_vote_shares(votes: Votes, truths: tuple[Id, ...]) -> Floats:
-    """Compute each truth's share of an item's votes and of a pseudo-vote for all truths; shape (items, truths)."""
+    """Compute each truth's share of an item's votes; shape (items, truths)."""
     from reassess.numeric.em_kernels import fill_with_mean_truth_shares
 
     shares = allocate_like(votes.indptr, (len(votes.items), len(truths)), np.float64)
     fill_with_mean_truth_shares(votes.indptr, votes.answer_ids, make_answer_weights(votes, truths), shares)
-    for rows in split_rows(len(shares)):
-        n_votes = np.diff(votes.indptr[rows.start : rows.stop + 1])[:, None]
-        shares[rows] = (shares[rows] * n_votes + 1 / len(truths)) / (n_votes + 1)
     return shares
 
 

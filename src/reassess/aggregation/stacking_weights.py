@@ -11,13 +11,15 @@ from reassess.aggregation.em_inputs import Floats
 from reassess.aggregation.golden_items import split_into_folds
 from reassess.aggregation.support import N_FOLDS, assign_vote_folds, rank_items_by_image_name, select_votes
 from reassess.core import Votes
-from reassess.core.items import StoredItems, hash_names, rank_names
+from reassess.core.items import StoredItems, hash_names, take_items
 from reassess.text import count_noun
 
 CALIBRATED = "calibrated"
 _MAX_FOLD_ITERATIONS = 60
 _LOG_POWER_SD = np.log(2)  # of the prior, if there are golden items: the power is uncertain by a factor of two
 _TINY = np.finfo(float).tiny
+_MAX_NEWTON_STEPS = 100
+_MIN_WEIGHT = 1e-6  # a smaller weight becomes 0
 
 Ints = npt.NDArray[np.int64]
 
@@ -113,47 +115,46 @@ def choose_weights(vote_probabilities: Floats, truth_probabilities: Floats) -> F
     shape (golden items, methods). The first method is majority.
     """
     n_methods = vote_probabilities.shape[1]
-    equal, majority = np.full(n_methods, 1 / n_methods), np.eye(n_methods)[0]
-    best = _maximize_mean_log(vote_probabilities, equal) if len(vote_probabilities) else equal
+    majority = np.eye(n_methods)[0]
+    none = np.zeros(n_methods)
+    best = _maximize_log_sum(vote_probabilities, none) if len(vote_probabilities) else majority
     by_votes: Floats = (best + majority) / 2
     if not len(truth_probabilities):
         return by_votes
-    return _maximize_mean_log(truth_probabilities, by_votes, n_prior=n_methods, prior=by_votes)
+    return _maximize_log_sum(truth_probabilities, n_methods * by_votes)
 
 
-def _maximize_mean_log(
-    probabilities: Floats, start: Floats, *, n_prior: float = 0.0, prior: Floats | None = None
-) -> Floats:
-    """Find the weights of the methods that maximise the sum of the logarithms of the mixed probabilities.
+def _maximize_log_sum(probabilities: Floats, pseudo_counts: Floats) -> Floats:
+    """Find the weights that maximize the sum of log(probabilities @ weights) + pseudo_counts @ log(weights).
 
-    With a prior, the sum has `n_prior` further terms: the logarithm of the weight of each method, times `prior`.
+    The problem is concave. Newton's method keeps weights inside the simplex by a barrier, which decreases to 0.
     """
-    from scipy.optimize import minimize
+    n_methods, total = probabilities.shape[1], len(probabilities) + pseudo_counts.sum()
+    probabilities, weights = np.maximum(probabilities, _TINY), np.full(n_methods, 1 / n_methods)
 
-    probabilities = np.maximum(probabilities, _TINY)
-    factors = np.zeros_like(start) if prior is None else n_prior * prior
-    total = len(probabilities) + factors.sum()
+    def value(weights: Floats, counts: Floats) -> float:
+        """Return the objective, with the barrier; minus infinity outside the simplex."""
+        if (weights <= 0).any():
+            return -np.inf
+        return float(np.log(probabilities @ weights).sum() + counts @ np.log(weights))
 
-    def loss(weights: Floats) -> tuple[float, Floats]:
-        """Return the negative mean logarithm, and its gradient."""
-        weights = np.maximum(weights, _TINY)
-        mixed = probabilities @ weights
-        value = np.log(mixed).sum() + factors @ np.log(weights)
-        gradient = (probabilities / mixed[:, None]).sum(axis=0) + factors / weights
-        return -value / total, -gradient / total
-
-    ones = np.ones_like(start)
-    adds_up = {"type": "eq", "fun": lambda weights: weights.sum() - 1, "jac": lambda _: ones}
-    result = minimize(
-        loss,
-        start,
-        jac=True,
-        bounds=[(0, 1)] * start.size,
-        constraints=[adds_up],
-        method="SLSQP",
-        options={"ftol": 1e-12, "maxiter": 500},
-    )
-    weights = np.clip(result.x, 0, 1)
+    for barrier in total * np.array([1e-2, 1e-4, 1e-6, 1e-8]):
+        counts = pseudo_counts + barrier
+        for _ in range(_MAX_NEWTON_STEPS):
+            ratios = probabilities / (probabilities @ weights)[:, None]
+            gradient = ratios.sum(axis=0) + counts / weights
+            system = np.ones((n_methods + 1, n_methods + 1))  # with a row for the sum of the weights
+            system[:-1, :-1], system[-1, -1] = ratios.T @ ratios + np.diag(counts / weights**2), 0
+            step = np.linalg.solve(system, np.append(gradient, 0))[:-1]
+            gain = float(gradient @ step)
+            if gain < 1e-12 * total:
+                break
+            before, size = value(weights, counts), 1.0
+            while value(weights + size * step, counts) < before + 0.1 * size * gain and size > 1e-9:
+                size /= 2
+            weights = weights + size * step
+            weights /= weights.sum()
+    weights[weights < _MIN_WEIGHT] = 0
     return np.asarray(weights / weights.sum())
 
 
@@ -177,8 +178,9 @@ def _fit_folds(votes: Votes, truth_ids: Ints, methods: StackedMethods[Fit]) -> I
         seen_truth_ids[unseen_items] = -1
         is_kept = ~is_unseen & ~(is_surplus & (item_folds == fold)[votes.item_ids])
         seen_votes = select_votes(votes, is_kept)
+        is_predicted = is_unseen & (seen_votes.sizes > 0)[votes.item_ids]  # the item's other votes predict its truth
         fits = tuple(methods.fit(seen_votes, seen_truth_ids, _MAX_FOLD_ITERATIONS).values())
-        unseen_votes = votes.item_ids[is_unseen], votes.rater_ids[is_unseen], votes.answer_ids[is_unseen]
+        unseen_votes = votes.item_ids[is_predicted], votes.rater_ids[is_predicted], votes.answer_ids[is_predicted]
         unseen_truths = unseen_items, truth_ids[unseen_items]
         yield _FoldFits(
             seen_votes,
@@ -204,6 +206,8 @@ def _assign_golden_folds(votes: Votes, truth_ids: Ints) -> Ints:
 def find_surplus_votes(votes: Votes, truth_ids: Ints) -> npt.NDArray[np.bool_]:
     """Find votes on golden items beyond the usual number of votes on other items; bool, shape (votes,).
 
+    The votes that are kept are chosen separately for each item, by hashes of the names of the item and of the raters.
+
     Methods predict the truth of a golden item without these votes, because their errors depend on the number of votes.
     """
     is_surplus, golden = np.zeros(len(votes), np.bool_), np.flatnonzero(truth_ids >= 0)
@@ -211,10 +215,11 @@ def find_surplus_votes(votes: Votes, truth_ids: Ints) -> npt.NDArray[np.bool_]:
     if not golden.size or not others.size:
         return is_surplus
     usual = int(np.ceil(others.mean()))
-    random = np.random.default_rng(0).random(len(votes.raters))[rank_names(votes.raters)]
-    for item in golden[votes.sizes[golden] > usual].tolist():
+    crowded = golden[votes.sizes[golden] > usual]
+    item_hashes, rater_hashes = hash_names(take_items(votes.items, crowded)), hash_names(votes.raters)
+    for item, item_hash in zip(crowded.tolist(), item_hashes, strict=True):
         start, end = votes.indptr[item : item + 2]
-        order = np.argsort(random[votes.rater_ids[start:end]], kind="stable")
+        order = np.argsort(rater_hashes[votes.rater_ids[start:end]] ^ item_hash, kind="stable")
         is_surplus[start + order[usual:]] = True
     return is_surplus
 
@@ -230,15 +235,11 @@ def _choose_power(folds: Sequence[_FoldFits[Fit]], methods: StackedMethods[Fit],
         return methods.average(fold.votes, fold.truth_ids, fold.fits, weights, power)
 
     def loss_of_votes(power: float) -> float:
-        """Return the negative log likelihood of unseen votes on items with other votes."""
-        total = 0.0
-        for fold in folds:
-            has_others = fold.votes.sizes[fold.unseen_votes[0]] > 0
-            unseen = (column[has_others] for column in fold.unseen_votes)
-            total -= _sum_logs(average(fold, power).compute_vote_probabilities(*unseen))
-        return total
+        """Return the negative log likelihood of unseen votes."""
+        votes = (average(fold, power).compute_vote_probabilities(*fold.unseen_votes) for fold in folds)
+        return -sum(map(_sum_logs, votes))
 
-    log_power = np.log(_search_power(loss_of_votes)) / 2
+    log_power = np.log(_search_power(loss_of_votes)) / 2 if any(fold.unseen_votes[0].size for fold in folds) else 0.0
 
     def loss_with_truths(power: float) -> float:
         """Return the negative log likelihood of truths, and of the power's prior."""

@@ -239,9 +239,9 @@ class _Fitter:
             return shares
         hashes = hash_names(votes.items)
         for rows in split_rows(len(start), _ITEMS_PER_BLOCK):
-            draws = -np.log(_random_numbers(hashes[rows], start.shape[1], seed))
-            draws = draws.reshape(len(draws), n_truths, self.subtypes)
-            start[rows] = (shares[rows, :, None] * normalize_along(draws, axis=2)).reshape(len(draws), start.shape[1])
+            # The same numbers for all truths, so that the result does not depend on their order.
+            draws = normalize_along(-np.log(_random_numbers(hashes[rows], self.subtypes, seed)), axis=1)
+            start[rows] = (shares[rows, :, None] * draws[:, None, :]).reshape(len(draws), start.shape[1])
         return start
 
     def fit(self, start: Floats) -> BccFit:

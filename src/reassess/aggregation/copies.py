@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.agreement import keep_first_votes
 from reassess.aggregation.copy_search import PRIOR_ITEMS, Floats, Mask, RaterPairs, find_suspect_groups, keep_members
+from reassess.aggregation.support import select_votes
 from reassess.core import Id, Votes
 from reassess.core.checks import check_known
 from reassess.core.items import rank_names
@@ -70,8 +70,8 @@ def find_copies(votes: Votes) -> Copies:
     """Find groups of raters whose answers agree beyond what their accuracy explains.
 
     The result does not depend on the order or the names of items and raters. If a rater votes several times on an item,
-    the first vote counts. Without names of raters, with fewer than three raters or with one vote per item, there are no
-    groups.
+    the most frequent answer counts. Without names of raters, with fewer than three raters or with one vote per item,
+    there are no groups.
 
     Examples
     --------
@@ -89,7 +89,8 @@ def find_copies(votes: Votes) -> Copies:
     """
     if votes.is_anonymous or len(votes.raters) < _MIN_RATERS:
         return Copies((), (), 0.0, 0.0)
-    votes = keep_first_votes(votes)
+    one_per_rater = _select_votes_of_groups(votes, np.arange(len(votes.raters)), np.zeros(len(votes.raters)))
+    votes = select_votes(votes, one_per_rater)
     pairs = RaterPairs.from_votes(votes)
     if not pairs.first.size:
         return Copies((), (), 0.0, 0.0)
@@ -182,7 +183,7 @@ def merge_copies(votes: Votes, groups: Sequence[Sequence[Id]]) -> Votes:
     )
 
 
-def _select_votes_of_groups(votes: Votes, group_of_rater: Ints, n_votes: Ints) -> Mask:
+def _select_votes_of_groups(votes: Votes, group_of_rater: Ints, n_votes: npt.NDArray[np.number]) -> Mask:
     """Select one vote per item and group, and all votes of other raters; bool, shape (votes,)."""
     group = group_of_rater[votes.rater_ids]
     rows = np.flatnonzero(group >= 0)

@@ -7,24 +7,27 @@ certain if raters make the same mistakes, which the subtypes of EBCC can explain
 1. Pairs of an item and a rater are divided into five folds. Each method is fitted to the votes of four folds, and
    predicts each vote of the other fold: p[v, m] is the sum over truths s of q[m, i, s] pi[m, r, s, a], for a vote v of
    rater r for answer a on item i, with the posterior q of method m from the item's other votes, and its matrices pi.
-2. The weights w[m] maximise the mean of log(sum of w[m] p[v, m]) over all votes, so that the mixture predicts votes as
-   well as possible. This is a convex problem.
+2. The weights w[m] maximize the mean of log(sum of w[m] p[v, m]) over the votes on items with other votes, so that the
+   mixture predicts votes as well as possible. This is a convex problem. If each item has one vote, majority gets all
+   weight.
 3. Majority gets half of the weight, and the other half is divided as in w. Votes do not show mistakes that raters
    share: a method that predicts the votes best can still be wrong about the truth. Since majority has at least half of
    the weight, the other methods mostly decide where raters disagree.
 4. With golden answers, calibrated is a fifth method. Methods also predict the truth of golden items that they have not
-   seen, and the weights maximise the sum of the logarithms of the mixed probabilities. The weights of step 3 are the
+   seen, and the weights maximize the sum of the logarithms of the mixed probabilities. The weights of step 3 are the
    prior: they count as much as one golden item per method, so a few golden items change the weights little. With more
    golden items, majority can have less than half of the weight.
-5. All methods are fitted to all votes, and the weighted mean of their posteriors is computed.
+5. All methods are fitted to all votes, and the weighted mean of their posteriors is computed. It is softened: a share
+   w / (n + 1) of the probability is divided among all truths, with the weight w of majority and the number n of votes
+   on the item. So a few unanimous votes do not give a probability of 1. An item without votes has the mean prior of
+   the other methods.
 6. The mean is tempered: each probability is raised to a power k, and the probabilities of an item are divided by their
    sum. The power K that best predicts unseen votes is found, with matrices estimated from the tempered posterior. Votes
    do not show mistakes that raters share, so k is the square root of K, halfway to no tempering. With golden answers, k
-   maximises the likelihood of the truths of golden items; log k has a normal prior around log(K) / 2, with the standard
-   deviation log(2).
+   maximizes the likelihood of the truths of golden items; log k has a normal prior around log(K) / 2, with the
+   standard deviation log(2) / 2.
 
-The posterior of majority is (n[s] + 1/T) / (n + 1), if n[s] of an item's n votes are for truth s, and there are T
-truths. So a few unanimous votes do not give a probability of 1.
+Steps 5 and 6 do not change which truth of an item is most probable.
 
 Source: steps 2 and 5 are stacking, Wolpert, Neural Networks 5 (1992), with the log score as in Yao, Vehtari, Simpson
 and Gelman, Bayesian Analysis 13 (2018). Step 6 is temperature scaling, Guo et al., ICML 2017.
@@ -158,11 +161,13 @@ class _FullMatrices:
         """Compute the weighted mean of the posteriors, soften and temper it; golden items keep their truth."""
         values = allocate_like(votes.indptr, (len(votes.items), len(self.truths)), np.float64)
         (majority_weight, majority), *others = zip(weights, fits, strict=True)
+        has_others = sum(weight for weight, _ in others) > 0
         for rows in split_rows(len(values)):
             block, n_votes = values[rows], np.diff(votes.indptr[rows.start : rows.stop + 1])[:, None]
             for weight, fit in others:
                 block += weight * fit.posterior[rows]
-            mean = np.where(n_votes > 0, block + majority_weight * majority.posterior[rows], block)
+            # Items without votes get the prior of the other methods.
+            mean = block + np.where((n_votes > 0) | (not has_others), majority_weight, 0) * majority.posterior[rows]
             mean /= mean.sum(axis=1, keepdims=True)
             pseudo_share = np.where(n_votes > 0, majority_weight / (n_votes + 1), 0)
             mean = (1 - pseudo_share) * mean + pseudo_share / len(self.truths)

@@ -8,15 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.em_inputs import Floats
-from reassess.aggregation.golden_items import split_into_folds
-from reassess.aggregation.support import N_FOLDS, assign_vote_folds, rank_items_by_image_name, select_votes
+from reassess.aggregation.support import N_FOLDS, assign_vote_folds, select_votes, split_into_folds_by_image
 from reassess.core import Votes
 from reassess.core.items import StoredItems, hash_names, take_items
-from reassess.text import count_noun
 
 CALIBRATED = "calibrated"
 _MAX_FOLD_ITERATIONS = 60
-_LOG_POWER_SD = np.log(2)  # of the prior, if there are golden items: the power is uncertain by a factor of two
+_LOG_POWER_SD = np.log(2) / 2  # of the prior, if there are golden items: the power is uncertain by a factor of 1.4
 _TINY = np.finfo(float).tiny
 _MAX_NEWTON_STEPS = 100
 _MIN_WEIGHT = 1e-6  # a smaller weight becomes 0
@@ -72,10 +70,12 @@ class StackingWeights:
     @property
     def facts(self) -> dict[str, Any]:
         """The weights, the power, and what they were chosen by, for `Aggregation.facts`."""
-        weights = ", ".join(f"{method} {weight:.2f}" for method, weight in self.by_method.items())
-        golden = f" and {count_noun(self.n_predicted_truths, 'golden item')}" if self.n_predicted_truths else ""
-        chosen_by = f"by predictions of {count_noun(self.n_predicted_votes, 'unseen vote')}{golden}"
-        return {"weights": f"{weights} ({chosen_by})", "tempering_power": f"{self.power:.2f}"}
+        return {
+            "weights": dict(self.by_method),
+            "tempering_power": self.power,
+            "predicted_votes": self.n_predicted_votes,
+            "predicted_golden_items": self.n_predicted_truths,
+        }
 
 
 class _FoldFits(NamedTuple, Generic[Fit]):
@@ -195,11 +195,9 @@ def _fit_folds(votes: Votes, truth_ids: Ints, methods: StackedMethods[Fit]) -> I
 
 def _assign_golden_folds(votes: Votes, truth_ids: Ints) -> Ints:
     """Assign golden items with votes to folds, by item or image; -1 for other items, or if there are too few."""
-    folds = np.full(len(votes.items), -1)
-    golden = np.flatnonzero((truth_ids >= 0) & (votes.sizes > 0))
-    units, unit = np.unique(rank_items_by_image_name(votes)[golden], return_inverse=True)
-    if units.size >= N_FOLDS:
-        folds[golden] = split_into_folds(units.size, N_FOLDS)[unit]
+    folds, golden = np.full(len(votes.items), -1), np.flatnonzero((truth_ids >= 0) & (votes.sizes > 0))
+    for number, rows in enumerate(split_into_folds_by_image(votes, golden) or ()):
+        folds[rows] = number
     return folds
 
 

@@ -277,6 +277,15 @@ def rank_items_by_image_name(votes: Votes) -> npt.NDArray[np.int64]:
     return rank_names(list_names(votes.items))
 
 
+def split_into_folds_by_image(votes: Votes, rows: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]] | None:
+    """Split some items into folds, by image or name; None if there are fewer images than folds."""
+    units, unit = np.unique(rank_items_by_image_name(votes)[rows], return_inverse=True)
+    if units.size < N_FOLDS:
+        return None
+    folds = split_into_folds(units.size, N_FOLDS)[unit]
+    return [rows[folds == fold] for fold in range(N_FOLDS)]
+
+
 def _cross_validated_log_likelihood(votes: Votes, fit: FitModel) -> float:
     """Compute the cross-validated log likelihood of the votes, summed over folds."""
     folds = assign_vote_folds(votes)

@@ -25,18 +25,17 @@ from reassess.aggregation.golden_items import (
     count_votes_on,
     find_truth_of_items,
     select_golden_votes,
-    split_into_folds,
     with_golden_votes,
 )
 from reassess.aggregation.stacking_weights import find_surplus_votes
-from reassess.aggregation.support import N_FOLDS, rank_items_by_image_name, select_votes
+from reassess.aggregation.support import N_FOLDS, select_votes, split_into_folds_by_image
 from reassess.core import Posterior, RaterModel, Votes
 from reassess.core.items import find_items, take_items
 from reassess.errors import DataError, ReassessWarning
-from reassess.text import count_noun
 
 _LOG_POWER_SD = np.log(2)  # of the prior: the power is uncertain by a factor of two
-_POWER_BOUNDS = 1 / 32, 32.0
+_LOG2_POWERS = -10, 6  # powers from 2**-10 to 2**5 are tried first
+_MIN_PROBABILITY = 1e-6  # of a truth: with lower ones, a golden item whose truth nobody chose would decide the power
 _TINY = np.finfo(float).tiny
 
 Floats = npt.NDArray[np.float64]
@@ -72,10 +71,13 @@ def find_power(odds: Sequence[TruthOdds], truth_ids: Sequence[Ints]) -> float:
         total = (log_power / _LOG_POWER_SD) ** 2 / 2
         for group, group_truth_ids in zip(odds, truth_ids, strict=True):
             probabilities = group.compute_probabilities(np.exp(log_power))
-            total -= np.log(np.maximum(np.take_along_axis(probabilities, group_truth_ids[:, None], 1), _TINY)).sum()
+            of_truths = np.take_along_axis(probabilities, group_truth_ids[:, None], 1)
+            total -= np.log(np.maximum(of_truths, _MIN_PROBABILITY)).sum()
         return float(total)
 
-    result = minimize_scalar(loss, bounds=np.log(_POWER_BOUNDS), method="bounded", options={"xatol": 1e-4})
+    start = min(np.log(2) * np.arange(*_LOG2_POWERS), key=loss)  # the loss can have several minima
+    bounds = start - np.log(2), start + np.log(2)
+    result = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})
     return float(np.exp(result.x))
 
 
@@ -87,7 +89,7 @@ def compute_tempered(compute: Callable[..., Aggregation], votes: Votes, options:
     predictions = list(_predict_golden_truths(compute, votes, options, result))
     power = find_power(*zip(*predictions, strict=True))
     n_golden = sum(truth_ids.size for _, truth_ids in predictions)
-    fact = {"tempering_power": f"{power:.2f} (by predictions of {count_noun(n_golden, 'golden item')})"}
+    fact = {"tempering_power": power, "predicted_golden_items": n_golden}
     values = _make_odds(result.posterior, result.model).compute_probabilities(power)
     return replace(result, posterior=replace(result.posterior, values=values), facts=result.facts | fact)
 
@@ -124,17 +126,15 @@ def _predict_golden_truths(
 def _split_golden_rows(votes: Votes, experts: Votes, truth_ids: Ints) -> list[Ints]:
     """Split the golden items with votes and a known truth into folds, by image."""
     rows = np.flatnonzero((truth_ids >= 0) & (count_votes_on(experts.items, votes) > 0))
-    units, unit = np.unique(rank_items_by_image_name(experts)[rows], return_inverse=True)
-    if units.size < N_FOLDS:
+    folds = split_into_folds_by_image(experts, rows)
+    if folds is None:
         raise DataError(
             "too-few",
             "too few golden images, or golden items, for tempering",
             allowed=f"at least {N_FOLDS} with raters' votes",
-            found=units.size,
             fix="get more golden answers",
         )
-    folds = split_into_folds(units.size, N_FOLDS)[unit]
-    return [rows[folds == fold] for fold in range(N_FOLDS)]
+    return folds
 
 
 def _make_odds(posterior: Posterior, model: RaterModel | None) -> TruthOdds:

@@ -1,5 +1,6 @@
 """`reassess aggregate`: compute scores from votes."""
 
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from reassess.core.items import are_questions
 from reassess.formats import write_posterior, write_scores
 from reassess.formats.files import atomic_writes, check_suffix
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.text import count_noun, join_first, shorten
+from reassess.text import count_noun, join_and, join_first, shorten
 
 _MAX_TRUTH_LETTERS = 40  # of a class in the line of the prior
 
@@ -201,25 +202,42 @@ def _print_scores(run: CommandRun, computed: ScoresSummary, output: Path) -> Non
         run.print_line(f"prior: {', '.join(shares)}")
     if result.expert_truth is not None and result.expert_truth.note is not None:
         run.print_line(result.expert_truth.note)
-    for fact, value in result.facts.items():
-        if fact == "without_votes":
-            if value:
-                noun = item if votes.classes is None else "image"
-                run.print_line(f"without votes: {count_noun(value, noun)}")
-        elif fact != "method":
-            run.print_line(f"{fact.replace('_', ' ')}: {_format_value(value)}")
+    for line in _describe_facts(result.facts, item if votes.classes is None else "image"):
+        run.print_line(line)
     if name == "stacking" and result.expert_votes is None:
         run.add_note("without golden answers, mistakes that raters share are not visible in the probabilities")
+
+
+def _describe_facts(facts: Mapping[str, Any], item: str) -> Iterator[str]:
+    """Yield a line for each fact that is worth printing."""
+    predicted = [
+        count_noun(facts[fact], noun)
+        for fact, noun in (("predicted_votes", "unseen vote"), ("predicted_golden_items", "golden item"))
+        if facts.get(fact)
+    ]
+    chosen_by = f" (by predictions of {join_and(predicted)})" if predicted else ""
+    for fact, value in facts.items():
+        if fact == "weights":
+            yield "weights: " + ", ".join(f"{method} {weight:.2f}" for method, weight in value.items()) + chosen_by
+        elif fact == "tempering_power":
+            yield f"tempering power: {value:.2f}" + ("" if "weights" in facts else chosen_by)
+        elif fact == "without_votes":
+            if value:
+                yield f"without votes: {count_noun(value, item)}"
+        elif not fact.startswith("predicted_"):
+            yield f"{fact.replace('_', ' ')}: {_format_value(value)}"
 
 
 def _count_repeated_votes(votes: Votes) -> int:
     """Count votes by a rater on an item that the same rater voted on before."""
     if votes.is_anonymous:
         return 0
-    blocks = (block for _, block in votes.split_into_blocks())
-    return len(votes) - sum(
-        np.unique(block.item_ids * np.int64(len(block.raters)) + block.rater_ids).size for block in blocks
-    )
+    n_repeated = 0
+    for _, block in votes.split_into_blocks():
+        keys = block.item_ids * np.int64(len(block.raters)) + block.rater_ids
+        keys.sort()
+        n_repeated += np.count_nonzero(keys[1:] == keys[:-1])
+    return n_repeated
 
 
 def _format_value(value: bool | float | str) -> str:

@@ -236,7 +236,7 @@ def _count_repeated_votes(votes: Votes) -> int:
     for _, block in votes.split_into_blocks():
         keys = block.item_ids * np.int64(len(block.raters)) + block.rater_ids
         keys.sort()
-        n_repeated += np.count_nonzero(keys[1:] == keys[:-1])
+        n_repeated += int(np.count_nonzero(keys[1:] == keys[:-1]))
     return n_repeated
 
 

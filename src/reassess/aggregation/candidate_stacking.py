@@ -76,7 +76,7 @@ class _CandidateMethods:
 
         pairs = fits[0].candidates
         items = pairs.item_of_candidate[pairs.first_candidate_of_item]
-        pseudo_share = np.where(truth_ids[items] < 0, weights[0] / (votes.sizes[items] + 1), 0)
+        pseudo_share = np.where(truth_ids[items] < 0, 1 / (votes.sizes[items] + 1), 0)
         kept, added = 1 - pseudo_share, pseudo_share / pairs.n_answers
         candidates = compute_mean(fit.posterior for fit in fits) * pairs.repeat_for_candidates(kept)
         candidates = (candidates + pairs.repeat_for_candidates(added)) ** power

@@ -17,9 +17,9 @@ certain if raters make the same mistakes, which the subtypes of EBCC can explain
    seen, and the weights maximize the sum of the logarithms of the mixed probabilities. The weights of step 3 are the
    prior: they count as much as one golden item per method, so a few golden items change the weights little. With more
    golden items, majority can have less than half of the weight.
-5. All methods are fitted to all votes, and the weighted mean of their posteriors is computed. If there are n votes on an
-   item, a share 1 / (n + 1) of the probability is then divided among all truths, like a pseudo-vote. So a few unanimous
-   votes do not give a probability of 1. An item without votes has the mean prior of the other methods.
+5. All methods are fitted to all votes, and the weighted mean of their posteriors is computed. If there are n votes on
+   an item, a share 1 / (n + 1) of the probability is then divided among all truths, like a pseudo-vote. So a few
+   unanimous votes do not give a probability of 1. An item without votes has the mean prior of the other methods.
 6. The mean is tempered: each probability is raised to a power k, and the probabilities of an item are divided by their
    sum. The power K that best predicts unseen votes is found, with matrices estimated from the tempered posterior. Votes
    do not show mistakes that raters share, so k is the square root of K, halfway to no tempering. With golden answers, k

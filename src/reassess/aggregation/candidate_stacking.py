@@ -19,7 +19,7 @@ from reassess.aggregation.candidate_steps import CandidateEmSteps
 from reassess.aggregation.em import typical_confusion_matrix
 from reassess.aggregation.em_inputs import DEFAULT_POOLING, Floats
 from reassess.aggregation.stacking import MAX_ITERATIONS, MAX_SAMPLED_ITEMS, TOLERANCE
-from reassess.aggregation.stacking_weights import CALIBRATED, StackingWeights, find_weights
+from reassess.aggregation.stacking_weights import CALIBRATED, StackingWeights, count_pseudo_votes, find_weights
 from reassess.core import Votes
 from reassess.errors import ConvergenceWarning
 
@@ -76,7 +76,8 @@ class _CandidateMethods:
 
         pairs = fits[0].candidates
         items = pairs.item_of_candidate[pairs.first_candidate_of_item]
-        pseudo_share = np.where(truth_ids[items] < 0, 1 / (votes.sizes[items] + 1), 0)
+        n_pseudo_votes = count_pseudo_votes(weights[0])
+        pseudo_share = np.where(truth_ids[items] < 0, n_pseudo_votes / (votes.sizes[items] + n_pseudo_votes), 0)
         kept, added = 1 - pseudo_share, pseudo_share / pairs.n_answers
         candidates = compute_mean(fit.posterior for fit in fits) * pairs.repeat_for_candidates(kept)
         candidates = (candidates + pairs.repeat_for_candidates(added)) ** power

@@ -17,9 +17,11 @@ certain if raters make the same mistakes, which the subtypes of EBCC can explain
    seen, and the weights maximize the sum of the logarithms of the mixed probabilities. The weights of step 3 are the
    prior: they count as much as one golden item per method, so a few golden items change the weights little. With more
    golden items, majority can have less than half of the weight.
-5. All methods are fitted to all votes, and the weighted mean of their posteriors is computed. If there are n votes on
-   an item, a share 1 / (n + 1) of the probability is then divided among all truths, like a pseudo-vote. So a few
-   unanimous votes do not give a probability of 1. An item without votes has the mean prior of the other methods.
+5. All methods are fitted to all votes, and the weighted mean of their posteriors is computed. Then one pseudo-vote is
+   added to the n votes on an item, and divided among all truths: it gets a share 1 / (n + 1) of the probability. So a
+   few unanimous votes do not give a probability of 1. If golden answers show that majority needs less than half of the
+   weight, c = 2 w[majority] pseudo-votes are added instead. An item without votes has the mean prior of the other
+   methods.
 6. The mean is tempered: each probability is raised to a power k, and the probabilities of an item are divided by their
    sum. The power K that best predicts unseen votes is found, with matrices estimated from the tempered posterior. Votes
    do not show mistakes that raters share, so k is the square root of K, halfway to no tempering. With golden answers, k
@@ -45,7 +47,7 @@ from reassess.aggregation.calibration import calibrate, posterior, rater_model_f
 from reassess.aggregation.dawid_skene import clip_low_probabilities, fit_dawid_skene, fit_one_accuracy_per_rater
 from reassess.aggregation.em import rater_answer_codes, typical_confusion_matrix
 from reassess.aggregation.em_inputs import DEFAULT_POOLING, Floats, PinnedItems, make_answer_weights
-from reassess.aggregation.stacking_weights import CALIBRATED, StackingWeights, find_weights
+from reassess.aggregation.stacking_weights import CALIBRATED, StackingWeights, count_pseudo_votes, find_weights
 from reassess.core import Id, Posterior, RaterModel, Votes
 from reassess.errors import ConvergenceWarning
 from reassess.numeric.arrays import allocate_like, split_rows
@@ -160,7 +162,7 @@ class _FullMatrices:
         """Compute the weighted mean of the posteriors, soften and temper it; golden items keep their truth."""
         values = allocate_like(votes.indptr, (len(votes.items), len(self.truths)), np.float64)
         (majority_weight, majority), *others = zip(weights, fits, strict=True)
-        has_others = sum(weight for weight, _ in others) > 0
+        has_others, n_pseudo_votes = sum(weight for weight, _ in others) > 0, count_pseudo_votes(majority_weight)
         for rows in split_rows(len(values)):
             block, n_votes = values[rows], np.diff(votes.indptr[rows.start : rows.stop + 1])[:, None]
             for weight, fit in others:
@@ -168,7 +170,7 @@ class _FullMatrices:
             # Items without votes get the prior of the other methods.
             mean = block + np.where((n_votes > 0) | (not has_others), majority_weight, 0) * majority.posterior[rows]
             mean /= mean.sum(axis=1, keepdims=True)
-            pseudo_share = np.where(n_votes > 0, 1 / (n_votes + 1), 0)
+            pseudo_share = np.where(n_votes > 0, n_pseudo_votes / (n_votes + n_pseudo_votes), 0)
             mean = (1 - pseudo_share) * mean + pseudo_share / len(self.truths)
             tempered = mean**power
             block[:] = np.where(n_votes > 0, tempered / tempered.sum(axis=1, keepdims=True), mean)

@@ -124,6 +124,11 @@ def choose_weights(vote_probabilities: Floats, truth_probabilities: Floats) -> F
     return _maximize_log_sum(truth_probabilities, n_methods * by_votes)
 
 
+def count_pseudo_votes(majority_weight: float) -> float:
+    """Return the number of pseudo-votes per item: one, or less if majority has less than half of the weight."""
+    return min(1.0, 2 * majority_weight)
+
+
 def _maximize_log_sum(probabilities: Floats, pseudo_counts: Floats) -> Floats:
     """Find the weights that maximize the sum of log(probabilities @ weights) + pseudo_counts @ log(weights).
 

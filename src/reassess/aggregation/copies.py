@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.copy_search import PRIOR_ITEMS, Floats, Mask, RaterPairs, find_suspect_groups, keep_members
-from reassess.aggregation.support import select_votes
+from reassess.aggregation.vote_folds import select_votes
 from reassess.core import Id, Votes
 from reassess.core.checks import check_known
 from reassess.core.items import rank_names

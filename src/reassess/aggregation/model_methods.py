@@ -23,7 +23,7 @@ from reassess.aggregation.prepared_votes import (
     prepare_votes,
 )
 from reassess.aggregation.stacking import fit_stacking
-from reassess.aggregation.support import select_evenly_spaced_rows
+from reassess.aggregation.vote_folds import select_evenly_spaced_rows
 from reassess.core import Votes
 from reassess.core.items import StoredItems
 from reassess.errors import ReassessWarning

@@ -19,7 +19,7 @@ from reassess.aggregation.dawid_skene import fit_dawid_skene
 from reassess.aggregation.em_inputs import default_possible_truths
 from reassess.aggregation.golden_items import GoldenVotesWithTruth
 from reassess.aggregation.reliability_result import FLAGS, Rater, Reliability
-from reassess.aggregation.support import select_evenly_spaced_rows
+from reassess.aggregation.vote_folds import select_evenly_spaced_rows
 from reassess.core import VALIDITY, Id, Votes
 from reassess.core.answers import merge_answers
 from reassess.core.checks import check_number, check_type

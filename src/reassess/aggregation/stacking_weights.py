@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.em_inputs import Floats
-from reassess.aggregation.support import N_FOLDS, assign_vote_folds, select_votes, split_into_folds_by_image
+from reassess.aggregation.vote_folds import N_FOLDS, assign_vote_folds, select_votes, split_into_folds_by_image
 from reassess.core import Votes
 from reassess.core.items import StoredItems, hash_names, take_items
 

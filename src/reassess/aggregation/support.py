@@ -28,8 +28,15 @@ import numpy.typing as npt
 from reassess.aggregation.dawid_skene import fit_one_accuracy_per_rater
 from reassess.aggregation.em_inputs import PinnedItems, make_answer_weights
 from reassess.aggregation.golden_items import count_votes_on, split_into_folds
-from reassess.core import Id, Posterior, Questions, RaterModel, Votes
-from reassess.core.items import StoredItems, find_items, list_names, rank_names, take_items
+from reassess.aggregation.vote_folds import (
+    N_FOLDS,
+    assign_vote_folds,
+    rank_items_by_image_name,
+    select_evenly_spaced_rows,
+    select_votes,
+)
+from reassess.core import Id, Posterior, RaterModel, Votes
+from reassess.core.items import StoredItems, find_items, take_items
 from reassess.errors import ReassessWarning
 
 _MIN_SHARE_AGAINST = 0.02  # decisions against the majority on a smaller share of items are not checked
@@ -43,12 +50,10 @@ _MIN_NATS_PER_ITEM_ON_SCALE = (
 )
 _NATS_PER_FREE_CELL = 2.0  # gain per free cell of a matrix that overfitting can explain
 _MAX_SINGLE_VOTE_SHARE = 0.5  # if a larger share of items has one vote, good and bad raters cannot be distinguished
-N_FOLDS = 5  # of votes
 _MAX_GOLDEN_FOLDS = 10  # one fit of em per fold; a fold per golden image would need hundreds of fits
 _MIN_GOLDEN_UNITS = 2  # golden images, or plain items, needed to leave one out
 _MIN_STANDARD_ERRORS = 3  # a lead on golden items above this number of standard errors outweighs the votes
 _ROUNDING_TOLERANCE = 1e-9
-_MAX_CHECKED_ITEMS = 1 << 16  # of votes that do not fit in memory, only this number of items is checked
 _MAX_CELLS = 1 << 22  # matrix cells in memory at a time
 _TINY = np.finfo(float).tiny
 
@@ -111,11 +116,6 @@ def warn_if_unreliable(
     warn_unless_golden_supports_em(
         _explain_why_votes_contradict_em(votes, result, truth_ids, fit), is_supported_by_golden
     )
-
-
-def select_evenly_spaced_rows(n_items: int) -> npt.NDArray[np.int64]:
-    """Return the rows of all items, or of at most 65,536 items at even distances if there are more."""
-    return np.arange(0, n_items, max(1, -(-n_items // _MAX_CHECKED_ITEMS)))
 
 
 class CheckedItems(NamedTuple):
@@ -270,22 +270,6 @@ def _majority_truths(votes: Votes, truths: Sequence[Id]) -> _Floats:
     return np.asarray(leading / leading.sum(axis=1, keepdims=True))
 
 
-def rank_items_by_image_name(votes: Votes) -> npt.NDArray[np.int64]:
-    """Return the alphabetical rank of each item's name; the name of an (image, class) question is its image."""
-    if isinstance(votes.items, Questions):
-        return rank_names(votes.items.images)[votes.items.image_ids]
-    return rank_names(list_names(votes.items))
-
-
-def split_into_folds_by_image(votes: Votes, rows: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]] | None:
-    """Split some items into folds, by image or name; None if there are fewer images than folds."""
-    units, unit = np.unique(rank_items_by_image_name(votes)[rows], return_inverse=True)
-    if units.size < N_FOLDS:
-        return None
-    folds = split_into_folds(units.size, N_FOLDS)[unit]
-    return [rows[folds == fold] for fold in range(N_FOLDS)]
-
-
 def _cross_validated_log_likelihood(votes: Votes, fit: FitModel) -> float:
     """Compute the cross-validated log likelihood of the votes, summed over folds."""
     folds = assign_vote_folds(votes)
@@ -300,25 +284,6 @@ def _cross_validated_log_likelihood(votes: Votes, fit: FitModel) -> float:
             probabilities += result.values[items, truth] * matrices[raters, truth, answers]
         log_sum += float(np.log(np.maximum(probabilities, _TINY)).sum())
     return log_sum
-
-
-def assign_vote_folds(votes: Votes) -> npt.NDArray[np.int64]:
-    """Assign each vote to a fold by its rater and item (or image), independently of their order; shape (votes,)."""
-    rng = np.random.default_rng(0)
-    item_folds = rng.integers(0, N_FOLDS, len(votes.items))[rank_items_by_image_name(votes)]
-    rater_folds = rng.integers(0, N_FOLDS, len(votes.raters))[rank_names(votes.raters)]
-    return np.asarray((item_folds[votes.item_ids] + rater_folds[votes.rater_ids]) % N_FOLDS)
-
-
-def select_votes(votes: Votes, is_kept: npt.NDArray[np.bool_]) -> Votes:
-    """Select some of the votes, and keep all items and raters."""
-    return replace(
-        votes,
-        indptr=np.concatenate([[0], np.cumsum(is_kept)])[votes.indptr],
-        rater_ids=votes.rater_ids[is_kept],
-        answer_ids=votes.answer_ids[is_kept],
-        seconds=None,
-    )
 
 
 def _sum_n_log_n(counts: _Floats) -> _Floats:

@@ -4,7 +4,7 @@ Most methods assume that raters err independently, so their probabilities are to
 probability is q'[i, s] ∝ p[s] (q[i, s] / p[s])**k, with the prior p of the truths and a power k: the votes on an item
 count k times. With more than 256 classes, p is equal for all classes.
 
-The power maximises the likelihood of the truths of golden items. Each golden item is predicted without its golden
+The power maximizes the likelihood of the truths of golden items. Each golden item is predicted without its golden
 answers, from as many votes as other items have. The logarithm of k has a normal prior with mean 0 and standard
 deviation log 2, so a few golden items change k little.
 
@@ -28,7 +28,7 @@ from reassess.aggregation.golden_items import (
     with_golden_votes,
 )
 from reassess.aggregation.stacking_weights import find_surplus_votes
-from reassess.aggregation.support import N_FOLDS, select_votes, split_into_folds_by_image
+from reassess.aggregation.vote_folds import N_FOLDS, select_votes, split_into_folds_by_image
 from reassess.core import Posterior, RaterModel, Votes
 from reassess.core.items import find_items, take_items
 from reassess.errors import DataError, ReassessWarning

@@ -159,7 +159,7 @@ def test_raters_of_a_folder_equal_raters_of_one_file(run: Runner, votes: pl.Data
 
 
 def test_sampled_items_are_named(run: Runner, votes: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reassess.aggregation.support._MAX_CHECKED_ITEMS", 40)
+    monkeypatch.setattr("reassess.aggregation.vote_folds._MAX_SELECTED_ITEMS", 40)
     assert "measured on 40 evenly spaced items" in run("raters", "votes").out
 
 

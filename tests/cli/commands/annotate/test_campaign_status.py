@@ -98,6 +98,8 @@ def test_document_has_everything(status: Runner, work: Callable[..., None]) -> N
         "paused": False,
         "now": 1e9 + 4 * HOUR,
         "ends": None,
+        "tempering_power": 1.0,
+        "tempering_questions": 0,
         "skipped": [],
         "questions": 8,
         "open": 8,

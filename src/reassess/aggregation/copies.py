@@ -47,7 +47,7 @@ class Copies:
         """
         texts = []
         if self.groups:
-            names = "; ".join(join_first(group) for group in self.groups)
+            names = "; ".join(join_first(group) for group in self.groups).replace("\n", "\\n")
             raters = count_noun(sum(map(len, self.groups)), "rater")
             texts.append(
                 f"{raters} with {self.group_share:.0%} of the votes agree more than their accuracy explains, as if "

@@ -96,7 +96,6 @@ def _show_warning(
 ) -> None:
     """Print a warning, but print equal warnings of this package only once."""
     if isinstance(message, ReassessWarning):
-        message.problem = message.problem.replace("\n", "\\n")  # a line break in a name
         text = format_message(message)
         if text not in printed_texts:
             print_text(f"Warning: {text}", err=True)

@@ -180,6 +180,7 @@ def _warn_if_experts_are_raters(votes: Votes, experts: Votes) -> None:
         votes.raters == experts.raters
         and np.array_equal(votes.indptr, experts.indptr)
         and np.array_equal(votes.rater_ids, experts.rater_ids)
+        and np.array_equal(votes.find_positions(experts.items), np.arange(len(votes.items)))
         and [votes.answers[i] for i in votes.answer_ids] == [experts.answers[i] for i in experts.answer_ids]
     ):
         warnings.warn(

@@ -41,7 +41,7 @@ class Copies:
     unclear_share: float  # share of votes by unclear raters
 
     def describe_problem(self, *, has_golden: bool = False) -> str:
-        """Return the text of a warning; empty if there are no copies, and few votes by unclear raters.
+        """Return the text of a warning; empty without copies, and if unclear raters have few votes.
 
         Unclear raters are not a problem with golden answers, which show how good they are.
         """
@@ -71,7 +71,7 @@ def find_copies(votes: Votes) -> Copies:
 
     The result does not depend on the order or the names of items and raters. If a rater votes several times on an item,
     the most frequent answer counts. Without names of raters, with fewer than three raters or with one vote per item,
-    there are no groups.
+    no groups are found.
 
     Examples
     --------

@@ -87,7 +87,7 @@ def no_golden_votes_error() -> DataError:
 
 
 def check_has_votes(votes: Votes) -> None:
-    """Raise `DataError` if there are no votes."""
+    """Raise `DataError` if votes are missing."""
     if not len(votes):
         raise DataError("missing-votes", "votes are missing", fix="give at least one vote")
 

@@ -26,6 +26,7 @@ _GOLDEN_OPTIONS = ("experts", "rater_golden", "min_experts")
 _MATRIX_OPTIONS = ("smoothing", "pooling")
 STACKING = "stacking"
 TEMPERING = "tempering"  # the option of all methods that take golden answers and do not temper anyway
+_MATRIX_DEFAULTS = {"min_experts": None, TEMPERING: False, "smoothing": 0.0, "pooling": DEFAULT_POOLING}
 # The values of these options depend on the files, see `format_method`.
 _OPTIONS_WITHOUT_DEFAULT = {"experts", "rater_golden", "truths_are_answers"}
 _ARE_VOTES = {"experts", "rater_golden"}
@@ -69,13 +70,7 @@ METHODS: Mapping[str, Method] = {
         is_biased_by_early_stopping=False,
         options=(*_GOLDEN_OPTIONS, TEMPERING, "original", "truths_are_answers", *_MATRIX_OPTIONS),
         required_options=("experts",),
-        defaults={
-            "original": False,
-            "min_experts": None,
-            TEMPERING: False,
-            "smoothing": 0.0,
-            "pooling": DEFAULT_POOLING,
-        },
+        defaults={"original": False, **_MATRIX_DEFAULTS},
     ),
     "em": Method(
         "Dawid and Skene's EM",
@@ -83,7 +78,7 @@ METHODS: Mapping[str, Method] = {
         uses_all_votes=True,
         is_biased_by_early_stopping=False,
         options=(*_GOLDEN_OPTIONS, TEMPERING, "truths_are_answers", *_MATRIX_OPTIONS),
-        defaults={"min_experts": None, TEMPERING: False, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
+        defaults=_MATRIX_DEFAULTS,
     ),
     "onecoin": Method(
         "EM with one accuracy per rater",
@@ -99,7 +94,7 @@ METHODS: Mapping[str, Method] = {
         uses_all_votes=True,
         is_biased_by_early_stopping=False,
         options=(*_GOLDEN_OPTIONS, TEMPERING, "truths_are_answers", *_MATRIX_OPTIONS),
-        defaults={"min_experts": None, TEMPERING: False, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
+        defaults=_MATRIX_DEFAULTS,
     ),
     "ebcc": Method(
         "ibcc, where raters may err together on some items",
@@ -107,7 +102,7 @@ METHODS: Mapping[str, Method] = {
         uses_all_votes=True,
         is_biased_by_early_stopping=False,
         options=(*_GOLDEN_OPTIONS, TEMPERING, "truths_are_answers", *_MATRIX_OPTIONS),
-        defaults={"min_experts": None, TEMPERING: False, "smoothing": 0.0, "pooling": DEFAULT_POOLING},
+        defaults=_MATRIX_DEFAULTS,
     ),
     STACKING: Method(
         "weighted mean of majority, onecoin, em and ebcc",
@@ -176,7 +171,7 @@ def list_methods_with(option: str) -> list[str]:
 
 
 def compute_by_method(method_name: str, votes: Votes, *, tempering: bool = False, **options: Any) -> Aggregation:
-    """Compute scores with a method, and temper them if asked."""
+    """Compute scores with a method, and temper them if `tempering` is true."""
     compute = METHODS[method_name].compute
     return compute_tempered(compute, votes, options) if tempering else compute(votes, **options)
 

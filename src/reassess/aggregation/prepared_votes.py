@@ -56,32 +56,23 @@ def prepare_votes(
     Raise `DataError` if votes are missing, if they are counts without raters, or if there are too many classes.
     """
     votes.require_raters("EM")
-    prepared = _align_with_golden_truth(votes, experts, rater_golden, truths_are_answers, min_experts)
-    check_has_votes(prepared.votes)
-    if prepared.truths == prepared.votes.answers:
-        check_class_count(prepared.votes)
-    return prepared
-
-
-def _align_with_golden_truth(
-    votes: Votes,
-    experts: Votes | None,
-    rater_golden: Votes | None,
-    truths_are_answers: bool | None,
-    min_experts: int | None,
-) -> PreparedVotes:
-    """Align votes with golden votes, and find the truth of golden items, without checks."""
     if experts is None:
         votes = votes.with_no_maybe_yes()
         unknown: npt.NDArray[np.int64] = np.broadcast_to(np.array(-1), len(votes.items))
         are_answers = default_possible_truths(votes) != VALIDITY if truths_are_answers is None else truths_are_answers
-        return PreparedVotes(votes, votes.answers if are_answers else VALIDITY, unknown, None, None, votes, None)
-    votes, experts, golden, are_answers = align_with_golden(votes, experts, rater_golden, truths_are_answers)
-    truths = votes.answers if are_answers else VALIDITY
-    truth = expert_truth(experts, truths, min_experts=min_experts)
-    truth_ids = find_truth_of_items(votes, experts, truth.truth_ids)
-    all_votes = add_missing_golden_votes(votes, golden, np.flatnonzero(truth_ids >= 0))
-    return PreparedVotes(all_votes, truths, truth_ids, experts, truth, votes, golden)
+        truths = votes.answers if are_answers else VALIDITY
+        prepared = PreparedVotes(votes, truths, unknown, None, None, votes, None)
+    else:
+        votes, experts, golden, are_answers = align_with_golden(votes, experts, rater_golden, truths_are_answers)
+        truths = votes.answers if are_answers else VALIDITY
+        truth = expert_truth(experts, truths, min_experts=min_experts)
+        truth_ids = find_truth_of_items(votes, experts, truth.truth_ids)
+        all_votes = add_missing_golden_votes(votes, golden, np.flatnonzero(truth_ids >= 0))
+        prepared = PreparedVotes(all_votes, truths, truth_ids, experts, truth, votes, golden)
+    check_has_votes(prepared.votes)
+    if prepared.truths == prepared.votes.answers:
+        check_class_count(prepared.votes)
+    return prepared
 
 
 def make_aggregation(

@@ -159,7 +159,7 @@ class _FullMatrices:
     def average_posteriors(
         self, votes: Votes, truth_ids: Ints, fits: Iterable[_MatrixFit], weights: Iterable[float], power: float
     ) -> Floats:
-        """Compute the weighted mean of the posteriors, soften and temper it; golden items keep their truth."""
+        """Compute the weighted mean, add pseudo-votes, and temper the result; golden items keep their truth."""
         values = allocate_like(votes.indptr, (len(votes.items), len(self.truths)), np.float64)
         (majority_weight, majority), *others = zip(weights, fits, strict=True)
         has_others, n_pseudo_votes = sum(weight for weight, _ in others) > 0, count_pseudo_votes(majority_weight)

@@ -209,9 +209,8 @@ def _assign_golden_folds(votes: Votes, truth_ids: Ints) -> Ints:
 def find_surplus_votes(votes: Votes, truth_ids: Ints) -> npt.NDArray[np.bool_]:
     """Find votes on golden items beyond the usual number of votes on other items; bool, shape (votes,).
 
-    The votes that are kept are chosen separately for each item, by hashes of the names of the item and of the raters.
-
     Methods predict the truth of a golden item without these votes, because their errors depend on the number of votes.
+    The votes that are kept are chosen separately for each item, by hashes of the names of the item and of the raters.
     """
     is_surplus, golden = np.zeros(len(votes), np.bool_), np.flatnonzero(truth_ids >= 0)
     others = votes.sizes[(truth_ids < 0) & (votes.sizes > 0)]

@@ -348,3 +348,12 @@ def test_published_scores_are_measured_by_name(run: Runner) -> None:
     assert (original["file"], original["rule"]) == ("imagenet-original", "original label")
     (point,) = original["points"]
     assert (round(point["precision"], 3), round(point["recall"], 3)) == (0.787, 0.492)
+
+
+@pytest.mark.parametrize(("method", "has_note"), [("stacking", True), ("em", False)])
+def test_note_if_replayed_labels_are_not_those_of_the_scores(
+    here: Path, run: Runner, method: str, has_note: bool
+) -> None:
+    assert run("aggregate", "--benchmark", "F", "--method", method, "-o", "F/scores.csv").code == 0
+    text = output_of(run("curve", "--benchmark", "F", "--stop", "0.1,0.9"))
+    assert (f"makes labels by the raters' matrices, not by the scores of {method}" in text) == has_note

@@ -52,7 +52,7 @@ _SELECT_GOLDEN_ANSWERS = (
 
 
 def is_power_check_due(person: Row[Any]) -> bool:
-    """Return whether this is a task of a person after which `renew_power_if_due` is called.
+    """Return whether the power is checked after this task of a person.
 
     Renewing takes time, so this depends only on the number of the person's tasks, and not on whether tasks are golden.
     """

@@ -60,6 +60,7 @@ from reassess.formats.tables import TABLE_SUFFIXES
 from reassess.report import save_calibration_figure, save_curve_figure, save_replay_figure
 from reassess.report.figures import FIGURE_SUFFIXES
 
+_MORE_THAN_ONE_MODEL = ("stacking", "ibcc", "ebcc")  # their scores are not the posterior by their raters' matrices
 _LeaveOutOption = Literal["image"] | int | None
 
 
@@ -214,6 +215,11 @@ def curve(
         for file, file_replays in replays.items():
             click.echo()
             print_replays(run, file, file_replays, stops)
+            name, options = parse_method(scores_files[file].scores.method)
+            if name in _MORE_THAN_ONE_MODEL or options.get("tempering"):
+                run.add_note(
+                    f"{file}: the first table makes labels by the raters' matrices, not by the scores of {name}"
+                )
         if replays and curve_inputs.rater_votes_with_golden is not curve_inputs.rater_votes:
             run.add_note(
                 "votes on golden questions are not among the used votes, because a golden question never closes"

@@ -1,6 +1,7 @@
 """The output of `reassess curve`: precision and recall of scores and of baseline rules, calibration and stop rules."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 import click
@@ -189,11 +190,16 @@ def _print_golden_errors(run: CommandRun, all_errors: Sequence[StopErrors], powe
 
 
 def _describe_supported_rule(all_errors: Sequence[StopErrors], golden_questions: str) -> str:
-    """Name the strictest rule that golden answers support, or the lowest error that they can support."""
-    for errors in sorted(all_errors, key=lambda each: each.rule.low):
-        if errors.interval is not None and errors.is_supported:
-            limit = f"at most {100 * errors.interval[1]:.1f} % of closed questions are wrong"
-            return f"strictest rule that golden answers support: {_format_bounds(errors.rule)} ({limit})"
+    """Name the strictest rule that golden answers support, or the lowest error that they can support.
+
+    Rules are tested from the least strict one on, until one is not supported, so that testing several rules does not
+    raise the probability of a wrong result.
+    """
+    from_least_strict = sorted(all_errors, key=lambda each: each.rule.low, reverse=True)
+    supported = list(takewhile(lambda each: each.is_supported, from_least_strict))
+    if supported and supported[-1].interval is not None:
+        limit = f"at most {100 * supported[-1].interval[1]:.1f} % of closed questions are wrong"
+        return f"strictest rule that golden answers support: {_format_bounds(supported[-1].rule)} ({limit})"
     lowest = f"{golden_questions} cannot support an error below {100 * all_errors[0].lowest_supported_error:.1f} %"
     return f"golden answers support none of these rules; {lowest}"
 

@@ -20,7 +20,13 @@ from reassess.aggregation import MeasuredCurve, replay_stops
 from reassess.core import VALIDITY, RaterModel, StopRule
 from reassess.data import SOURCES, KnownFile, Source, sources
 from reassess.errors import ReassessError
-from reassess.report import save_curve_figure, save_leaderboard_figure, save_model_choice_figure, save_replay_figure
+from reassess.report import (
+    save_calibration_figure,
+    save_curve_figure,
+    save_leaderboard_figure,
+    save_model_choice_figure,
+    save_replay_figure,
+)
 from tests.helpers import CURVE, GOOD, GOOD_SHA
 
 # Its own tests stop and resume it, since it stores finished parts in a folder.
@@ -75,6 +81,7 @@ WRITING = (
 )
 FUNCTIONS = (
     "create_campaign out.db",
+    "save_calibration_figure out.svg",
     "save_model_choice_figure out.svg",
     "save_curve_figure out.svg",
     "save_leaderboard_figure out.png",
@@ -142,6 +149,8 @@ def _call(name: str, path: str, force: bool) -> None:
         tasks = reassess.Tasks(questions, np.arange(3), np.arange(2), ["all of the image"] * 2)
         _make_deterministic()
         create_campaign(path, CampaignPlan(tasks), force=force)
+    elif name == "save_calibration_figure":
+        save_calibration_figure(Path(path), {"one": CURVE.calibration()}, force=force)
     elif name == "save_curve_figure":
         save_curve_figure(Path(path), [MeasuredCurve("one", CURVE)], force=force)
     elif name == "save_model_choice_figure":

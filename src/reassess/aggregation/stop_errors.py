@@ -136,10 +136,10 @@ def _make_errors(
     return StopErrors(
         rule=rule,
         n_questions=truth_ids.size,
-        closed_as_invalid=as_invalid.sum() / n_orders,
-        closed_as_valid=as_valid.sum() / n_orders,
-        valid_closed_as_invalid=valid_as_invalid.sum() / n_orders,
-        invalid_closed_as_valid=invalid_as_valid.sum() / n_orders,
+        closed_as_invalid=float(as_invalid.sum()) / n_orders,
+        closed_as_valid=float(as_valid.sum()) / n_orders,
+        valid_closed_as_invalid=float(valid_as_invalid.sum()) / n_orders,
+        invalid_closed_as_valid=float(invalid_as_valid.sum()) / n_orders,
         interval=share_interval(wrong, closed) if closed.any() else None,
         lowest_supported_error=share_interval(np.zeros_like(golden), golden)[1],
     )

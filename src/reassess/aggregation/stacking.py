@@ -17,10 +17,10 @@ certain if raters make the same mistakes, which the subtypes of EBCC can explain
    seen, and the weights maximize the sum of the logarithms of the mixed probabilities. The weights of step 3 are the
    prior: they count as much as one golden item per method, so a few golden items change the weights little. With more
    golden items, majority can have less than half of the weight.
-5. All methods are fitted to all votes, and the weighted mean of their posteriors is computed. Then one pseudo-vote is
-   added to the n votes on an item, and divided among all truths: it gets a share 1 / (n + 1) of the probability. So a
-   few unanimous votes do not give a probability of 1. If golden answers show that majority needs less than half of the
-   weight, c = 2 w[majority] pseudo-votes are added instead. An item without votes has the mean prior of the other
+5. All methods are fitted to all votes, and the weighted mean of their posteriors is computed. Then half a pseudo-vote
+   is added to the n votes on an item, and divided among all truths: it gets a share 0.5 / (n + 0.5) of the probability.
+   So a few unanimous votes do not give a probability of 1. If golden answers show that majority needs less than half of
+   the weight, w[majority] pseudo-votes are added instead. An item without votes has the mean prior of the other
    methods.
 6. The mean is tempered: each probability is raised to a power k, and the probabilities of an item are divided by their
    sum. The power K that best predicts unseen votes is found, with matrices estimated from the tempered posterior. Votes

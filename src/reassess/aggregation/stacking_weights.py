@@ -16,6 +16,7 @@ CALIBRATED = "calibrated"
 _MAX_FOLD_ITERATIONS = 60
 _LOG_POWER_SD = np.log(2) / 2  # of the prior, if there are golden items: the power is uncertain by a factor of 1.4
 _TINY = np.finfo(float).tiny
+_PSEUDO_VOTES = 0.5  # per item, if majority has at least half of the weight
 _MAX_NEWTON_STEPS = 100
 _MIN_WEIGHT = 1e-6  # a smaller weight becomes 0
 
@@ -125,8 +126,8 @@ def choose_weights(vote_probabilities: Floats, truth_probabilities: Floats) -> F
 
 
 def count_pseudo_votes(majority_weight: float) -> float:
-    """Return the number of pseudo-votes per item: one, or less if majority has less than half of the weight."""
-    return min(1.0, 2 * majority_weight)
+    """Return the number of pseudo-votes per item: 0.5, or less if majority has less than half of the weight."""
+    return min(_PSEUDO_VOTES, majority_weight)
 
 
 def _maximize_log_sum(probabilities: Floats, pseudo_counts: Floats) -> Floats:

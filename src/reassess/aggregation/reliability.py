@@ -19,6 +19,7 @@ from reassess.aggregation.dawid_skene import fit_dawid_skene
 from reassess.aggregation.em_inputs import default_possible_truths
 from reassess.aggregation.golden_items import GoldenVotesWithTruth
 from reassess.aggregation.reliability_result import FLAGS, Rater, Reliability
+from reassess.aggregation.shared_errors import measure_shared_errors
 from reassess.aggregation.vote_folds import select_evenly_spaced_rows
 from reassess.core import VALIDITY, Id, Votes
 from reassess.core.answers import merge_answers
@@ -121,6 +122,9 @@ def rater_reliability(
     is_correct = None if golden is None else find_correct_answers(names, answers, votes.answer_weights)
     measures = dict(_measure_raters(measured_votes, weights, resamples, seed))
     self_agreement = _measure_self_agreement(votes, measured_votes) if has_own_golden else {}
+    shared_errors = None
+    if golden is not None and is_correct is not None:
+        shared_errors = measure_shared_errors(measured_votes, golden.truth_ids, names, is_correct)
     metric = default_metric(votes)
     result = Reliability(
         raters=tuple(_make_raters(votes, len(names), measures, is_correct, self_agreement)),
@@ -133,6 +137,7 @@ def rater_reliability(
         dependence=find_dependent_raters(sample),
         golden_dependence=find_dependent_raters(measured_votes) if has_own_golden else None,
         n_sampled_items=n_sampled_items,
+        shared_errors=shared_errors,
     )
     for test, where in ((result.dependence, "votes"), (result.golden_dependence, "golden votes")):
         if test is not None and test.pairs:

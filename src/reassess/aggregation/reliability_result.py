@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.agreement import Dependence, Metric
+from reassess.aggregation.shared_errors import SharedErrors
 from reassess.core import Id
 from reassess.numeric import Information, Proportion
 from reassess.text import ListTable, Printable
@@ -88,6 +89,8 @@ class Reliability(Printable):
     golden_dependence: Dependence | None  # dependent pairs in separate golden votes
     # Number of evenly spaced items for EM and dependent pairs, if not all items of the main votes were used.
     n_sampled_items: int | None = None
+    # Errors that raters share on golden items; None without golden answers, or if a truth has no correct answer.
+    shared_errors: SharedErrors | None = None
 
     @property
     def _headline(self) -> str:
@@ -125,6 +128,7 @@ class Reliability(Printable):
             "raters": [rater.to_json() for rater in self.raters_by_information],
             "dependence": self.dependence.to_json(),
             "golden_dependence": self.golden_dependence and self.golden_dependence.to_json(),
+            "shared_errors": self.shared_errors and self.shared_errors.to_json(),
         }
 
 

@@ -81,7 +81,7 @@ def test_document_contains_results_and_inputs(run: Runner, tmp_path: Path) -> No
     results = document["results"]
     assert results.keys() == {
         *("truths", "answers", "prior", "truth_from", "sampled_items", "alpha", "raters"),
-        *("dependence", "golden_dependence", "golden"),
+        *("dependence", "golden_dependence", "shared_errors", "golden"),
     }
     assert (results["truths"], results["answers"]) == (["invalid", "valid"], ["no", "maybe", "yes"])
     assert (results["truth_from"], results["prior"]) == ("golden", [0.6, 0.4])
@@ -207,10 +207,15 @@ def test_known_votes_are_found_by_name(run: Runner, known_data: None) -> None:
     result = run("raters", RELEASED)
     assert result.code == 0
     lines = lines_of(result.out)
-    assert lines[:3] == [
+    assert lines[:6] == [
         "Krippendorff's alpha (ordinal): 0.5172",
         "measured on 1,135 golden items (887 invalid, 248 valid): 88,530 votes by 78 raters "
         "(valid: more than half of its experts said yes)",
+        "effective number of raters if invalid: 78.0 votes per item are worth 3.8 independent votes [3.4 to 4.3]; 5 votes: "
+        "2.5 (correlation of errors 0.25)",
+        "effective number of raters if valid: 78.0 votes per item are worth 2.8 independent votes [2.6 to 3.2]; 5 votes: "
+        "2.1 (correlation of errors 0.34)",
+        "75 raters err together (correlations of 0.3 or more): 183, 184, 143, 188, 126 and 70 more",
         "the first 10 of 85 raters (--verbose shows all)",
     ]
     assert lines[5].startswith("145 uninformative, one answer 0.000 0.000 to 0.00")

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from reassess.aggregation import Dependence, GoldenVotesWithTruth, Reliability
+from reassess.aggregation.shared_errors import TOGETHER, SharedErrors
 from reassess.cli.command_run import CommandRun
 from reassess.cli.screen import ResultTable, print_table, print_text
 from reassess.core import VALIDITY
@@ -14,6 +15,7 @@ from reassess.text import count_noun, join_first
 
 _MAX_ANSWER_COLUMNS = 4  # shares of more answers are too wide for a column
 _MAX_PRINTED_PAIRS = 10
+_USUAL_VOTES = 5  # per question
 _MAX_PRINTED_RATERS = 10
 
 _FLAG_MEANINGS = {
@@ -105,6 +107,26 @@ def _describe_all_raters(result: Reliability, golden: GoldenVotesWithTruth | Non
     )
     if golden.expert_truth is not None and golden.expert_truth.note is not None:
         yield golden.expert_truth.note
+    if result.shared_errors is not None:
+        yield from _describe_shared_errors(result.shared_errors)
+
+
+def _describe_shared_errors(shared: SharedErrors) -> Iterator[str]:
+    """State how many independent votes the golden votes are worth, and which raters err together."""
+    for number in shared.by_truth:
+        if number.value is None or number.interval is None:
+            continue
+        low, high = number.interval
+        votes = f"{number.votes_per_item:.1f} votes per item"
+        usual = f"; {_USUAL_VOTES} votes: {number.value_for(_USUAL_VOTES):.1f}"
+        yield (
+            f"effective number of raters if {number.truth}: {votes} are worth {number.value:.1f} independent votes "
+            f"[{low:.1f} to {high:.1f}]{usual if number.votes_per_item > _USUAL_VOTES else ''} (correlation of errors "
+            f"{number.correlation:.2f})"
+        )
+    for group in shared.groups:
+        raters = count_noun(len(group), "rater")
+        yield f"{raters} err together (correlations of {TOGETHER:g} or more): {join_first(group, max_items=5)}"
 
 
 def _make_footnotes(result: Reliability) -> Iterator[str]:

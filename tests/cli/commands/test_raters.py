@@ -211,15 +211,15 @@ def test_known_votes_are_found_by_name(run: Runner, known_data: None) -> None:
         "Krippendorff's alpha (ordinal): 0.5172",
         "measured on 1,135 golden items (887 invalid, 248 valid): 88,530 votes by 78 raters "
         "(valid: more than half of its experts said yes)",
-        "effective number of raters if invalid: 78.0 votes per item are worth 3.8 independent votes [3.4 to 4.3]; 5 votes: "
-        "2.5 (correlation of errors 0.25)",
-        "effective number of raters if valid: 78.0 votes per item are worth 2.8 independent votes [2.6 to 3.2]; 5 votes: "
-        "2.1 (correlation of errors 0.34)",
+        "effective number of raters if invalid: 78.0 votes per item are worth 3.8 independent votes [3.4 to 4.3]; 5 "
+        "votes: 2.5 (correlation of errors 0.25)",
+        "effective number of raters if valid: 78.0 votes per item are worth 2.8 independent votes [2.6 to 3.2]; 5 "
+        "votes: 2.1 (correlation of errors 0.34)",
         "75 raters err together (correlations of 0.3 or more): 183, 184, 143, 188, 126 and 70 more",
         "the first 10 of 85 raters (--verbose shows all)",
     ]
-    assert lines[5].startswith("145 uninformative, one answer 0.000 0.000 to 0.00")
-    assert [row.split()[0] for row in lines[5:15]] == (
+    assert lines[8].startswith("145 uninformative, one answer 0.000 0.000 to 0.00")
+    assert [row.split()[0] for row in lines[8:18]] == (
         ["145", "104", "183", "144", "103", "102", "157", "149", "165", "164"]
     )
     assert lines[15] == ""

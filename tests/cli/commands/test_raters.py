@@ -222,7 +222,7 @@ def test_known_votes_are_found_by_name(run: Runner, known_data: None) -> None:
     assert [row.split()[0] for row in lines[8:18]] == (
         ["145", "104", "183", "144", "103", "102", "157", "149", "165", "164"]
     )
-    assert lines[15] == ""
+    assert lines[18] == ""
     assert "self: same answer in golden votes and main votes: 4,795 of 5,497 cases" in lines
     assert lines[-1] == "and 3 more notes (--verbose)"
     assert "in the votes, 1 of 1,339 pairs agree more" in result.err

@@ -1,0 +1,13 @@
+from .anytime import anytime_quantile as anytime_quantile
+from .drawing import Sample as Sample
+from .drawing import allocate as allocate
+from .drawing import draw_images as draw_images
+from .estimation import SampleEstimate as SampleEstimate
+from .estimation import adjust_by_guesses as adjust_by_guesses
+from .estimation import estimate_ratio as estimate_ratio
+from .estimation import image_weights as image_weights
+from .guesses import guess_correct as guess_correct
+from .guesses import guess_differences as guess_differences
+from .strata import Strata as Strata
+from .strata import make_strata as make_strata
+from .strata import rescale_variances as rescale_variances

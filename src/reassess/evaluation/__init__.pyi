@@ -31,4 +31,17 @@ from .result import Mistakes as Mistakes
 from .result import SoftAccuracy as SoftAccuracy
 from .result import ranks_by_model as ranks_by_model
 from .result import sort_by_accuracy as sort_by_accuracy
+from .sampling.anytime import anytime_quantile as anytime_quantile
+from .sampling.drawing import ImageSample as ImageSample
+from .sampling.drawing import allocate as allocate
+from .sampling.drawing import draw_images as draw_images
+from .sampling.estimation import SampleEstimate as SampleEstimate
+from .sampling.estimation import adjust_by_guesses as adjust_by_guesses
+from .sampling.estimation import count_usable as count_usable
+from .sampling.estimation import estimate_ratio as estimate_ratio
+from .sampling.estimation import image_weights as image_weights
+from .sampling.guesses import guess_correct as guess_correct
+from .sampling.strata import Strata as Strata
+from .sampling.strata import make_strata as make_strata
+from .sampling.strata import rescale_variances as rescale_variances
 from .streaming import RealAccuracy as RealAccuracy

@@ -63,7 +63,7 @@ def guess_correct(
         if confidences is None:
             return np.full(top1.shape, 0.5)
         check_range(confidences, 0, 1, value_name="confidence", fix="give probabilities, or original labels")
-        return np.clip(confidences, _CLIP, 1 - _CLIP).astype(np.float64)
+        return np.asarray(np.clip(confidences, _CLIP, 1 - _CLIP), np.float64)
     check_shape(original, top1.shape[1:], value_name="original labels")
     if not np.any(original >= 0):
         raise DataError("missing-labels", "no image has an original label", fix="pass no original labels")

@@ -4,14 +4,15 @@ Let batch b draw n_bh of the images of stratum h that are left. Its unbiased est
 
     T_b = sum over strata of (sum of the values seen before b + images left * mean of the batch's values) / N
 
-and the estimate is the mean of the T_b, with weights that depend on the sizes of batches only, not on answers. (If all
-images of a stratum were simply pooled, strata without a mistake in the first batch would get few further images, and
-accuracy would be overestimated, by 0.3 standard errors in simulations.) With one batch, this is the estimator of Horvitz
-and Thompson.
+and the estimate is the mean of the T_b, with weights that depend only on the sizes of the batches. With one batch, this
+is the estimator of Horvitz and Thompson. Pooling the images of a stratum would be biased: if a stratum has no mistake
+in the first batch, the next batch draws few of its images, and accuracy is overestimated (by 0.3 standard errors in
+simulations).
 
-The variance of a stratum counts half an answer more than was given, with the distribution of the whole sample, so that a
-stratum without a mistake does not count as certain. The interval is Wilson's with the effective number of images that
-belongs to this variance, and a quantile of Student's t distribution (Satterthwaite's degrees of freedom).
+For its variance, a stratum has some answers more than were given, with the distribution of all strata together.
+Otherwise, a stratum without a mistake would count as certain. The interval is Wilson's, with the number of images that
+has the same variance in a plain sample, and a quantile of Student's t distribution (Satterthwaite's degrees of
+freedom).
 """
 
 from dataclasses import dataclass
@@ -21,14 +22,16 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_number, check_shape
 from reassess.errors import DataError
-from reassess.sampling.anytime import anytime_quantile
-from reassess.sampling.drawing import MIN_IMAGES_PER_STRATUM, Sample
+from reassess.evaluation.sampling.anytime import anytime_quantile
+from reassess.evaluation.sampling.drawing import MIN_IMAGES_PER_STRATUM, ImageSample
 
 _Floats = npt.NDArray[np.float64]
+_Numbers = npt.NDArray[np.integer] | npt.NDArray[np.floating] | npt.NDArray[np.bool_]
 
 _PSEUDO_ANSWERS = 4.0  # in all unsettled strata together
 _PSEUDO_ANSWERS_SETTLED = 2.0  # in each settled stratum
 _NORMAL_QUANTILE = 1.959963984540054  # 97.5 % point of the standard normal distribution
+_ROUNDING = 1e-12  # smaller variances are rounding errors
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,10 @@ class SampleEstimate:
     n: int
 
 
-def count_usable(sample: Sample) -> int:
-    """Count the images of the sample that can be used: the last batch needs an image of each stratum that has some left.
+def count_usable(sample: ImageSample) -> int:
+    """Count the images at the beginning of the sample that can be used.
 
-    The first batch needs two images of each stratum.
+    The first batch needs two images of each stratum, and a later batch one image of each stratum that has some left.
 
     Returns
     -------
@@ -66,7 +69,7 @@ def count_usable(sample: Sample) -> int:
 
     Examples
     --------
-    >>> from reassess.sampling import Strata, draw_images
+    >>> from reassess.evaluation import Strata, draw_images
     >>> strata = Strata(np.repeat([0, 1], [900, 100]), np.array([0.04, 0.25]), np.zeros(2, int), np.zeros(2, bool), 0.1)
     >>> sample = draw_images(strata, 12, seed=0)
     >>> count_usable(sample), count_usable(sample.first(9))
@@ -84,7 +87,7 @@ def count_usable(sample: Sample) -> int:
     return usable
 
 
-def image_weights(sample: Sample) -> _Floats:
+def image_weights(sample: ImageSample) -> _Floats:
     """Compute the weight of each image: weighted sums of values estimate means over all images without bias.
 
     Raises
@@ -98,14 +101,14 @@ def image_weights(sample: Sample) -> _Floats:
 
     >>> strata = np.array([0, 0, 0, 1, 1])
     >>> nothing = np.zeros(5, int)
-    >>> sample = Sample(np.arange(5), strata, nothing, np.ones(5), np.array([900, 100]), np.zeros(2, bool))
+    >>> sample = ImageSample(np.arange(5), strata, nothing, np.ones(5), np.array([900, 100]), np.zeros(2, bool))
     >>> image_weights(sample).round(3)
     array([0.3 , 0.3 , 0.3 , 0.05, 0.05])
     """
     return _weights_and_factors(sample)[0]
 
 
-def _weights_and_factors(sample: Sample) -> tuple[_Floats, _Floats]:
+def _weights_and_factors(sample: ImageSample) -> tuple[_Floats, _Floats]:
     """Return the weight of each image, and by what the variance in each stratum is multiplied; (n,), (strata,)."""
     if count_usable(sample) < len(sample) or not len(sample):
         raise DataError(
@@ -135,9 +138,9 @@ def _weights_and_factors(sample: Sample) -> tuple[_Floats, _Floats]:
 
 
 def estimate_ratio(
-    sample: Sample,
-    numerators: npt.NDArray[np.floating],
-    denominators: npt.NDArray[np.floating],
+    sample: ImageSample,
+    numerators: _Numbers,
+    denominators: _Numbers,
     *,
     is_difference: bool = False,
     planned: int | None = None,
@@ -172,11 +175,11 @@ def estimate_ratio(
     Examples
     --------
     >>> strata, batches = np.repeat([0, 1], [60, 40]), np.zeros(100, int)
-    >>> sample = Sample(np.arange(100), strata, batches, np.ones(100), np.array([9000, 1000]), np.zeros(2, bool))
+    >>> sample = ImageSample(np.arange(100), strata, batches, np.ones(100), np.array([9000, 1000]), np.zeros(2, bool))
     >>> correct = np.where(strata == 0, np.arange(100) != 7, np.arange(100) % 2)
     >>> estimate = estimate_ratio(sample, correct, np.ones(100))
     >>> round(estimate.value, 3), round(estimate.low, 3), round(estimate.high, 3)
-    (0.935, 0.893, 0.961)
+    (0.935, 0.892, 0.962)
     """
     n = len(sample)
     check_shape(numerators, (n,), value_name="numerators")
@@ -188,22 +191,28 @@ def estimate_ratio(
     value = float(weights @ numerators) / mean
     residuals = (numerators - value * denominators) / mean
     shares = sample.stratum_sizes / sample.stratum_sizes.sum()
-    parts = shares**2 * factors * np.where(
-        sample.is_settled,  # where only the denominators are unknown
-        (value / mean) ** 2 * _mixed_variances(sample, weights, denominators, _PSEUDO_ANSWERS_SETTLED),
-        _mixed_variances(sample, weights, residuals, _PSEUDO_ANSWERS / np.count_nonzero(~sample.is_settled)),
+    parts = (
+        shares**2
+        * factors
+        * np.where(
+            sample.is_settled,  # where only the denominators are unknown
+            (value / mean) ** 2 * _mixed_variances(sample, weights, denominators, _PSEUDO_ANSWERS_SETTLED),
+            _mixed_variances(sample, weights, residuals, _PSEUDO_ANSWERS / np.count_nonzero(~sample.is_settled)),
+        )
     )
     variance = float(parts.sum())
+    variance = variance if variance > _ROUNDING * float(shares**2 @ factors) else 0.0
     drawn = np.bincount(sample.strata, minlength=shares.size)
-    if variance > 0:
-        freedom = variance**2 / float((parts**2 / np.maximum(drawn - 1, 1)).sum())
-    else:
-        freedom = n - shares.size
+    squares = float((parts**2 / np.maximum(drawn - 1, 1)).sum())
+    freedom = variance**2 / squares if variance > 0 else n - shares.size
     quantile = _student_quantile(max(freedom, 1.0))
     if planned is not None:
         quantile *= anytime_quantile(n, planned) / _NORMAL_QUANTILE
-    bound = float(shares[~sample.is_settled].sum()) / mean if is_difference else 1.0
-    low, high = _wilson(value, variance, quantile, -bound if is_difference else 0.0, bound, float(shares**2 @ factors))
+    unsettled_share = float(shares[~sample.is_settled].sum())
+    # The variance if images of unsettled strata all had variance 1, as a share of what they can contribute.
+    worst = float(((shares / unsettled_share) ** 2 * factors)[~sample.is_settled].sum())
+    bound = unsettled_share / mean if is_difference else 1.0
+    low, high = _wilson(value, variance, quantile, -bound if is_difference else 0.0, bound, worst)
     return SampleEstimate(value, low, high, variance**0.5, n)
 
 
@@ -214,7 +223,7 @@ def _student_quantile(freedom: float) -> float:
     return float(stdtrit(freedom, 0.975))
 
 
-def _mixed_variances(sample: Sample, weights: _Floats, values: _Floats, pseudo_answers: float) -> _Floats:
+def _mixed_variances(sample: ImageSample, weights: _Floats, values: _Numbers, pseudo_answers: float) -> _Floats:
     """Estimate the variance of the values in each stratum, after adding some answers of all unsettled strata."""
     n_strata = sample.stratum_sizes.size
     n = np.bincount(sample.strata, minlength=n_strata)
@@ -235,14 +244,14 @@ def _wilson(
 ) -> tuple[float, float]:
     """Compute Wilson's interval of a value between `least` and `most` with a given variance.
 
-    `worst` is the variance divided by that of one image if images differ equally in all strata. It replaces the
-    variance if no difference was seen.
+    `worst` is the inverse of the number of images that counts if no difference was seen.
     """
-    if worst == 0:
+    if worst == variance == 0:
         return value, value
     scale = most - least
     share = min(max((value - least) / scale, 0.0), 1.0)
-    spread = min(max(share, worst / 2), 1 - worst / 2)
+    margin = max(worst, variance / scale**2) / 2
+    spread = min(max(share, margin), 1 - margin)
     n = spread * (1 - spread) * scale**2 / variance if variance > 0 else 1 / worst
     centre = (share + quantile**2 / (2 * n)) / (1 + quantile**2 / n)
     half = quantile / (1 + quantile**2 / n) * (share * (1 - share) / n + quantile**2 / (4 * n**2)) ** 0.5
@@ -251,9 +260,9 @@ def _wilson(
 
 
 def adjust_by_guesses(
-    sample: Sample,
-    numerators: npt.NDArray[np.floating],
-    guesses: npt.NDArray[np.floating],
+    sample: ImageSample,
+    numerators: _Numbers,
+    guesses: _Numbers,
     mean_guess: float,
     *,
     strength: float | None = None,
@@ -284,7 +293,7 @@ def adjust_by_guesses(
     Examples
     --------
     >>> nothing = np.zeros(4, int)
-    >>> sample = Sample(np.arange(4), nothing, nothing, np.ones(4), np.array([100]), np.zeros(1, bool))
+    >>> sample = ImageSample(np.arange(4), nothing, nothing, np.ones(4), np.array([100]), np.zeros(1, bool))
     >>> adjust_by_guesses(sample, np.array([1.0, 1, 0, 0]), np.array([0.9, 0.8, 0.3, 0.2]), 0.6, strength=1.0)
     (array([0.7, 0.8, 0.3, 0.4]), 1.0)
 
@@ -299,7 +308,7 @@ def adjust_by_guesses(
     return numerators - strength * (guesses - mean_guess), strength
 
 
-def _best_strength(sample: Sample, numerators: _Floats, guesses: _Floats) -> float:
+def _best_strength(sample: ImageSample, numerators: _Numbers, guesses: _Numbers) -> float:
     """Return the covariance of outcomes and guesses / the variance of guesses, both of their estimated means."""
     weights, factors = _weights_and_factors(sample)
     shares = sample.stratum_sizes / sample.stratum_sizes.sum()
@@ -307,10 +316,11 @@ def _best_strength(sample: Sample, numerators: _Floats, guesses: _Floats) -> flo
     mass = np.bincount(sample.strata, weights=weights, minlength=shares.size)
     scale = (shares**2 * factors * n / np.maximum(n - 1, 1) / np.maximum(mass, 1e-300))[sample.strata] * weights
 
-    def centre(values: _Floats) -> _Floats:
+    def centre(values: _Numbers) -> _Floats:
         means = np.bincount(sample.strata, weights=weights * values, minlength=shares.size) / np.maximum(mass, 1e-300)
         return np.asarray(values - means[sample.strata])
 
     centred = centre(guesses)
     variance = float(scale @ centred**2)
-    return float(scale @ (centred * centre(numerators))) / variance if variance > 0 else 0.0
+    is_constant = variance <= _ROUNDING * float(scale @ np.square(guesses))
+    return 0.0 if is_constant else float(scale @ (centred * centre(numerators))) / variance

@@ -1,18 +1,18 @@
 """Drawing images: how many of each stratum, which ones, and in which order.
 
 Images are drawn in batches. How many images of a stratum a batch draws may depend on the answers to earlier batches,
-but on nothing else. Within a batch, the strata alternate in fixed proportions, so that each prefix of the drawn order is
-itself a stratified sample.
+but on nothing else. Within a batch, the strata alternate in fixed proportions, so that each prefix of the drawn order
+is itself a stratified sample.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_number
 from reassess.errors import DataError
-from reassess.sampling.strata import Strata
+from reassess.evaluation.sampling.strata import Strata
 
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
@@ -25,7 +25,7 @@ _SETTLED_SHARE, _SETTLED_LEAST = 0.1, 10
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class ImageSample:
     """A sample of images, in drawn order.
 
     Attributes
@@ -54,10 +54,15 @@ class Sample:
     def __len__(self) -> int:
         return self.images.size
 
-    def first(self, n: int) -> "Sample":
+    def first(self, n: int) -> "ImageSample":
         """Return the first n images of the drawn order."""
-        fields = (self.images, self.strata, self.batches, self.probabilities)
-        return Sample(*(field[:n] for field in fields), self.stratum_sizes, self.is_settled)
+        return replace(
+            self,
+            images=self.images[:n],
+            strata=self.strata[:n],
+            batches=self.batches[:n],
+            probabilities=self.probabilities[:n],
+        )
 
     def counts(self) -> _Ints:
         """Count images by batch and stratum; int64, shape (batches, strata)."""
@@ -104,7 +109,11 @@ def allocate(strata: Strata, n: int, *, available: _Ints | None = None, has_pilo
     settled_least = max(_SETTLED_LEAST, round(_SETTLED_SHARE * n))
     least = np.minimum(np.where(strata.is_settled, settled_least, MIN_IMAGES_PER_STRATUM), available)
     check_number(
-        n, int(least.sum()), int(available.sum()), value_name="number of images to draw", is_whole=True,
+        n,
+        int(least.sum()),
+        int(available.sum()),
+        value_name="number of images to draw",
+        is_whole=True,
         fix="draw more images, or use fewer strata" if n < least.sum() else None,
     )
     proportional = _PROPORTIONAL_AFTER_PILOT if has_pilot else _PROPORTIONAL_BY_GUESSES
@@ -131,7 +140,7 @@ def _round_within(shares: _Floats, n: int, least: _Ints, most: _Ints) -> _Ints:
     return counts
 
 
-def draw_images(strata: Strata, n: int, *, seed: int, earlier: Sample | None = None) -> Sample:
+def draw_images(strata: Strata, n: int, *, seed: int, earlier: ImageSample | None = None) -> ImageSample:
     """Draw a batch of n images, in addition to the images of earlier batches.
 
     Parameters
@@ -147,7 +156,7 @@ def draw_images(strata: Strata, n: int, *, seed: int, earlier: Sample | None = N
 
     Returns
     -------
-    Sample
+    ImageSample
         The earlier images and the new ones.
 
     Raises
@@ -180,9 +189,24 @@ def draw_images(strata: Strata, n: int, *, seed: int, earlier: Sample | None = N
     place = np.concatenate([(np.arange(count) + 0.5) / max(count, 1) for count in counts.tolist()])
     order = np.argsort(place, kind="stable")
     stratum = stratum[order]
-    batch = 0 if earlier is None else int(earlier.batches.max(initial=-1)) + 1
-    parts = (np.concatenate(images)[order], stratum, np.full(n, batch), (counts / np.maximum(available, 1))[stratum])
-    if earlier is not None:
-        before = (earlier.images, earlier.strata, earlier.batches, earlier.probabilities)
-        parts = tuple(np.concatenate(pair) for pair in zip(before, parts, strict=True))
-    return Sample(*parts, strata.sizes, strata.is_settled)
+    batch = ImageSample(
+        images=np.concatenate(images)[order],
+        strata=stratum,
+        batches=np.zeros(n, np.int64),
+        probabilities=(counts / np.maximum(available, 1))[stratum],
+        stratum_sizes=strata.sizes,
+        is_settled=strata.is_settled,
+    )
+    return batch if earlier is None else _join(earlier, batch)
+
+
+def _join(earlier: ImageSample, batch: ImageSample) -> ImageSample:
+    """Append a batch to earlier batches."""
+    number = int(earlier.batches.max(initial=-1)) + 1
+    return replace(
+        earlier,
+        images=np.concatenate([earlier.images, batch.images]),
+        strata=np.concatenate([earlier.strata, batch.strata]),
+        batches=np.concatenate([earlier.batches, batch.batches + number]),
+        probabilities=np.concatenate([earlier.probabilities, batch.probabilities]),
+    )

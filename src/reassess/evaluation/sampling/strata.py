@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from reassess.core.checks import check_known, check_number, check_range, check_shape
 from reassess.errors import DataError
-from reassess.sampling.guesses import guess_differences
+from reassess.evaluation.sampling.guesses import guess_differences
 
 Purpose = Literal["accuracy", "difference", "labels"]
 
@@ -101,7 +101,7 @@ def make_strata(
 
     Examples
     --------
-    >>> from reassess.sampling import guess_correct
+    >>> from reassess.evaluation import guess_correct
     >>> rng = np.random.default_rng(0)
     >>> original, confidences = rng.integers(0, 9, 1000), rng.random((1, 1000))
     >>> top1 = np.where(rng.random((1, 1000)) < 0.2 + 0.8 * confidences, original, 9)
@@ -187,9 +187,7 @@ def _split_by_spread(variances: _Floats, parts: int) -> _Ints:
     return np.unique(part, return_inverse=True)[1][inverse]
 
 
-def rescale_variances(
-    strata: Strata, sampled_strata: _Ints, outcomes: npt.NDArray[np.floating]
-) -> Strata:
+def rescale_variances(strata: Strata, sampled_strata: _Ints, outcomes: npt.NDArray[np.floating]) -> Strata:
     """Correct the guessed variances by the answers of a pilot.
 
     The variances of a kind are multiplied by one number: measured variance / guessed variance of the pilot's images.

@@ -1,0 +1,42 @@
+"""Intervals that stay valid although somebody looks after each answer, and stops when the answer pleases.
+
+The error of a stratified mean, divided by its standard error, behaves like W(t) / sqrt(t) for a Brownian motion W.
+Here, t is the inverse of the variance, whatever the allocation. An interval with quantile q(t) is valid at all times
+together if |W(t)| / sqrt(t) < q(t) for all t with probability 0.95. With t = 1 for the planned number of images, we use
+q(t) = c / t^0.15 up to 1, and q(t) = sqrt(c^2 + 2 log t) afterwards. The constant c was found by simulating 100,000
+Brownian motions for t from 0.001 to 1,000.
+"""
+
+import math
+
+from reassess.core.checks import check_number
+
+_QUANTILE_AT_PLANNED = 2.71
+_EARLY_EXPONENT = 0.15
+
+
+def anytime_quantile(n: int, planned: int) -> float:
+    """Return what replaces the normal quantile 1.96 in an interval after n images that is valid after every image.
+
+    Parameters
+    ----------
+    n
+        Number of images of this look.
+    planned
+        Number of images for which the interval should be narrowest; chosen before any answer is known.
+
+    Raises
+    ------
+    DataError
+        A number is not a whole number from 1.
+
+    Examples
+    --------
+    >>> [round(anytime_quantile(n, 500), 2) for n in (50, 250, 500, 1000)]
+    [3.83, 3.01, 2.71, 2.95]
+    """
+    check_number(n, 1, value_name="number of images", is_whole=True)
+    check_number(planned, 1, value_name="planned number of images", is_whole=True)
+    if n <= planned:
+        return _QUANTILE_AT_PLANNED * math.pow(planned / n, _EARLY_EXPONENT)
+    return math.sqrt(_QUANTILE_AT_PLANNED**2 + 2 * math.log(n / planned))

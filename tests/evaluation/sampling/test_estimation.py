@@ -1,0 +1,226 @@
+import numpy as np
+import pytest
+
+from reassess.errors import DataError
+from reassess.evaluation import (
+    ImageSample,
+    Strata,
+    adjust_by_guesses,
+    anytime_quantile,
+    count_usable,
+    draw_images,
+    estimate_ratio,
+    image_weights,
+    rescale_variances,
+)
+
+SIZES = np.array([2000, 800, 200])
+IDS = np.random.default_rng(0).permutation(np.repeat(np.arange(3), SIZES))
+STRATA = Strata(IDS, np.array([0.04, 0.2, 0.25]), np.arange(3), np.zeros(3, bool), 0.15)
+HAS_LABEL = np.random.default_rng(1).random(3000) < np.array([0.98, 0.9, 0.8])[IDS]
+CORRECT = HAS_LABEL & (np.random.default_rng(2).random(3000) < np.array([0.97, 0.7, 0.4])[IDS])
+ACCURACY = CORRECT.sum() / HAS_LABEL.sum()
+
+
+def plain_sample(n: int, total: int) -> ImageSample:
+    """Return the first n images of a set as if they had been drawn from one stratum."""
+    none = np.zeros(n, int)
+    return ImageSample(np.arange(n), none, none, np.full(n, n / total), np.array([total]), np.zeros(1, bool))
+
+
+def draw_with_pilot(seed: int, *, size: int = 100) -> ImageSample:
+    pilot = draw_images(STRATA, 40, seed=seed)
+    corrected = rescale_variances(STRATA, pilot.strata, CORRECT[pilot.images][None])
+    return draw_images(corrected, size - 40, seed=seed, earlier=pilot)
+
+
+def test_weights_of_one_batch_are_those_of_horvitz_and_thompson() -> None:
+    sample = draw_images(STRATA, 100, seed=0)
+    assert np.allclose(image_weights(sample), 1 / (3000 * sample.probabilities))
+
+
+def test_two_batches_of_one_stratum_are_pooled() -> None:
+    strata = Strata(np.zeros(300, int), np.full(1, 0.2), np.zeros(1, int), np.zeros(1, bool), 0.2)
+    both = draw_images(strata, 50, seed=0, earlier=draw_images(strata, 70, seed=0))
+    assert np.allclose(image_weights(both), 1 / 120)
+
+
+def test_mean_is_unbiased_although_a_pilot_decides_the_second_batch() -> None:
+    means = np.empty(1000)
+    for seed in range(means.size):
+        sample = draw_with_pilot(seed)
+        means[seed] = image_weights(sample) @ CORRECT[sample.images]
+    assert abs(means.mean() - CORRECT.mean()) < 4 * means.std() / np.sqrt(means.size)
+
+
+def test_interval_covers_the_accuracy() -> None:
+    estimates = [
+        estimate_ratio(sample, CORRECT[sample.images], HAS_LABEL[sample.images])
+        for sample in map(draw_with_pilot, range(600))
+    ]
+    coverage = np.mean([estimate.low <= ACCURACY <= estimate.high for estimate in estimates])
+    assert 0.92 < coverage < 0.98
+    errors = np.array([estimate.value for estimate in estimates]) - ACCURACY
+    assert np.isclose(np.mean([estimate.standard_error for estimate in estimates]), errors.std(), rtol=0.1)
+
+
+def test_stratified_intervals_are_narrower_than_those_of_plain_samples() -> None:
+    widths = np.empty((40, 2))
+    for seed in range(40):
+        sample = draw_images(STRATA, 200, seed=seed)
+        stratified = estimate_ratio(sample, CORRECT[sample.images], HAS_LABEL[sample.images])
+        images = np.random.default_rng(seed).permutation(3000)[:200]
+        plain = estimate_ratio(plain_sample(200, 3000), CORRECT[images], HAS_LABEL[images])
+        widths[seed] = stratified.high - stratified.low, plain.high - plain.low
+    stratified_width, plain_width = widths.mean(axis=0)
+    assert stratified_width < 0.9 * plain_width
+
+
+def test_interval_of_a_plain_sample_is_wilsons_with_students_quantile() -> None:
+    estimate = estimate_ratio(plain_sample(100, 10**9), np.arange(100) < 90, np.ones(100))
+    quantile = 1.9842169515086827  # of Student's t with 99 degrees of freedom
+    centre = (90 + quantile**2 / 2) / (100 + quantile**2)
+    half = quantile * np.sqrt(9 + quantile**2 / 4) / (100 + quantile**2)
+    assert np.allclose([estimate.low, estimate.high], [centre - half, centre + half], atol=1e-7)
+
+
+@pytest.mark.parametrize("is_difference", [False, True])
+@pytest.mark.parametrize("answer", [0, 1])
+def test_equal_answers_give_an_interval_with_a_width(answer: int, is_difference: bool) -> None:
+    sample = draw_images(STRATA, 50, seed=0)
+    estimate = estimate_ratio(sample, np.full(50, answer), np.ones(50), is_difference=is_difference)
+    assert estimate.value == pytest.approx(answer)
+    assert estimate.high - estimate.low > 0.04
+    assert estimate.low <= answer <= estimate.high
+
+
+def test_all_images_give_the_true_value() -> None:
+    sample = draw_images(STRATA, 2900, seed=0, earlier=draw_images(STRATA, 100, seed=0))
+    estimate = estimate_ratio(sample, CORRECT[sample.images], HAS_LABEL[sample.images])
+    assert [estimate.value, estimate.low, estimate.high] == pytest.approx([ACCURACY] * 3)
+
+
+def test_sample_without_a_valid_class_has_no_estimate() -> None:
+    estimate = estimate_ratio(draw_images(STRATA, 50, seed=0), np.zeros(50), np.zeros(50))
+    assert (estimate.value, estimate.low, estimate.high, estimate.n) == (None, None, None, 50)
+
+
+def test_difference_lies_within_the_share_of_images_where_predictions_differ() -> None:
+    strata = Strata(np.repeat([0, 1], [9900, 100]), np.array([0, 0.5]), np.arange(2), np.array([True, False]), 0.01)
+    sample = draw_images(strata, 60, seed=0)
+    differ = sample.strata == 1
+    only_first = estimate_ratio(sample, np.where(differ, 1, 0), np.ones(60), is_difference=True)
+    assert only_first.value == pytest.approx(0.01)
+    assert 0.008 < only_first.low < only_first.high < 0.01 + 1e-12
+    signs = np.where(differ, (-1) ** np.cumsum(differ), 0)
+    mixed = estimate_ratio(sample, signs, np.ones(60), is_difference=True)
+    assert -0.003 < mixed.low < 0 < mixed.high < 0.003
+
+
+def test_images_without_a_valid_class_count_where_predictions_are_equal() -> None:
+    strata = Strata(np.repeat([0, 1], [5000, 5000]), np.array([0, 0.5]), np.arange(2), np.array([True, False]), 0.25)
+    sample = draw_images(strata, 200, seed=0)
+    differ = sample.strata == 1
+    place = np.where(differ, np.cumsum(differ), np.cumsum(~differ))
+    numerators = np.where(differ, place % 10 < 8, 0)
+    all_valid = estimate_ratio(sample, numerators, np.ones(200), is_difference=True)
+    half_valid = estimate_ratio(sample, numerators, differ | (place % 2 == 0), is_difference=True)
+    assert half_valid.value == pytest.approx(all_valid.value * 4 / 3, rel=0.05)
+    assert half_valid.standard_error > 1.2 * all_valid.standard_error
+
+
+def test_interval_for_all_times_is_wider_and_narrowest_at_the_planned_size() -> None:
+    sample = draw_images(STRATA, 100, seed=0)
+    answers = CORRECT[sample.images], HAS_LABEL[sample.images]
+    once = estimate_ratio(sample, *answers)
+    planned, late = (estimate_ratio(sample, *answers, planned=n) for n in (100, 1000))
+    assert late.low < planned.low < once.low < once.high < planned.high < late.high
+    quantiles = [anytime_quantile(n, 500) for n in (50, 499, 500, 501, 5000)]
+    assert quantiles[0] > quantiles[1] > quantiles[2] < quantiles[3] < quantiles[4]
+
+
+def test_walk_that_is_watched_at_all_times_rarely_leaves_the_interval() -> None:
+    steps = np.random.default_rng(0).standard_normal((2000, 1000))
+    n = np.arange(1, 1001)
+    quantiles = np.array([anytime_quantile(int(count), 500) for count in n])
+    left = np.abs(np.cumsum(steps, axis=1)) > quantiles * np.sqrt(n)
+    assert 0.01 < left.any(axis=1).mean() < 0.05
+
+
+def test_last_batch_counts_when_it_has_an_image_of_each_stratum() -> None:
+    sample = draw_with_pilot(0)
+    counts = [count_usable(sample.first(n)) for n in range(1, 101)]
+    assert counts[:5] == [0] * 5
+    assert counts[39:41] == [40, 40]
+    assert counts[-1] == 100
+    for n in (40, 41, 60, 100):
+        usable = sample.first(count_usable(sample.first(n)))
+        assert image_weights(usable).sum() == pytest.approx(1)
+    with pytest.raises(DataError, match="too few images of a stratum"):
+        image_weights(sample.first(41))
+    with pytest.raises(DataError, match="too few images of a stratum"):
+        image_weights(sample.first(0))
+
+
+def test_wrong_number_of_answers_is_named() -> None:
+    sample = draw_images(STRATA, 50, seed=0)
+    with pytest.raises(DataError, match="wrong shape of numerators"):
+        estimate_ratio(sample, np.ones(49), np.ones(50))
+    with pytest.raises(DataError, match="wrong shape of denominators"):
+        estimate_ratio(sample, np.ones(50), np.ones(51))
+
+
+GUESSES = np.clip(CORRECT * 0.6 + np.random.default_rng(3).random(3000) * 0.4, 0, 1)
+
+
+def test_good_guesses_make_the_standard_error_of_a_plain_sample_smaller() -> None:
+    images = np.random.default_rng(4).permutation(3000)[:200]
+    sample = plain_sample(200, 3000)
+    plain = estimate_ratio(sample, CORRECT[images], np.ones(200))
+    adjusted, strength = adjust_by_guesses(sample, CORRECT[images], GUESSES[images], GUESSES.mean())
+    assert strength > 0.5
+    assert estimate_ratio(sample, adjusted, np.ones(200)).standard_error < 0.5 * plain.standard_error
+
+
+def test_best_strength_has_the_smallest_standard_error_in_strata() -> None:
+    sample = draw_with_pilot(0)
+    answers, guesses = CORRECT[sample.images], GUESSES[sample.images]
+
+    def error(strength: float | None) -> float:
+        adjusted, _ = adjust_by_guesses(sample, answers, guesses, GUESSES.mean(), strength=strength)
+        return estimate_ratio(sample, adjusted, np.ones(100)).standard_error or 0.0
+
+    _, best = adjust_by_guesses(sample, answers, guesses, GUESSES.mean())
+    assert error(None) < min(error(best - 0.3), error(best + 0.3), error(0))
+
+
+def test_guesses_without_variance_change_nothing() -> None:
+    sample = plain_sample(20, 100)
+    adjusted, strength = adjust_by_guesses(sample, np.arange(20) % 2, np.full(20, 0.3), 0.3)
+    assert strength == 0
+    assert np.array_equal(adjusted, np.arange(20) % 2)
+
+
+def test_control_by_guesses_equals_ppi_python() -> None:
+    ppi = pytest.importorskip("ppi_py")
+    sample = draw_images(STRATA, 100, seed=5)
+    for drawn, weights in ((plain_sample(100, 3000), None), (sample, 100 * image_weights(sample))):
+        y, guesses = CORRECT[drawn.images].astype(float), GUESSES[drawn.images]
+        for strength in (0.0, 0.4, 1.0):
+            adjusted, _ = adjust_by_guesses(drawn, y, guesses, GUESSES.mean(), strength=strength)
+            theirs = ppi.ppi_mean_pointestimate(y, guesses, GUESSES, lam=strength, w=weights)
+            assert image_weights(drawn) @ adjusted == pytest.approx(np.squeeze(theirs).item(), abs=1e-9)
+
+
+def test_standard_error_equals_that_of_ppi_python() -> None:
+    ppi = pytest.importorskip("ppi_py")
+    sample = plain_sample(100, 3000)
+    y, guesses = CORRECT[:100].astype(float), GUESSES[:100]
+    for strength in (0.0, 0.4, 1.0):
+        adjusted, _ = adjust_by_guesses(sample, y, guesses, GUESSES.mean(), strength=strength)
+        low, high = ppi.ppi_mean_ci(y, guesses, GUESSES, alpha=0.05, lam=strength)
+        squared = (np.squeeze(high - low).item() / 2 / 1.959963984540054) ** 2
+        # Theirs are images of a larger population; here the mean guess of all images is known, and images are finite.
+        of_sample = (squared - strength**2 * GUESSES.var() / GUESSES.size) * (1 - 100 / 3000)
+        ours = estimate_ratio(sample, adjusted, np.ones(100)).standard_error
+        assert ours == pytest.approx(np.sqrt(of_sample), abs=1e-9)

@@ -106,7 +106,7 @@ def test_allocation_has_the_asked_sum_and_at_least_two_images_per_stratum() -> N
 def test_allocation_for_differences_draws_a_tenth_where_predictions_are_equal() -> None:
     strata = make_strata(TOP1, GUESSES, ORIGINAL, purpose="difference")
     assert allocate(strata, 1000)[0] == 100
-    assert allocate(strata, 60)[0] == 10
+    assert allocate(strata, 60)[0] == 15
 
 
 def test_pilot_moves_the_allocation_towards_neymans() -> None:

@@ -21,7 +21,7 @@ MIN_IMAGES_PER_STRATUM = 2  # a variance needs two images
 # Part of a sample that is allocated in proportion to the strata's sizes: a guard against wrong variances.
 _PROPORTIONAL_BY_GUESSES, _PROPORTIONAL_AFTER_PILOT = 0.5, 0.25
 # Images that all models predict equally: their part of a sample, and how many at least.
-_SETTLED_SHARE, _SETTLED_LEAST = 0.1, 10
+_SETTLED_SHARE, _SETTLED_LEAST = 0.1, 15
 
 
 @dataclass(frozen=True, eq=False)

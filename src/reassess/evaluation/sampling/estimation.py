@@ -1,8 +1,8 @@
 """Estimates for all images from a sample, with intervals.
 
-For its variance, a stratum has some answers more than were given, with the distribution of all strata together.
-Otherwise, a stratum without a mistake would count as certain (four answers in all, as Agresti and Coull add to one
-proportion). The interval is Wilson's, with the number of images that has the same variance in a plain sample, and a
+For its variance, a stratum has some answers more than were given, with the distribution of the whole sample. Otherwise,
+a stratum without a mistake would count as certain. There are four such answers in all, as many as Agresti and Coull add
+to a proportion. The interval is Wilson's, with the number of images that has the same variance in a plain sample, and a
 quantile of Student's t distribution (Satterthwaite's degrees of freedom).
 """
 
@@ -91,7 +91,7 @@ def estimate_ratio(
     >>> correct = np.where(strata == 0, np.arange(100) != 7, np.arange(100) % 2)
     >>> estimate = estimate_ratio(sample, correct, np.ones(100))
     >>> round(estimate.value, 3), round(estimate.low, 3), round(estimate.high, 3)
-    (0.935, 0.892, 0.962)
+    (0.935, 0.886, 0.964)
     """
     n = len(sample)
     check_shape(numerators, (n,), value_name="numerators")
@@ -166,20 +166,19 @@ def _student_quantile(sample: ImageSample, parts: _Floats) -> float:
 
 
 def _mixed_variances(sample: ImageSample, weights: _Floats, values: _Numbers) -> _Floats:
-    """Estimate the variance of the values in each stratum, after adding some answers of all unsettled strata."""
+    """Estimate the variance of the values in each stratum, after adding some answers of the whole sample."""
     n_strata = sample.stratum_sizes.size
     n = np.bincount(sample.strata, minlength=n_strata)
     mass = np.bincount(sample.strata, weights=weights, minlength=n_strata)
     means = np.bincount(sample.strata, weights=weights * values, minlength=n_strata) / mass
     squares = weights * (values - means[sample.strata]) ** 2
     variances = np.bincount(sample.strata, weights=squares, minlength=n_strata) / mass
-    shares = np.where(sample.is_settled, 0, sample.stratum_sizes) / sample.stratum_sizes[~sample.is_settled].sum()
-    pool_mean = shares @ means
-    pool_variance = shares @ (variances + (means - pool_mean) ** 2)
+    all_values = values[~sample.is_settled[sample.strata]]
     pseudo_answers = _PSEUDO_ANSWERS / np.count_nonzero(~sample.is_settled)
     part = pseudo_answers / (n + pseudo_answers)
     # A mixture of both distributions has this variance.
-    return np.asarray((1 - part) * (variances + part * (means - pool_mean) ** 2) + part * pool_variance)
+    between = part * (1 - part) * (means - all_values.mean()) ** 2
+    return np.asarray((1 - part) * variances + part * all_values.var() + between)
 
 
 def _wilson(

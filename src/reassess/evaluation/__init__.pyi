@@ -35,12 +35,16 @@ from .sampling.anytime import anytime_quantile as anytime_quantile
 from .sampling.drawing import ImageSample as ImageSample
 from .sampling.drawing import allocate as allocate
 from .sampling.drawing import draw_images as draw_images
+from .sampling.drawing import smallest_sample as smallest_sample
 from .sampling.estimation import SampleEstimate as SampleEstimate
 from .sampling.estimation import estimate_ratio as estimate_ratio
 from .sampling.guesses import guess_correct as guess_correct
 from .sampling.image_weights import adjust_by_guesses as adjust_by_guesses
 from .sampling.image_weights import count_usable as count_usable
 from .sampling.image_weights import image_weights as image_weights
+from .sampling.planning import SamplePlan as SamplePlan
+from .sampling.planning import find_sample_size as find_sample_size
+from .sampling.planning import plan_sample as plan_sample
 from .sampling.strata import Strata as Strata
 from .sampling.strata import make_strata as make_strata
 from .sampling.strata import rescale_variances as rescale_variances

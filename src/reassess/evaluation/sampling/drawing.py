@@ -72,6 +72,23 @@ class ImageSample:
         return counts.reshape(n_batches, n_strata)
 
 
+def _fewest_images(strata: Strata, n: int) -> _Ints:
+    """Return the fewest images of each stratum in a sample of n images, if the stratum has so many."""
+    settled = max(_SETTLED_LEAST, round(_SETTLED_SHARE * n))
+    return np.where(strata.is_settled, settled, MIN_IMAGES_PER_STRATUM)
+
+
+def smallest_sample(strata: Strata) -> int:
+    """Compute the smallest number of images that `allocate` can divide.
+
+    Examples
+    --------
+    >>> smallest_sample(Strata(np.repeat([0, 1], [900, 100]), np.ones(2), np.zeros(2, int), np.zeros(2, bool), 0.1))
+    4
+    """
+    return int(np.minimum(_fewest_images(strata, 0), strata.sizes).sum())
+
+
 def allocate(strata: Strata, n: int, *, available: _Ints | None = None, has_pilot: bool = False) -> _Ints:
     """Decide how many images of each stratum a batch of n images draws.
 
@@ -106,8 +123,7 @@ def allocate(strata: Strata, n: int, *, available: _Ints | None = None, has_pilo
     [84, 16]
     """
     available = strata.sizes if available is None else available
-    settled_least = max(_SETTLED_LEAST, round(_SETTLED_SHARE * n))
-    least = np.minimum(np.where(strata.is_settled, settled_least, MIN_IMAGES_PER_STRATUM), available)
+    least = np.minimum(_fewest_images(strata, n), available)
     check_number(
         n,
         int(least.sum()),

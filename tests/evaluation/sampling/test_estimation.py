@@ -224,3 +224,11 @@ def test_standard_error_equals_that_of_ppi_python() -> None:
         of_sample = (squared - strength**2 * GUESSES.var() / GUESSES.size) * (1 - 100 / 3000)
         ours = estimate_ratio(sample, adjusted, np.ones(100)).standard_error
         assert ours == pytest.approx(np.sqrt(of_sample), abs=1e-9)
+
+
+def test_interval_of_a_few_images_of_a_group_is_wide() -> None:
+    sample = draw_images(STRATA, 200, seed=0)
+    is_of_group = np.arange(200) % 40 == 0
+    estimate = estimate_ratio(sample, is_of_group, is_of_group)
+    assert estimate.value == pytest.approx(1)
+    assert 0.2 < estimate.low < 0.7  # Wilson's bound for 5 of 5 is 0.57

@@ -104,14 +104,14 @@ def estimate_ratio(
     shares, settled = sample.stratum_sizes / sample.stratum_sizes.sum(), sample.is_settled
     variances = _mixed_variances(sample, weights, (numerators - value * denominators) / mean)
     parts = np.where(settled, 0, shares**2 * factors * variances)
-    unsettled_share = float(shares[~settled].sum())
-    # The variance if images of unsettled strata all had variance 1, as a share of what they can contribute.
-    worst = float(((shares / unsettled_share) ** 2 * factors)[~settled].sum())
+    bound = float(shares[~settled].sum()) / mean if is_difference else 1.0
+    # The variance, as a share of bound^2, if in unsettled strata each image with a valid class had residual 1 or -1.
+    squares = np.bincount(sample.strata, weights=weights * np.square(denominators / mean), minlength=shares.size)
+    worst = float((shares * factors * squares)[~settled].sum()) / bound**2
     variance = float(parts.sum())
-    variance = variance if variance > _ROUNDING * worst else 0.0
+    variance = variance if variance > _ROUNDING * worst * bound**2 else 0.0
     widening = 1.0 if planned is None else anytime_quantile(n, planned) / _NORMAL_QUANTILE
     quantile = widening * _student_quantile(sample, parts)
-    bound = unsettled_share / mean if is_difference else 1.0
     low, high = _wilson(value, variance, quantile, -bound if is_difference else 0.0, bound, worst)
     if settled.any() and np.any(denominators != 1):
         of_settled = _SettledDenominators.measure(sample, weights, factors, denominators)

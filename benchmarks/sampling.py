@@ -1,0 +1,282 @@
+"""Coverage and width of estimates from samples of images: tables for docs, from data where all labels are known.
+
+- `python -m benchmarks.sampling accuracy [SAMPLES]`, `difference` or `labels`: coverage and mean width of intervals,
+  without and with a pilot. The width is compared with a plain sample's Wilson interval (differences: normal interval).
+- `python -m benchmarks.sampling looks [SAMPLES]`: coverage over all looks of intervals that are valid at all times.
+- `python -m benchmarks.sampling boundary`: the constant of `anytime_quantile`, by simulation of Brownian motions.
+
+ReaL's label sets are the truth of simulated models, and CIFAR-10's labels the truth of a network and of its first
+rater's labels. Both are files in folders of REASSESS_DATA. In the cells "noise", nothing that is known of an image says
+whether a prediction is correct.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from reassess.evaluation import (
+    ImageSample,
+    Strata,
+    anytime_quantile,
+    count_usable,
+    draw_images,
+    estimate_ratio,
+    guess_correct,
+    image_weights,
+    make_strata,
+    rescale_variances,
+)
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+SIZES, PILOT_SHARE = (100, 300, 500, 2000), 0.2
+LOOK_SIZE, LOOK_STEP, LOOK_BATCHES = 500, 20, (100, 200, 200)
+NORMAL_QUANTILE = 1.959963984540054
+# Skill, own noise and confusion with unrelated classes. Original and ReaL accuracy: 72 and 78, 77 and 83, 77 and 83,
+# 83 and 88, 87 and 91 %.
+MODELS = {
+    "weak": (4.6, 1.0, 1.5, 0.9),
+    "medium": (5.6, 0.9, 1.5, 0.7),
+    "medium 2": (5.6, 0.9, 1.5, 0.7),
+    "strong": (7.6, 0.75, 1.5, 0.3),
+    "best": (9.5, 0.65, 1.4, 0.1),
+}
+
+
+class Cell(NamedTuple):
+    """A population where all answers are known."""
+
+    name: str
+    top1: Ints  # (models, images)
+    confidences: Floats  # (models, images)
+    original: Ints
+    numerators: Floats  # (images,)
+    denominators: Floats
+
+    @property
+    def truth(self) -> float:
+        return float(self.numerators.sum() / self.denominators.sum())
+
+
+class Population(NamedTuple):
+    """Images with labels, and what models predict."""
+
+    original: Ints
+    has_label: npt.NDArray[np.bool_]
+    is_label_wrong: npt.NDArray[np.bool_]
+    models: dict[str, tuple[Ints, Floats, npt.NDArray[np.bool_]]]  # top-1, confidence, is correct
+
+
+def data_file(name: str) -> Path:
+    """Find a file in the folders of REASSESS_DATA."""
+    folders = map(Path, os.environ.get("REASSESS_DATA", "").split(os.pathsep))
+    return next(folder / name for folder in folders if (folder / name).exists())
+
+
+def simulate_imagenet() -> Population:
+    """Simulate models on ReaL's label sets: a class's utility is its score, the label's bonus, and noise.
+
+    Models share a part of the noise, so that they make the same mistakes. The confidence is the softmax of the
+    utilities, with noise. Unrated images are clear, and have two unrelated classes beside their original label.
+    """
+    wnids = data_file("validation_labels.txt").read_text().split()
+    ids = {wnid: number for number, wnid in enumerate(sorted(set(wnids)))}
+    original = np.array([ids[wnid] for wnid in wnids])
+    sets = [frozenset(labels) for labels in json.loads(data_file("real.json").read_text())]
+    scores = np.load(data_file("scores.npz"))
+    images = np.array([int(name[15:23]) - 1 for name in scores["info"][:, 0]])
+    order, n = np.argsort(images, kind="stable"), original.size
+    counts = np.bincount(images, minlength=n)
+    place = np.arange(order.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    rng, rows = np.random.default_rng(0), np.arange(n)
+    classes = np.full((n, counts.max() + 3), -1)
+    quality = np.full(classes.shape, -np.inf)
+    classes[images[order], place] = scores["info"][order, 1].astype(int)
+    quality[images[order], place] = scores["tensor"][order]
+    unrated = counts == 0
+    classes[unrated, 0], quality[unrated, 0] = original[unrated], 1
+    for extra in range(2):
+        classes[rows, np.maximum(counts, 1) + extra] = rng.integers(0, 1000, n)
+        quality[rows, np.maximum(counts, 1) + extra] = 0
+    quality += 0.75 * (classes == original[:, None])
+    clarity = np.where(unrated, rng.normal(1.05, 0.2, n), rng.normal(0.55, 0.25, n)).clip(0.1)
+    shared = rng.gumbel(0, 1, classes.shape)
+    models = {}
+    for name, (skill, own, common, confusion) in MODELS.items():
+        noise = common * shared + own * rng.gumbel(0, 1, classes.shape) + confusion * rng.normal(0, 1, classes.shape)
+        utility = (skill * clarity[:, None] * quality + noise) / 1.3
+        best = utility.argmax(axis=1)
+        rest = np.exp(utility - utility.max(axis=1, keepdims=True)).sum(axis=1) - 1
+        top1 = classes[rows, best]
+        correct = np.array([label in labels for label, labels in zip(top1.tolist(), sets, strict=True)])
+        models[name] = top1, 1 / (1 + rest * np.exp(rng.normal(0, 1.2, n))), correct
+    has_label = np.array([bool(labels) for labels in sets])
+    wrong = np.array(
+        [bool(labels) and label not in labels for label, labels in zip(original.tolist(), sets, strict=True)]
+    )
+    return Population(original, has_label, wrong, models)
+
+
+def read_cifar() -> Population:
+    """Read CIFAR-10: the first rater's labels are the original labels; a network, and the same network with noise."""
+    held_out = np.load(data_file("heldout-first-rater.npz"))
+    columns = [pl.read_csv(data_file(name)) for name in ("train-original.csv", "train-first-rater.csv")]
+    names = sorted(columns[0]["class"].unique().to_list())
+    order = dict(zip(columns[0]["image"].to_list(), range(len(columns[0])), strict=True))
+    rows = [order[image] for image in held_out["names"].tolist()]
+    truth, first = (
+        table.join(columns[0].select("image"), on="image", how="right")["class"]
+        .replace_strict(names, range(10))
+        .to_numpy()[rows]
+        for table in columns
+    )
+    scores = held_out["scores"].astype(float)
+    noisy = np.log(scores + 1e-4) + np.random.default_rng(1).gumbel(0, 0.7, scores.shape)
+    noisy = np.exp(noisy) / np.exp(noisy).sum(axis=1, keepdims=True)
+    models = {
+        name: (values.argmax(axis=1), values.max(axis=1), values.argmax(axis=1) == truth)
+        for name, values in {"network": scores, "network + noise": noisy}.items()
+    }
+    return Population(first, np.ones(truth.size, bool), first != truth, models)
+
+
+def accuracy_cells(populations: dict[str, Population], *, of_labels: bool) -> Iterator[Cell]:
+    """Yield a cell for each model; with `of_labels`, for the share of wrong original labels."""
+    for data, population in populations.items():
+        for name, (top1, confidences, correct) in population.models.items():
+            numerators = (population.is_label_wrong if of_labels else correct).astype(float)
+            denominators = population.has_label.astype(float)
+            yield Cell(f"{data} {name}", top1[None], confidences[None], population.original, numerators, denominators)
+    rng = np.random.default_rng(5)
+    for accuracy in () if of_labels else (0.5, 0.85, 0.95, 0.98):
+        valid = rng.random(50_000) < 0.94
+        correct = valid & (rng.random(50_000) < accuracy)
+        top1 = (rng.random((1, 50_000)) < 0.23).astype(int)
+        yield Cell(
+            f"noise {accuracy}", top1, rng.random((1, 50_000)), np.zeros(50_000, int), correct * 1.0, valid * 1.0
+        )
+
+
+def difference_cells(populations: dict[str, Population]) -> Iterator[Cell]:
+    """Yield a cell for each pair of models of a population."""
+    for data, population in populations.items():
+        names = list(population.models)
+        for first, second in ((a, b) for i, a in enumerate(names) for b in names[i + 1 :]):
+            (top_a, sure_a, a), (top_b, sure_b, b) = population.models[first], population.models[second]
+            yield Cell(
+                f"{data} {first} - {second}",
+                np.stack([top_a, top_b]),
+                np.stack([sure_a, sure_b]),
+                population.original,
+                a * 1.0 - b,
+                population.has_label.astype(float),
+            )
+
+
+def draw(cell: Cell, strata: Strata, sizes: tuple[int, ...], seed: int) -> ImageSample:
+    """Draw batches; each corrects the variances of the next."""
+    sample = draw_images(strata, sizes[0], seed=seed)
+    for size in sizes[1:]:
+        weights, y, e = image_weights(sample), cell.numerators[sample.images], cell.denominators[sample.images]
+        residuals = y - (weights @ y) / (weights @ e) * e
+        corrected = rescale_variances(strata, sample.strata, residuals[None])
+        sample = draw_images(corrected, size, seed=seed, earlier=sample)
+    return sample
+
+
+def plain_width(cell: Cell, n: int, is_difference: bool) -> float:
+    """Return the mean width of the interval of a plain sample: Wilson's, or normal for a difference."""
+    kinds, counts = np.unique(np.stack([cell.numerators, cell.denominators]), axis=1, return_counts=True)
+    drawn = np.random.default_rng(n).multivariate_hypergeometric(counts, n, size=20_000)
+    scored, total, squares = drawn @ kinds[1], drawn @ kinds[0], drawn @ kinds[0] ** 2
+    share = total / scored
+    if is_difference:
+        return float(2 * NORMAL_QUANTILE * np.sqrt((squares / scored - share**2) / scored).mean())
+    z2 = NORMAL_QUANTILE**2
+    return float((2 * NORMAL_QUANTILE * np.sqrt(scored * share * (1 - share) + z2 / 4) / (scored + z2)).mean())
+
+
+def print_coverage(cells: Iterator[Cell], purpose: str, samples: int) -> None:
+    """Print coverage, mean width and the plain sample with the same width, for each cell and size."""
+    headings = ("cell", "images", "pilot", "coverage %", "mean width, points", "relative width", "plain sample, images")
+    print(f"| {' | '.join(headings)} |" + "\n" + "|---" * len(headings) + "|")
+    for cell in cells:
+        guesses = guess_correct(cell.top1, cell.confidences, cell.original)
+        strata = make_strata(cell.top1, guesses, cell.original, purpose=purpose)  # type: ignore[arg-type]
+        is_difference = purpose == "difference"
+        for n, share in ((n, share) for n in SIZES for share in (0, PILOT_SHARE) if n > SIZES[0] or not share):
+            sizes = (n,) if not share else (round(share * n), n - round(share * n))
+            contained, width = 0, 0.0
+            for seed in range(samples):
+                sample = draw(cell, strata, sizes, seed)
+                y, e = cell.numerators[sample.images], cell.denominators[sample.images]
+                estimate = estimate_ratio(sample, y, e, is_difference=is_difference)
+                contained += estimate.low <= cell.truth <= estimate.high
+                width += (estimate.high - estimate.low) / samples
+            ratio = width / plain_width(cell, n, is_difference)
+            numbers = f"{100 * contained / samples:.1f} | {100 * width:.2f} | {ratio:.3f} | {n / ratio**2:,.0f}"
+            print(f"| {cell.name} | {n:,} | {'yes' if share else 'no'} | {numbers} |", flush=True)
+
+
+def print_looks(cells: Iterator[Cell], samples: int) -> None:
+    """Print how often the intervals of all looks contain the truth, and when a difference is decided."""
+    print("| cell | coverage over all looks % | decided % | median images |\n|---|---|---|---|")
+    for cell in cells:
+        guesses = guess_correct(cell.top1, cell.confidences, cell.original)
+        strata = make_strata(cell.top1, guesses, cell.original, purpose="difference")
+        contained, decided = 0, []
+        for seed in range(samples):
+            sample = draw(cell, strata, LOOK_BATCHES, seed)
+            y, e = cell.numerators[sample.images], cell.denominators[sample.images]
+            usable = {count_usable(sample.first(n)) for n in range(LOOK_STEP, LOOK_SIZE + 1, LOOK_STEP)} - {0}
+            looks = [
+                estimate_ratio(sample.first(n), y[:n], e[:n], is_difference=True, planned=LOOK_SIZE)
+                for n in sorted(usable)
+            ]
+            contained += all(look.low <= cell.truth <= look.high for look in looks)
+            decided += [look.n for look in looks if look.low > 0 or look.high < 0][:1]
+        shares = f"{100 * contained / samples:.1f} | {100 * len(decided) / samples:.0f}"
+        print(f"| {cell.name} | {shares} | {np.median(decided) if decided else 0:.0f} |", flush=True)
+
+
+def print_boundary() -> None:
+    """Print the constant of `anytime_quantile` for two grids of looks, and its limit for continuous looks."""
+    exponent = np.log(anytime_quantile(1, 10) / anytime_quantile(10, 10)) / np.log(10)
+    constants = []
+    for step in (0.004, 0.001):  # of log t
+        rng, paths = np.random.default_rng(5), 100_000
+        needed, position, keep = np.zeros(paths), rng.standard_normal(paths), np.exp(-step / 2)
+        for log_t in np.arange(np.log(1e-3), np.log(1e3), step):  # position is W(t) / sqrt(t)
+            early = np.abs(position) * np.exp(exponent * log_t)
+            needed = np.maximum(needed, early if log_t <= 0 else np.sqrt(np.maximum(position**2 - 2 * log_t, 0)))
+            position = keep * position + np.sqrt(1 - keep**2) * rng.standard_normal(paths)
+        constants.append(float(np.quantile(needed, 0.95)))
+    coarse, fine = constants
+    # The error falls with the square root of the step, so a quarter of the step halves it.
+    print(f"step 0.004: {coarse:.3f}, step 0.001: {fine:.3f}, continuous: {2 * fine - coarse:.3f}")
+
+
+def main() -> None:
+    task, samples = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 10_000
+    if task == "boundary":
+        print_boundary()
+        return
+    populations = {"ImageNet": simulate_imagenet(), "CIFAR-10": read_cifar()}
+    if task == "looks":
+        print_looks(difference_cells(populations), samples)
+    elif task == "difference":
+        print_coverage(difference_cells(populations), task, samples)
+    else:
+        print_coverage(accuracy_cells(populations, of_labels=task == "labels"), task, samples)
+
+
+if __name__ == "__main__":
+    main()

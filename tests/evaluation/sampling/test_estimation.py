@@ -170,6 +170,18 @@ def test_wrong_number_of_answers_is_named() -> None:
         estimate_ratio(sample, np.ones(50), np.ones(51))
 
 
+def test_unknown_answer_is_named() -> None:
+    sample = draw_images(STRATA, 50, seed=0)
+    answers = np.where(np.arange(50) == 3, np.nan, 1.0)
+    with pytest.raises(DataError) as error:
+        estimate_ratio(sample, answers, np.ones(50))
+    assert str(error.value) == (
+        "numerator out of range\n  where:   image 4 of the sample\n  allowed: a finite number\n  found:   nan"
+    )
+    with pytest.raises(DataError, match="denominator out of range"):
+        estimate_ratio(sample, np.ones(50), 2 * np.ones(50))
+
+
 GUESSES = np.clip(CORRECT * 0.6 + np.random.default_rng(3).random(3000) * 0.4, 0, 1)
 
 

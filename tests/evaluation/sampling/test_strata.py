@@ -117,7 +117,7 @@ def test_pilot_moves_the_allocation_towards_neymans() -> None:
     assert allocate(strata, 1000, has_pilot=True)[1] == round(1000 * (0.25 * 0.1 + 0.75 * neyman))
 
 
-def test_strata_of_a_million_images_and_five_models_are_made_in_seconds() -> None:
+def test_strata_of_many_images_and_five_models_are_made_in_seconds() -> None:
     rng = np.random.default_rng(0)
     original, confidences = rng.integers(0, 1000, 300_000), rng.random((5, 300_000), np.float32)
     top1 = np.where(rng.random((5, 300_000), np.float32) < confidences, original, 0)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_shape
+from reassess.core.checks import check_range, check_shape
 from reassess.evaluation.sampling.anytime import anytime_quantile
 from reassess.evaluation.sampling.drawing import ImageSample
 from reassess.evaluation.sampling.image_weights import weights_and_factors
@@ -82,7 +82,7 @@ def estimate_ratio(
     Raises
     ------
     DataError
-        A shape is wrong, or a batch has too few images of a stratum.
+        A shape is wrong, a number is not finite or out of range, or a batch has too few images of a stratum.
 
     Examples
     --------
@@ -96,6 +96,8 @@ def estimate_ratio(
     n = len(sample)
     check_shape(numerators, (n,), value_name="numerators")
     check_shape(denominators, (n,), value_name="denominators")
+    check_range(numerators, value_name="numerator", where=lambda row: f"image {row + 1} of the sample")
+    check_range(denominators, 0, 1, value_name="denominator", where=lambda row: f"image {row + 1} of the sample")
     weights, factors = weights_and_factors(sample)
     mean = float(weights @ denominators)
     if not mean > 0:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reassess.core import Classes, Questions, Sample, Tasks
+from reassess.core import Classes, Questions, Sample, SampleDesign, Tasks
 from reassess.formats import read_tasks, write_tasks
 from reassess.proposals import make_tasks
 from tests.helpers import Refused
@@ -148,3 +148,67 @@ def test_invalid_tasks_raise(refused: Refused, tmp_path: Path, line: str, expect
     path.write_text(line)
     assert refused(read_tasks, path, NAMED) == expected
     assert refused(read_tasks, tmp_path / "t.csv") == "wrong-suffix at t.csv"
+
+
+DESIGN = SampleDesign(
+    np.array([0, 0, 1]), ("settled", "1"), np.array([10, 5]), np.array([True, False]), 3, ("top-1", "candidates")
+)
+DRAWN = Sample(
+    ("c.png", "a.png", "b.png"), np.array([0.1, 0.2, 0.25]), ("settled", "1", "1"), "difference", 4, ("ab",), DESIGN
+)
+
+
+def write_drawn(path: Path) -> str:
+    pairs = Questions.from_columns(["c.png", "a.png", "a.png", "b.png"], np.array([0, 1, 2, 1]), NAMED)
+    write_tasks(path, replace(make_tasks(pairs), sample=DRAWN))
+    return path.read_text()
+
+
+def test_design_of_a_sample_is_read_back_in_drawn_order(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    first = write_drawn(path).splitlines()[0]
+    assert first == (
+        '{"sample": {"for": "difference", "seed": 4, "images": 3, "questions": 4, "predictions": ["ab"], "planned": 3, '
+        '"question_rule": ["top-1", "candidates"], "strata": [{"name": "settled", "images": 10, "settled": true}, '
+        '{"name": "1", "images": 5, "settled": false}]}}'
+    )
+    again = read_tasks(path, NAMED).sample
+    assert again is not None
+    assert again.design is not None
+    assert (again.images, again.strata, again.design.question_rule) == (
+        DRAWN.images,
+        DRAWN.strata,
+        DESIGN.question_rule,
+    )
+    for name in ("batches", "stratum_sizes", "is_settled"):
+        assert getattr(again.design, name).tolist() == getattr(DESIGN, name).tolist()
+    assert (again.design.planned, again.design.n_images) == (3, 15)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('"planned": 3', '"planned": 0', "wrong-sample at t.jsonl"),
+        ('"planned": 3, ', "", "wrong-sample at t.jsonl"),
+        ('["top-1", "candidates"]', "[1]", "wrong-sample at t.jsonl"),
+        ('"settled": true', '"settled": 1', "wrong-sample at t.jsonl"),
+        ('"images": 10', '"images": 0', "out-of-range at t.jsonl"),
+        ('"name": "settled"', '"name": "1"', "duplicate-name at t.jsonl"),
+        ('"stratum": "settled"', '"stratum": "2"', "unknown-name at t.jsonl, image c.png"),
+        ('"images": 5', '"images": 1', "wrong-sample at t.jsonl, stratum 1"),
+        (', "batch": 1', "", "wrong-sample at t.jsonl, line 4"),
+        ('"batch": 1', '"batch": -1', "not-a-task at t.jsonl, line 4"),
+        ('"batch": 1', '"batch": 2', "wrong-sample at t.jsonl"),
+    ],
+)
+def test_wrong_design_is_refused(tmp_path: Path, old: str, new: str, expected: str, refused: Refused) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text(write_drawn(path).replace(old, new, 1))
+    assert refused(read_tasks, path, NAMED) == expected
+
+
+def test_lines_out_of_drawn_order_are_refused(tmp_path: Path, refused: Refused) -> None:
+    path = tmp_path / "t.jsonl"
+    first, *lines = write_drawn(path).splitlines()
+    path.write_text("\n".join([first, *reversed(lines)]))
+    assert refused(read_tasks, path, NAMED) == "wrong-sample at t.jsonl"

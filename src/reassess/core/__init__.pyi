@@ -46,6 +46,7 @@ from .rater_model import VALIDITY as VALIDITY
 from .rater_model import Posterior as Posterior
 from .rater_model import RaterModel as RaterModel
 from .samples import Sample as Sample
+from .samples import SampleDesign as SampleDesign
 from .scores import Scores as Scores
 from .tasks import Effort as Effort
 from .tasks import Tasks as Tasks

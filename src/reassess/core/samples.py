@@ -1,16 +1,75 @@
 """A random sample of images, with each image's probability of being drawn."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_length, check_range, check_unicode
+from reassess.core.checks import check_known, check_length, check_number, check_range, check_unicode, check_unique
 from reassess.core.image_names import check_image_names, match_images
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import count_noun
+
+
+@dataclass(frozen=True, eq=False)
+class SampleDesign:
+    """How a sample was drawn that estimates something for all images. The sample's images are in drawn order.
+
+    Parameters
+    ----------
+    batches
+        The batch of each image of the sample, from 0, ascending; int64, shape (images,).
+    stratum_names
+        The strata of the whole set of images, each once.
+    stratum_sizes
+        Number of images in each stratum of the whole set; int64, shape (strata,).
+    is_settled
+        Whether all models predict the same class in the whole stratum, and only differences are estimated; bool, shape
+        (strata,).
+    planned
+        The number of images that the sample was planned with; an interval for all times is narrowest there.
+    question_rule
+        Which classes are asked about: ``top-1`` (each model's prediction), ``original`` (the original label) and
+        ``candidates`` (of a file of candidates).
+
+    Raises
+    ------
+    DataError
+        A shape is wrong, batches do not ascend from 0, or a stratum is listed twice or has no image.
+    """
+
+    batches: npt.NDArray[np.int64]
+    stratum_names: tuple[str, ...]
+    stratum_sizes: npt.NDArray[np.int64]
+    is_settled: npt.NDArray[np.bool_]
+    planned: int
+    question_rule: tuple[str, ...] = ("top-1", "original")
+
+    def __post_init__(self) -> None:
+        for values, plural_name in ((self.stratum_sizes, "sizes"), (self.is_settled, "values of is_settled")):
+            check_length(len(values), len(self.stratum_names), plural_name=plural_name, item_name="stratum")
+        check_unicode(self.stratum_names, value_name="the name of a stratum")
+        check_unique(self.stratum_names, value_name="a stratum")
+        check_range(self.stratum_sizes, 1, value_name="number of images of a stratum")
+        check_number(self.planned, 1, is_whole=True, value_name="planned number of images")
+        steps = np.diff(self.batches, prepend=0)
+        if np.any(steps < 0) or np.any(steps > 1):
+            raise DataError(
+                "wrong-sample",
+                "batches are not in ascending order",
+                allowed="0 for the first images, then 1, and so on",
+                found=f"batch {self.batches[int(np.argmax((steps < 0) | (steps > 1)))]}",
+                fix="keep the lines of the task file in their order",
+            )
+        freeze(self, "batches", "stratum_sizes", "is_settled")
+
+    @property
+    def n_images(self) -> int:
+        """Number of images of the whole set."""
+        return int(self.stratum_sizes.sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +92,8 @@ class Sample:
         Seed of the draw; None if unknown.
     input_hashes
         SHA-256 of the files that the draw depends on: predictions, or candidates.
+    design
+        For a sample that `reassess sample` drew: its batches, and the sizes of the strata.
 
     Examples
     --------
@@ -49,6 +110,7 @@ class Sample:
     purpose: str = ""
     seed: int | None = None
     input_hashes: tuple[str, ...] = ()
+    design: SampleDesign | None = None
 
     def __post_init__(self) -> None:
         check_image_names(self.images, "the sample")
@@ -65,6 +127,10 @@ class Sample:
                 allowed="above 0, and at most 1",
                 fix="for images that were not drawn, leave the probability empty",
             )
+        if self.design is not None:
+            check_length(len(self.design.batches), len(self), plural_name="batches", item_name="image")
+            check_known(self.strata, self.design.stratum_names, value_name="stratum", where=where)
+            self._check_stratum_sizes(self.design)
         freeze(self, "probabilities")
 
     def __len__(self) -> int:
@@ -87,9 +153,10 @@ class Sample:
         return replace(self, images=tuple(images))
 
     def select_rows(self, rows: npt.NDArray[np.integer]) -> "Sample":
-        """Select images of the sample by position; each image keeps its probability of being drawn."""
+        """Select images of the sample by position; each image keeps its probability. The design is left out."""
         return replace(
             self,
+            design=None,
             images=tuple(self.images[row] for row in rows.tolist()),
             probabilities=self.probabilities[rows],
             strata=tuple(self.strata[row] for row in rows.tolist()),
@@ -111,6 +178,20 @@ class Sample:
         rows = np.flatnonzero(is_kept)
         left, own = self.select_rows(rows), stratum_ids[rows]
         return replace(left, probabilities=left.probabilities * (after[own] / before[own]))
+
+    def _check_stratum_sizes(self, design: SampleDesign) -> None:
+        """Raise if more images of a stratum were drawn than it has."""
+        counts = Counter(self.strata)
+        for name, size in zip(design.stratum_names, design.stratum_sizes.tolist(), strict=True):
+            if counts[name] > size:
+                raise DataError(
+                    "wrong-sample",
+                    "more images were drawn from a stratum than it has",
+                    where=f"stratum {name}",
+                    allowed=f"at most {count_noun(size, 'image')}",
+                    found=count_noun(counts[name], "image"),
+                    fix="use the file as reassess sample wrote it",
+                )
 
     def _locate(self, row: int) -> str:
         return f"image {self.images[row]}"

@@ -42,6 +42,8 @@ from .sampling.guesses import guess_correct as guess_correct
 from .sampling.image_weights import adjust_by_guesses as adjust_by_guesses
 from .sampling.image_weights import count_usable as count_usable
 from .sampling.image_weights import image_weights as image_weights
+from .sampling.named_samples import locate_sample as locate_sample
+from .sampling.named_samples import name_sample as name_sample
 from .sampling.planning import SamplePlan as SamplePlan
 from .sampling.planning import find_sample_size as find_sample_size
 from .sampling.planning import plan_sample as plan_sample

@@ -1,42 +1,32 @@
 """Task files: JSON lines with a task on each line."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from reassess.core import Classes, Questions, Sample, Tasks
+from reassess.core import Classes, Questions, Tasks
 from reassess.core.checks import check_range, check_type, find_first_duplicate
 from reassess.core.class_names import MAX_CLASSES
 from reassess.errors import DataError, add_error_place
 from reassess.formats.files import as_path, check_suffix, read_lines, write_to_temporary
 from reassess.formats.json_files import unique_key_hook
 from reassess.formats.question_columns import class_ids_from_column, mixed_ids_error
+from reassess.formats.sample_lines import (
+    MAX_NUMBER,
+    TaskLine,
+    is_whole_number_up_to,
+    make_header,
+    make_sample,
+    sample_keys,
+)
 from reassess.text import shorten
 
 TASK_SUFFIXES = (".jsonl",)
 _TASK_EXAMPLE = '{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}], "reason": "all of the image"}'
-_MAX_NUMBER = 2**63 - 1
 _MAX_QUOTED_LENGTH = 60  # characters of a bad value in a message
-
-
-@dataclass(frozen=True)
-class _TaskLine:
-    """A task that was read from a line of a file."""
-
-    line_number: int  # from 1
-    where: str
-    number: int  # of the task
-    image: str
-    classes: list[int | str]
-    names: list[str | None]
-    reason: str
-    is_golden: bool
-    probability: float | None
-    stratum: str
 
 
 def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
@@ -47,9 +37,10 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
     path
         JSON lines: ``task`` (a whole number from 0, each once), ``image``, ``classes`` (a list of objects, each with
         ``class``, an id, wnid or name, and its ``name``, which may be missing) and ``reason`` (text; may be missing).
-        ``golden`` (true: experts answer it too), and ``probability`` and ``stratum`` of an image that was drawn at
-        random, may be missing. The first line may say how images were drawn: ``{"sample": {"for": "golden", "seed": 0,
-        "images": 1, "questions": 2, "predictions": []}}``. Other keys are not read.
+        ``golden`` (true: experts answer it too), and ``probability``, ``stratum`` and ``batch`` of an image that was
+        drawn at random, may be missing. The first line may say how images were drawn: ``{"sample": {"for": "golden",
+        "seed": 0, "images": 1, "questions": 2, "predictions": []}}``. For `reassess sample`, it also has ``planned``
+        (number of images), ``question_rule`` and ``strata``, and images are in drawn order. Other keys are not read.
     classes
         The classes of the benchmark.
 
@@ -100,14 +91,14 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
             task_numbers=np.array([line.number for line in lines], np.int64),
             reasons=tuple(line.reason for line in lines),
             is_golden=golden if golden.any() else None,
-            sample=_make_sample(path, lines, drawn),
+            sample=make_sample(path, lines, drawn),
         )
 
 
-def _read_tasks(path: Path) -> tuple[dict[str, Any], list[_TaskLine]]:
+def _read_tasks(path: Path) -> tuple[dict[str, Any], list[TaskLine]]:
     """Read the tasks, and the settings of the random draw if the first line has them."""
     drawn: dict[str, Any] | None = None
-    lines: list[_TaskLine] = []
+    lines: list[TaskLine] = []
     for number, text in enumerate(read_lines(path), 1):
         if not text.strip():
             continue
@@ -118,60 +109,6 @@ def _read_tasks(path: Path) -> tuple[dict[str, Any], list[_TaskLine]]:
         else:
             lines.append(_read_task(task, number, where))
     return drawn or {}, lines
-
-
-def _make_sample(path: Path, lines: Sequence[_TaskLine], draw_settings: Mapping[str, Any]) -> Sample | None:
-    """Make a `Sample` of the images that were drawn at random; None if there are no such images.
-
-    Raise if two lines of an image have different probabilities.
-    """
-    by_image: dict[str, _TaskLine] = {}
-    for line in lines:
-        first = by_image.setdefault(line.image, line)
-        if (first.probability, first.stratum) != (line.probability, line.stratum):
-            raise DataError(
-                "two-probabilities",
-                "tasks of an image have different probabilities or strata",
-                where=line.where,
-                allowed=f"{first.probability}, {first.stratum!r}, as in line {first.line_number}",
-                found=f"{line.probability}, {line.stratum!r}",
-                fix="draw the images again",
-            )
-    drawn_lines = [line for line in by_image.values() if line.probability is not None]
-    purpose, seed, predictions = (
-        draw_settings.get("for", ""),
-        draw_settings.get("seed"),
-        draw_settings.get("predictions", []),
-    )
-    are_texts = isinstance(predictions, list) and all(isinstance(name, str) for name in predictions)
-    expected = {
-        "for": purpose if isinstance(purpose, str) else "golden",
-        "seed": seed if seed is None or _is_whole_number_up_to(seed, _MAX_NUMBER) else 0,
-        "images": len(drawn_lines),
-        "questions": sum(len(line.classes) for line in lines if line.probability is not None),
-        "predictions": predictions if are_texts else [],
-    }
-    if wrong := {
-        name: draw_settings[name] for name, value in expected.items() if draw_settings.get(name, value) != value
-    }:
-        raise DataError(
-            "wrong-sample",
-            "description of the random draw, in the first line, does not fit the tasks",
-            where=path,
-            allowed=json.dumps({name: expected[name] for name in wrong}),
-            found=json.dumps(wrong),
-            fix="use the complete file, or draw the tasks again",
-        )
-    if not drawn_lines:
-        return None
-    return Sample(
-        images=tuple(line.image for line in drawn_lines),
-        probabilities=np.array([line.probability for line in drawn_lines], np.float64),
-        strata=tuple(line.stratum for line in drawn_lines),
-        purpose=purpose,
-        seed=seed,
-        input_hashes=tuple(predictions),
-    )
 
 
 def _parse_json(text: str, where: str) -> Any:
@@ -185,7 +122,7 @@ def _parse_json(text: str, where: str) -> Any:
         ) from error
 
 
-def _read_task(task: Any, line_number: int, where: str) -> _TaskLine:
+def _read_task(task: Any, line_number: int, where: str) -> TaskLine:
     if not isinstance(task, dict):
         raise _task_error(where, "an object", task)
     if "class" in task and not task.keys() & {"task", "classes"}:
@@ -193,6 +130,7 @@ def _read_task(task: Any, line_number: int, where: str) -> _TaskLine:
     image: Any = task.get("image")
     number, reason, class_objects = task.get("task", -1), task.get("reason", ""), task.get("classes")
     is_golden, probability, stratum = task.get("golden", False), task.get("probability"), task.get("stratum", "")
+    batch = task.get("batch")
     objects = (
         class_objects
         if isinstance(class_objects, list) and all(isinstance(value, dict) for value in class_objects)
@@ -200,9 +138,9 @@ def _read_task(task: Any, line_number: int, where: str) -> _TaskLine:
     )
     class_texts, names = ([value.get(key) for value in objects] for key in ("class", "name"))
     are_texts = all(isinstance(text, str) and text.strip() for text in class_texts)
-    are_classes = are_texts or all(_is_whole_number_up_to(text, MAX_CLASSES - 1) for text in class_texts)
+    are_classes = are_texts or all(is_whole_number_up_to(text, MAX_CLASSES - 1) for text in class_texts)
     for fits, allowed, found_value in (
-        (_is_whole_number_up_to(number, _MAX_NUMBER), "task: a whole number from 0", number),
+        (is_whole_number_up_to(number, MAX_NUMBER), "task: a whole number from 0", number),
         (isinstance(image, str) and image, "image: the name of an image", image),
         (isinstance(reason, str), "reason: text", reason),
         (objects, "classes: a list of objects, each with a class", class_objects),
@@ -215,18 +153,17 @@ def _read_task(task: Any, line_number: int, where: str) -> _TaskLine:
             probability,
         ),
         (isinstance(stratum, str), "stratum: text", stratum),
+        (batch is None or is_whole_number_up_to(batch, MAX_NUMBER), "batch: a whole number from 0", batch),
     ):
         if not fits:
             raise _task_error(where, allowed, found_value)
-    return _TaskLine(line_number, where, number, image, class_texts, names, reason, is_golden, probability, stratum)
+    return TaskLine(
+        line_number, where, number, image, class_texts, names, reason, is_golden, probability, stratum, batch
+    )
 
 
 def _is_positive_probability(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
-
-
-def _is_whole_number_up_to(value: Any, maximum: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= maximum
 
 
 def _task_error(where: str, allowed: str, found_value: Any) -> DataError:
@@ -239,7 +176,7 @@ def _task_error(where: str, allowed: str, found_value: Any) -> DataError:
     )
 
 
-def _check_class_names(lines: Sequence[_TaskLine], class_ids: Sequence[int], classes: Classes) -> None:
+def _check_class_names(lines: Sequence[TaskLine], class_ids: Sequence[int], classes: Classes) -> None:
     """Raise if a class has another name in the benchmark, because the tasks use another class list."""
     if not classes.names:
         return
@@ -257,7 +194,7 @@ def _check_class_names(lines: Sequence[_TaskLine], class_ids: Sequence[int], cla
             )
 
 
-def _refuse_repeated_tasks(path: Path, lines: Sequence[_TaskLine]) -> None:
+def _refuse_repeated_tasks(path: Path, lines: Sequence[TaskLine]) -> None:
     if repeat := find_first_duplicate([line.number for line in lines]):
         raise DataError(
             "duplicate-task",
@@ -269,7 +206,7 @@ def _refuse_repeated_tasks(path: Path, lines: Sequence[_TaskLine]) -> None:
 
 
 def _refuse_repeated_questions(
-    path: Path, line_of_question: Sequence[_TaskLine], class_ids: Sequence[int], classes: Classes
+    path: Path, line_of_question: Sequence[TaskLine], class_ids: Sequence[int], classes: Classes
 ) -> None:
     if repeat := find_first_duplicate(
         [(line.image, class_id) for line, class_id in zip(line_of_question, class_ids, strict=True)]
@@ -284,14 +221,14 @@ def _refuse_repeated_questions(
         )
 
 
-def _describe_both_lines(first: _TaskLine, second: _TaskLine) -> str:
+def _describe_both_lines(first: TaskLine, second: TaskLine) -> str:
     return (
         f"line {first.line_number}, twice" if first is second else f"lines {first.line_number} and {second.line_number}"
     )
 
 
 def _find_class_ids(
-    path: Path, lines: Sequence[_TaskLine], classes: Classes | None
+    path: Path, lines: Sequence[TaskLine], classes: Classes | None
 ) -> "tuple[np.ndarray[Any, np.dtype[np.int32]], Classes]":
     import polars as pl
 
@@ -317,8 +254,8 @@ def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
     A line is ``{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}], "reason": "all of the
     image"}``: the number of the task, the image, the classes to ask about, and the reason to ask about them in one
     task. Each class has its id (or its name, if classes are written by name) and a short name for people. Golden tasks
-    have ``"golden": true``. If images were drawn at random, their tasks have ``probability`` (of being drawn) and
-    ``stratum``, and the first line says how the sample was drawn.
+    have ``"golden": true``. If images were drawn at random, their tasks have ``probability`` (of being drawn),
+    ``stratum`` and, if the sample has a design, ``batch``. The first line then says how the sample was drawn.
 
     Parameters
     ----------
@@ -362,14 +299,9 @@ def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
         temporary.open("w", encoding="utf-8", newline="\n") as file,
     ):
         if sample is not None:
-            first = {
-                "for": sample.purpose,
-                "seed": sample.seed,
-                "images": np.unique(drawn[drawn >= 0]).size,
-                "questions": int(np.count_nonzero(drawn[questions.image_ids] >= 0)),
-                "predictions": list(sample.input_hashes),
-            }
-            file.write(json.dumps({"sample": first}, ensure_ascii=False) + "\n")
+            n_questions = int(np.count_nonzero(drawn[questions.image_ids] >= 0))
+            header = make_header(sample, np.unique(drawn[drawn >= 0]).size, n_questions)
+            file.write(json.dumps({"sample": header}, ensure_ascii=False) + "\n")
         for task, number in enumerate(tasks.task_numbers.tolist()):
             line: dict[str, Any] = {
                 "task": number,
@@ -380,5 +312,5 @@ def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
             if golden[task]:
                 line["golden"] = True
             if sample is not None and (row := int(drawn[questions.image_ids[ends[task]]])) >= 0:
-                line |= {"probability": float(sample.probabilities[row]), "stratum": sample.strata[row]}
+                line |= sample_keys(sample, row)
             file.write(json.dumps(line, ensure_ascii=False) + "\n")

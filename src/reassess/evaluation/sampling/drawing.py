@@ -78,15 +78,21 @@ def _fewest_images(strata: Strata, n: int) -> _Ints:
     return np.where(strata.is_settled, settled, MIN_IMAGES_PER_STRATUM)
 
 
-def smallest_sample(strata: Strata) -> int:
-    """Compute the smallest number of images that `allocate` can divide.
+def smallest_sample(strata: Strata, earlier: ImageSample | None = None) -> int:
+    """Compute the smallest number of images that `allocate` can divide, plus the images of earlier batches.
 
     Examples
     --------
     >>> smallest_sample(Strata(np.repeat([0, 1], [900, 100]), np.ones(2), np.zeros(2, int), np.zeros(2, bool), 0.1))
     4
     """
-    return int(np.minimum(_fewest_images(strata, 0), strata.sizes).sum())
+    n_earlier = 0 if earlier is None else len(earlier)
+    return n_earlier + int(np.minimum(_fewest_images(strata, 0), count_available(strata, earlier)).sum())
+
+
+def count_available(strata: Strata, earlier: ImageSample | None) -> _Ints:
+    """Count the images of each stratum that earlier batches did not draw; int64, shape (strata,)."""
+    return strata.sizes if earlier is None else strata.sizes - earlier.counts().sum(axis=0)
 
 
 def allocate(strata: Strata, n: int, *, available: _Ints | None = None, has_pilot: bool = False) -> _Ints:
@@ -130,7 +136,7 @@ def allocate(strata: Strata, n: int, *, available: _Ints | None = None, has_pilo
         int(available.sum()),
         value_name="number of images to draw",
         is_whole=True,
-        fix="draw more images, or use fewer strata" if n < least.sum() else None,
+        fix="draw more images" if n < least.sum() else None,
     )
     proportional = _PROPORTIONAL_AFTER_PILOT if has_pilot else _PROPORTIONAL_BY_GUESSES
     shares = np.where(strata.is_settled, 0, strata.shares)
@@ -192,7 +198,7 @@ def draw_images(strata: Strata, n: int, *, seed: int, earlier: ImageSample | Non
     drawn = np.empty(0, np.int64) if earlier is None else earlier.images
     if earlier is not None and not np.array_equal(earlier.stratum_sizes, strata.sizes):
         raise DataError("wrong-sample", "the earlier batches were drawn from other strata")
-    available = strata.sizes - np.bincount(strata.ids[drawn], minlength=strata.sizes.size)
+    available = count_available(strata, earlier)
     counts = allocate(strata, n, available=available, has_pilot=earlier is not None)
     members = strata.members
     if drawn.size:

@@ -85,22 +85,33 @@ def weights_and_factors(sample: ImageSample) -> tuple[_Floats, _Floats]:
         )
     counts, sizes = sample.counts(), sample.stratum_sizes
     total = sizes.sum()
-    before = np.cumsum(counts, axis=0) - counts
-    left = sizes - before
-    seen_after = np.cumsum(counts.sum(axis=1)) / total
-    seen_before = seen_after - counts.sum(axis=1) / total
-    if seen_after[-1] == 1:  # all images are known
-        batch_weights = (np.arange(len(counts)) == len(counts) - 1).astype(float)
-    else:
-        batch_weights = counts.sum(axis=1) / ((1 - seen_before) * (1 - seen_after))
-    batch_weights /= batch_weights.sum()
-    drawn = np.maximum(counts, 1)
-    own = batch_weights[:, None] * left / drawn / total  # weight in the estimate of the image's batch
+    left = sizes - (np.cumsum(counts, axis=0) - counts)
+    batch_weights = _weigh_batches(counts, sizes)
+    own = batch_weights[:, None] * left / np.maximum(counts, 1) / total  # weight in the estimate of the image's batch
     later = (np.cumsum(batch_weights[::-1])[::-1] - batch_weights) / total  # in the estimates of later batches
     weights = own[sample.batches, sample.strata] + later[sample.batches]
+    return weights, variance_factors(counts, sizes)
+
+
+def variance_factors(counts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> _Floats:
+    """Return by what the variance in each stratum is multiplied, for images by batch and stratum; float64, (strata,).
+
+    With one batch of n_h of N_h images, the factor is (1 - n_h / N_h) / n_h.
+    """
+    left = sizes - (np.cumsum(counts, axis=0) - counts)
     rest = np.where(left > 0, left - counts, 0) / np.maximum(left, 1)
-    factors = (batch_weights[:, None] ** 2 * (left / sizes) ** 2 / drawn * rest).sum(axis=0)
-    return weights, factors
+    parts = (_weigh_batches(counts, sizes)[:, None] * left / sizes) ** 2 / np.maximum(counts, 1) * rest
+    return np.asarray(parts.sum(axis=0))
+
+
+def _weigh_batches(counts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> _Floats:
+    """Return the weight of each batch's estimate; float64, shape (batches,)."""
+    batch_shares = counts.sum(axis=1) / sizes.sum()
+    seen_after = np.cumsum(batch_shares)
+    if seen_after[-1] == 1:  # all images are known
+        return (np.arange(len(counts)) == len(counts) - 1).astype(float)
+    weights = batch_shares / ((1 - (seen_after - batch_shares)) * (1 - seen_after))
+    return np.asarray(weights / weights.sum())
 
 
 def adjust_by_guesses(

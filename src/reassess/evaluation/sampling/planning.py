@@ -3,9 +3,12 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from reassess.core.checks import check_number
 from reassess.errors import DataError
-from reassess.evaluation.sampling.drawing import allocate, smallest_sample
+from reassess.evaluation.sampling.drawing import ImageSample, allocate, count_available, smallest_sample
+from reassess.evaluation.sampling.image_weights import variance_factors
 from reassess.evaluation.sampling.strata import Strata
 
 _NORMAL_QUANTILE = 1.959963984540054  # 97.5 % point of the standard normal distribution
@@ -13,7 +16,7 @@ _NORMAL_QUANTILE = 1.959963984540054  # 97.5 % point of the standard normal dist
 
 @dataclass(frozen=True)
 class SamplePlan:
-    """The expected precision of a sample of one batch.
+    """The expected precision of a sample.
 
     Attributes
     ----------
@@ -30,8 +33,8 @@ class SamplePlan:
     plain_n: int
 
 
-def plan_sample(strata: Strata, n: int) -> SamplePlan:
-    """Compute the expected half width of the interval from n images.
+def plan_sample(strata: Strata, n: int, *, earlier: ImageSample | None = None) -> SamplePlan:
+    """Compute the expected half width of the interval from n images; `earlier` are batches among these images.
 
     Raises
     ------
@@ -40,14 +43,17 @@ def plan_sample(strata: Strata, n: int) -> SamplePlan:
 
     Examples
     --------
-    >>> import numpy as np
     >>> strata = Strata(np.repeat([0, 1], [9000, 1000]), np.array([0.04, 0.25]), np.arange(2), np.zeros(2, bool), 0.13)
     >>> plan = plan_sample(strata, 500)
     >>> round(plan.half_width, 4), plan.plain_n
     (0.0198, 1125)
     """
-    counts = allocate(strata, n)
-    variance = float((strata.shares**2 * strata.variances / counts * (1 - counts / strata.sizes)).sum())
+    n_earlier = 0 if earlier is None else len(earlier)
+    available = count_available(strata, earlier)
+    counts = allocate(strata, n - n_earlier, available=available, has_pilot=earlier is not None)[None]
+    if earlier is not None:
+        counts = np.concatenate([earlier.counts(), counts])
+    variance = float((strata.shares**2 * strata.variances * variance_factors(counts, strata.sizes)).sum())
     half_width = _NORMAL_QUANTILE * math.sqrt(variance)
     total = strata.ids.size
     # Solve plain_variance / plain_n * (1 - plain_n / total) = variance.
@@ -55,7 +61,7 @@ def plan_sample(strata: Strata, n: int) -> SamplePlan:
     return SamplePlan(n, half_width, min(max(round(plain_n), 1), total))
 
 
-def find_sample_size(strata: Strata, half_width: float) -> SamplePlan:
+def find_sample_size(strata: Strata, half_width: float, *, earlier: ImageSample | None = None) -> SamplePlan:
     """Find the smallest sample with at most the given expected half width of the interval.
 
     Raises
@@ -65,7 +71,6 @@ def find_sample_size(strata: Strata, half_width: float) -> SamplePlan:
 
     Examples
     --------
-    >>> import numpy as np
     >>> strata = Strata(np.repeat([0, 1], [9000, 1000]), np.array([0.04, 0.25]), np.arange(2), np.zeros(2, bool), 0.13)
     >>> find_sample_size(strata, 0.01).n > 4 * find_sample_size(strata, 0.025).n
     True
@@ -73,8 +78,9 @@ def find_sample_size(strata: Strata, half_width: float) -> SamplePlan:
     check_number(half_width, value_name="half width of the interval")
     if not half_width > 0:
         raise DataError("out-of-range", "half width of the interval out of range", allowed="above 0", found=half_width)
-    low, high = smallest_sample(strata), strata.ids.size
+    low, high = smallest_sample(strata, earlier), strata.ids.size
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if plan_sample(strata, middle).half_width <= half_width else (middle + 1, high)
-    return plan_sample(strata, low)
+        is_enough = plan_sample(strata, middle, earlier=earlier).half_width <= half_width
+        low, high = (low, middle) if is_enough else (middle + 1, high)
+    return plan_sample(strata, low, earlier=earlier)

@@ -10,8 +10,9 @@ import click
 
 from reassess.aggregation import label_sets, with_golden_votes
 from reassess.cli.command_run import CommandRun, reject_repeated_files
-from reassess.cli.part_inputs import NO_SOURCE, BenchmarkPartReader, require_part
+from reassess.cli.part_inputs import NO_SOURCE, BenchmarkPartReader, apply_match_option, require_part
 from reassess.core import (
+    IMAGENET,
     USUAL_THRESHOLD,
     Benchmark,
     Classes,
@@ -29,6 +30,8 @@ from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError, 
 from reassess.evaluation import Outcomes, find_outcomes
 from reassess.evaluation.evaluation_words import describe_missing_class_names
 from reassess.text import count_noun, join_first
+
+_ORIGINAL_FIX = "give --benchmark FOLDER, or --original FILE; or --original none, if there are no original labels"
 
 
 @dataclass(frozen=True)
@@ -264,3 +267,24 @@ def load_original_and_golden(
         original=parts.get("original"),
         experts=parts.get("golden"),
     )
+
+
+def load_original_of_benchmark_or_imagenet(
+    run: CommandRun,
+    benchmark: Benchmark | None,
+    original: str | None,
+    golden: str | None = None,
+    *,
+    needs_golden: bool = False,
+) -> EvaluationInputs:
+    """Read original labels and, with `needs_golden`, golden answers. Without any option, the benchmark is ImageNet."""
+    is_imagenet_by_default = benchmark is None and original is None
+    benchmark = apply_match_option(run, IMAGENET if is_imagenet_by_default else benchmark or Benchmark())
+    inputs = load_original_and_golden(run, benchmark, original, golden, needs_golden=needs_golden)
+    if is_imagenet_by_default and inputs.original is None:
+        raise DataError(
+            "missing-original",
+            "original labels are missing",
+            fix=f"run reassess fetch imagenet-original; or {_ORIGINAL_FIX}",
+        )
+    return replace(inputs, is_imagenet_by_default=is_imagenet_by_default)

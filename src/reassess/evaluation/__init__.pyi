@@ -44,9 +44,13 @@ from .sampling.image_weights import count_usable as count_usable
 from .sampling.image_weights import image_weights as image_weights
 from .sampling.named_samples import locate_sample as locate_sample
 from .sampling.named_samples import name_sample as name_sample
+from .sampling.pilots import find_pilot as find_pilot
+from .sampling.pilots import learn_from_pilot as learn_from_pilot
 from .sampling.planning import SamplePlan as SamplePlan
 from .sampling.planning import find_sample_size as find_sample_size
 from .sampling.planning import plan_sample as plan_sample
+from .sampling.sample_questions import list_sample_questions as list_sample_questions
+from .sampling.strata import Purpose as Purpose
 from .sampling.strata import Strata as Strata
 from .sampling.strata import make_strata as make_strata
 from .sampling.strata import rescale_variances as rescale_variances

@@ -1,7 +1,7 @@
 """`reassess propose`: choose candidate classes to ask about."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
@@ -19,7 +19,7 @@ from reassess.cli.command_run import (
 )
 from reassess.cli.evaluation_inputs import (
     EvaluationInputs,
-    load_original_and_golden,
+    load_original_of_benchmark_or_imagenet,
 )
 from reassess.cli.help_pages import Command, benchmark_section_option
 from reassess.cli.options import (
@@ -30,7 +30,7 @@ from reassess.cli.options import (
     output_option,
     part_option,
 )
-from reassess.cli.part_inputs import NO_SOURCE, apply_match_option
+from reassess.cli.part_inputs import NO_SOURCE
 from reassess.cli.prediction_inputs import iter_predictions
 from reassess.cli.tables.propose_table import (
     format_rounded_down,
@@ -40,7 +40,7 @@ from reassess.cli.tables.propose_table import (
     write_model_subsets,
 )
 from reassess.cli.unasked_classes import write_unasked_classes
-from reassess.core import IMAGENET, Benchmark, Candidates, ModelChoice, Predictions, ProposalResult
+from reassess.core import Benchmark, Candidates, ModelChoice, Predictions, ProposalResult
 from reassess.errors import DataError
 from reassess.formats import write_candidates
 from reassess.formats.files import atomic_writes
@@ -51,7 +51,6 @@ from reassess.proposals import propose as propose_classes
 from reassess.report import save_model_choice_figure
 from reassess.report.figures import FIGURE_SUFFIXES
 
-_ORIGINAL_FIX = "give --benchmark FOLDER, or --original FILE; or --original none, if there are no original labels"
 _RECALL_PREFIX = "recall="
 
 
@@ -169,7 +168,7 @@ def propose(
     if lists_unasked and output is not None:
         write_unasked_classes(run, files, output, top_k, limit, benchmark, original)
         return
-    inputs = _load_proposal_inputs(run, benchmark, original, golden, needs_golden=recall is not None)
+    inputs = load_original_of_benchmark_or_imagenet(run, benchmark, original, golden, needs_golden=recall is not None)
     models = _PredictionsByModel(run, files, inputs)
     result = propose_classes(
         models,
@@ -213,22 +212,6 @@ def _check_options(
         raise click.UsageError("--choose needs golden answers, so --golden cannot be none.")
     run.check_output(output, TABLE_SUFFIXES, "candidates", benchmark=benchmark)
     run.check_output(details, (*FIGURE_SUFFIXES, *TABLE_SUFFIXES), "subsets of models", benchmark=benchmark)
-
-
-def _load_proposal_inputs(
-    run: CommandRun, benchmark: Benchmark | None, original: str | None, golden: str | None, *, needs_golden: bool
-) -> EvaluationInputs:
-    """Read original labels and, with `needs_golden`, golden answers. The default is ImageNet."""
-    is_imagenet_by_default = benchmark is None and original is None
-    benchmark = apply_match_option(run, IMAGENET if is_imagenet_by_default else benchmark or Benchmark())
-    inputs = load_original_and_golden(run, benchmark, original, golden, needs_golden=needs_golden)
-    if is_imagenet_by_default and inputs.original is None:
-        raise DataError(
-            "missing-original",
-            "original labels are missing",
-            fix=f"run reassess fetch imagenet-original; or {_ORIGINAL_FIX}",
-        )
-    return replace(inputs, is_imagenet_by_default=is_imagenet_by_default)
 
 
 def _find_candidates_to_write(result: ProposalResult, model_choice: ModelChoice | None) -> Candidates | None:

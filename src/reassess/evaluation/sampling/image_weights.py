@@ -109,7 +109,7 @@ def _weigh_batches(counts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) 
     batch_shares = counts.sum(axis=1) / sizes.sum()
     seen_after = np.cumsum(batch_shares)
     if seen_after[-1] == 1:  # all images are known
-        return (np.arange(len(counts)) == len(counts) - 1).astype(float)
+        return np.asarray(np.arange(len(counts)) == len(counts) - 1, np.float64)
     weights = batch_shares / ((1 - (seen_after - batch_shares)) * (1 - seen_after))
     return np.asarray(weights / weights.sum())
 

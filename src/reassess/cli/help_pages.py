@@ -33,6 +33,7 @@ COMMANDS: SectionLines = {
     },
     "Ask people": {
         "propose": "Choose candidate classes to ask about.",
+        "sample": "Draw images to ask about, so that few answers measure models well.",
         "tasks": "Group candidates into tasks, and estimate the work.",
         "annotate create": "Create a campaign, where people answer tasks.",
         "annotate invite": "Add people, and print a sign-in link for each.",

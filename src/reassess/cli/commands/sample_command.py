@@ -1,0 +1,229 @@
+"""`reassess sample`: draw images to ask about, so that few answers measure models well."""
+
+import secrets
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from reassess.cli.command_run import (
+    INPUT_PATH_TYPE,
+    CommandRun,
+    FiniteRange,
+    add_common_options,
+    find_unused_path,
+    make_benchmark_arguments,
+    reject_repeated_files,
+)
+from reassess.cli.evaluation_inputs import (
+    EvaluationInputs,
+    load_evaluation_inputs,
+    load_original_of_benchmark_or_imagenet,
+)
+from reassess.cli.help_pages import Choice, Command, benchmark_section_option
+from reassess.cli.options import (
+    add_image_matching_options,
+    add_prediction_options,
+    benchmark_option,
+    output_option,
+    part_option,
+)
+from reassess.cli.sample_inputs import (
+    ModelPredictions,
+    learn_from_pilot_file,
+    read_candidate_questions,
+    read_model_predictions,
+)
+from reassess.cli.tables.sample_table import DrawnTasks, print_sample, to_json
+from reassess.core import Benchmark
+from reassess.errors import DataError
+from reassess.evaluation import (
+    Purpose,
+    draw_images,
+    find_sample_size,
+    guess_correct,
+    list_sample_questions,
+    make_strata,
+    name_sample,
+    plan_sample,
+    smallest_sample,
+)
+from reassess.formats import write_tasks
+from reassess.formats.task_files import TASK_SUFFIXES
+from reassess.proposals import make_tasks
+from reassess.text import count_noun
+
+_N_SEED_BITS = 63  # seeds in task files are signed 64-bit integers
+
+
+@click.command(
+    cls=Command,
+    docs="docs/sample.md",
+    examples=[
+        "reassess sample a.npz --benchmark pets --for accuracy --size 300 -o ask.jsonl",
+        "reassess sample a.npz b.npz --for difference --halfwidth 2 -o ask.jsonl",
+    ],
+)
+@click.argument("files", nargs=-1, required=True, type=INPUT_PATH_TYPE, metavar="FILE...")
+@output_option("TASKS", "Write the tasks: jsonl.")
+@click.option(
+    "--for",
+    "purpose",
+    type=Choice(["accuracy", "difference", "labels"]),
+    required=True,
+    help="What to estimate: the accuracy of each model, differences between models, or the share of wrong original "
+    "labels.",
+)
+@click.option("--size", type=click.IntRange(1), metavar="N", help="Number of images, including the pilot.")
+@click.option(
+    "--halfwidth",
+    "half_width_in_points",
+    type=FiniteRange(0, 100, min_open=True),
+    metavar="W",
+    help="Choose the number of images, so that an interval of the estimate plus or minus W points is to be expected.",
+)
+@click.option(
+    "--candidates", type=INPUT_PATH_TYPE, metavar="F", help="Ask about these candidates of the drawn images too."
+)
+@click.option(
+    "--pilot",
+    type=INPUT_PATH_TYPE,
+    metavar="F",
+    help="The tasks of an earlier sample whose questions are answered; --labels has the answers. They replace guesses, "
+    "and the new file contains these images too.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), metavar="S", help="Seed of the draw.  [default: the pilot's, or random]"
+)
+@benchmark_option
+@benchmark_section_option(
+    "--labels", metavar="NAME|FILE", help="Label sets with the answers to the pilot.  [default: the benchmark's]"
+)
+@part_option("original", "Original labels", default_applies_when="without --benchmark")
+@add_prediction_options
+@add_image_matching_options
+@add_common_options
+def sample(
+    run: CommandRun,
+    files: tuple[Path, ...],
+    output: Path,
+    purpose: Purpose,
+    size: int | None,
+    half_width_in_points: float | None,
+    candidates: Path | None,
+    pilot: Path | None,
+    seed: int | None,
+    benchmark: Benchmark | None,
+    labels: str | None,
+    original: str | None,
+) -> None:
+    """Draw images to ask about, so that few answers measure models well.
+
+    Each FILE contains one model's predictions for all images, as for evaluate. Raters are asked about each model's
+    first class, the original label, and the candidates. Images where the answer is hard to guess are drawn more often:
+    where a model is not confident, or differs from the original label or from other models. The file keeps the
+    probability of each image, so that estimates are about all images. Tasks are in drawn order.
+    """
+    _check_options(files, purpose, size, half_width_in_points, pilot, labels)
+    run.check_output(output, TASK_SUFFIXES, "tasks", benchmark=benchmark)
+    inputs = (
+        load_original_of_benchmark_or_imagenet(run, benchmark, original)
+        if pilot is None
+        else load_evaluation_inputs(run, benchmark, labels, original)
+    )
+    models = read_model_predictions(run, files, inputs)
+    half_width = None if half_width_in_points is None else half_width_in_points / 100
+    result = _draw_tasks(run, models, inputs, purpose, size, half_width, candidates, pilot, seed)
+    write_tasks(output, result.tasks, force=run.force)
+    run.suggest_command(
+        "annotate", "create", find_unused_path("campaign.db"), output, *make_benchmark_arguments(benchmark)
+    )
+    if run.json:
+        run.print_json("sample", to_json(result, output))
+    else:
+        print_sample(run, result, output)
+        run.print_inputs("original", "labels", "candidates", "pilot")
+
+
+def _check_options(
+    files: tuple[Path, ...],
+    purpose: Purpose,
+    size: int | None,
+    half_width_in_points: float | None,
+    pilot: Path | None,
+    labels: str | None,
+) -> None:
+    """Raise a usage error, before any work, if options do not fit together."""
+    reject_repeated_files(files)
+    if (size is None) == (half_width_in_points is None):
+        raise click.UsageError("Give either --size N or --halfwidth W.")
+    if purpose == "difference" and len(files) < 2:
+        raise click.UsageError("--for difference needs at least two models.")
+    if labels is not None and pilot is None:
+        raise click.UsageError("--labels needs --pilot: it has the answers to the pilot.")
+
+
+def _draw_tasks(
+    run: CommandRun,
+    models: ModelPredictions,
+    inputs: EvaluationInputs,
+    purpose: Purpose,
+    size: int | None,
+    half_width: float | None,
+    candidates: Path | None,
+    pilot_file: Path | None,
+    seed: int | None,
+) -> DrawnTasks:
+    """Draw the images, and make the tasks about them."""
+    panel, order = models.panel, models.order_by_hash
+    guesses = guess_correct(panel.top1, models.confidences, models.original)
+    strata = make_strata(panel.top1[order], guesses[order], models.original, purpose=purpose)
+    earlier = None
+    if pilot_file is not None:
+        pilot = learn_from_pilot_file(run, pilot_file, strata, models, inputs, purpose)
+        earlier, strata = pilot.images, pilot.strata
+        seed = pilot.seed if seed is None else seed
+    seed = secrets.randbits(_N_SEED_BITS) if seed is None else seed
+    if size is None:
+        assert half_width is not None
+        plan = find_sample_size(strata, half_width, earlier=earlier)
+    else:
+        _check_size(size, smallest_sample(strata, earlier), len(panel.images))
+        plan = plan_sample(strata, size, earlier=earlier)
+    n_pilot = 0 if earlier is None else len(earlier)
+    drawn = draw_images(strata, plan.n - n_pilot, seed=seed, earlier=earlier)
+    questions, rule = list_sample_questions(
+        drawn.images,
+        panel.images,
+        panel.top1,
+        models.original,
+        classes=inputs.labels.classes,
+        candidates=None if candidates is None else read_candidate_questions(run, candidates, inputs, models),
+        match=panel.match,
+    )
+    named = name_sample(
+        drawn, panel.images, purpose=purpose, seed=seed, input_hashes=sorted(models.hashes), question_rule=rule
+    )
+    return DrawnTasks(
+        purpose=purpose,
+        models=models,
+        guesses=guesses,
+        drawn=drawn,
+        strata_ids=strata.ids,
+        tasks=replace(make_tasks(questions), sample=named),
+        sample=named,
+        plan=plan,
+        n_pilot=n_pilot,
+    )
+
+
+def _check_size(size: int, smallest: int, n_images: int) -> None:
+    """Raise if a sample of this size cannot be drawn."""
+    if not smallest <= size <= n_images:
+        raise DataError(
+            "out-of-range",
+            "sample is too small" if size < smallest else "sample has more images than there are",
+            allowed=f"--size {smallest:,} to {n_images:,}",
+            found=f"--size {size:,}",
+            fix=f"draw {count_noun(smallest, 'image')} or more" if size < smallest else "draw fewer images",
+        )

@@ -1,0 +1,162 @@
+"""Read what `reassess sample` draws from: predictions, original labels, candidates and the answers to a pilot."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.cli.command_run import CommandRun
+from reassess.cli.evaluation_inputs import EvaluationInputs
+from reassess.cli.prediction_inputs import iter_predictions
+from reassess.comparison import Panel
+from reassess.core import Questions, Sample
+from reassess.core.image_names import match_images
+from reassess.data import to_benchmark_names
+from reassess.errors import DataError, Fix, add_error_place
+from reassess.evaluation import ImageSample, Outcomes, Purpose, Strata, find_pilot, learn_from_pilot
+from reassess.evaluation.probabilities import class_probabilities
+from reassess.formats import read_candidates, read_tasks
+from reassess.formats.files import sha256
+from reassess.text import count_noun, join_first
+
+_Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ModelPredictions:
+    """The predictions of several models for the images that all of them predict, in the order of the files."""
+
+    panel: Panel
+    confidences: _Floats  # (models, images): the probability of the top-1 class; 0 for a model without scores
+    has_scores: tuple[bool, ...]  # of each model
+    hashes: tuple[str, ...]  # SHA-256 of the files
+    original: npt.NDArray[np.int64]  # (images,): the original label
+
+    @property
+    def order_by_hash(self) -> npt.NDArray[np.int64]:
+        """The models, sorted by hash: strata must not depend on the order of the files."""
+        return np.argsort(np.array(self.hashes), kind="stable")
+
+
+class _Confidences(NamedTuple):
+    images: tuple[str, ...]
+    values: _Floats  # (images,)
+    are_known: bool
+
+
+def read_model_predictions(run: CommandRun, files: tuple[Path, ...], inputs: EvaluationInputs) -> ModelPredictions:
+    """Read the files; `DataError` if an image has no original label, or the models have no image in common."""
+    if inputs.original is None:
+        raise DataError(
+            "missing-original",
+            "original labels are missing",
+            allowed="one original label for each image",
+            fix="give --benchmark FOLDER with original labels, or --original FILE",
+        )
+    confidences: list[_Confidences] = []
+
+    def iter_outcomes() -> Iterator[tuple[str, Outcomes]]:
+        for name, predictions in iter_predictions(run, files, inputs):
+            with add_error_place(name):
+                converted = predictions.convert_to_classes(inputs.labels.classes)
+                outcomes = inputs.compute_outcomes(
+                    converted, inputs.labels, name=name, **inputs.make_image_matching_arguments(run)
+                )
+                values = class_probabilities(converted, np.arange(len(converted)), outcomes.top1)
+            has_scores = converted.scores is not None
+            confidences.append(
+                _Confidences(outcomes.images, values if has_scores else np.zeros(len(converted)), has_scores)
+            )
+            yield name, outcomes
+
+    panel = Panel.from_outcomes(iter_outcomes())
+    if missing := np.flatnonzero(~panel.has_original_label).tolist():
+        raise DataError(
+            "missing-original",
+            "predicted image has no original label",
+            where=f"image {panel.images[missing[0]]}",
+            found=f"{count_noun(len(missing), 'image')} of {len(panel.images):,} without an original label",
+            fix=Fix("add the labels, or ignore unknown images: {ignore_unknown}", ignore_unknown=True),
+        )
+    rows = [match_images(panel.images, part.images, match=panel.match) for part in confidences]
+    return ModelPredictions(
+        panel=panel,
+        confidences=np.stack([part.values[of_image] for part, of_image in zip(confidences, rows, strict=True)]),
+        has_scores=tuple(part.are_known for part in confidences),
+        hashes=tuple(sha256(file) for file in files),
+        original=inputs.original.indices[panel.original_rows].astype(np.int64),
+    )
+
+
+def read_candidate_questions(
+    run: CommandRun, path: Path, inputs: EvaluationInputs, models: ModelPredictions
+) -> Questions:
+    """Read candidates, with the benchmark's image names; `DataError` if they are about other images."""
+    questions = read_candidates(run.add_input("candidates", path), inputs.labels.classes).questions
+    questions = questions.with_images(to_benchmark_names(questions.images, inputs.benchmark))
+    if not (match_images(questions.images, models.panel.images, match=models.panel.match) >= 0).any():
+        raise DataError(
+            "nothing-in-common",
+            "candidates and predictions have no image in common",
+            where=path,
+            allowed=f"names such as {join_first(models.panel.images, max_items=2)}",
+            found=join_first(questions.images, max_items=2),
+            fix="use candidates of this benchmark",
+        )
+    return questions.convert_to_classes(inputs.labels.classes)
+
+
+class Pilot(NamedTuple):
+    """A pilot's images, and the strata with variances that its answers corrected."""
+
+    images: ImageSample
+    seed: int | None
+    strata: Strata
+
+
+def read_pilot_sample(run: CommandRun, path: Path) -> Sample:
+    """Read the sample of a pilot's task file."""
+    sample = read_tasks(run.add_input("pilot", path)).sample
+    if sample is None:
+        raise DataError(
+            "wrong-sample",
+            "task file has no sample",
+            where=path,
+            allowed="a file that reassess sample wrote",
+            fix="use the task file of the pilot",
+        )
+    return sample
+
+
+def learn_from_pilot_file(
+    run: CommandRun, path: Path, strata: Strata, models: ModelPredictions, inputs: EvaluationInputs, purpose: Purpose
+) -> Pilot:
+    """Read a pilot and its answers, the label sets of `inputs`, and correct the variances of the strata."""
+    sample = read_pilot_sample(run, path)
+    sample = sample.with_images(to_benchmark_names(sample.images, inputs.benchmark))
+    panel = models.panel
+    with add_error_place(path):
+        images = find_pilot(sample, strata, panel.images, purpose=purpose, input_hashes=models.hashes)
+    rows = panel.label_rows[images.images]
+    if unanswered := np.flatnonzero(rows < 0).tolist():
+        raise DataError(
+            "missing-labels",
+            "image of the pilot has no label set",
+            where=f"{inputs.files['labels']}, image {sample.images[unanswered[0]]}",
+            found=f"{count_noun(len(unanswered), 'image')} of {len(sample):,} without a label set",
+            fix="wait until all questions of the pilot are answered, and make the labels again",
+        )
+    class_ids, sizes = inputs.labels.classes_of_rows(rows)
+    is_original = class_ids == np.repeat(models.original[images.images], sizes)
+    corrected = learn_from_pilot(
+        strata,
+        images,
+        purpose=purpose,
+        is_correct=panel.is_valid[:, images.images],
+        is_scored=panel.is_scored[images.images],
+        is_original_valid=np.bincount(np.repeat(np.arange(len(images)), sizes)[is_original], minlength=len(images)) > 0,
+    )
+    return Pilot(images, sample.seed, corrected)

@@ -24,6 +24,7 @@ from reassess.core import (
     LabelSets,
     Questions,
     Sample,
+    SampleDesign,
     Tasks,
     Votes,
 )
@@ -98,7 +99,8 @@ def load_campaign_parts(
     reader.parts["tasks"] = tasks_file, source_tasks.questions
     reader.set_benchmark_from_images(reader.images, needs_classes=True)
     reader.read_original_labels(original_source)
-    samples: list[Sample] = []  # only the first sample is used
+    samples: list[Sample] = []  # of golden images; only the first sample is used
+    drawn_tasks: Tasks | None = None  # from reassess sample
     # Questions of --golden are added to the answers of the benchmark, so both sources are read.
     for source in (golden_count_or_source if isinstance(golden_count_or_source, str) else None, None):
         if "golden" in reader.parts or golden_count_or_source == NO_SOURCE:
@@ -114,7 +116,10 @@ def load_campaign_parts(
         source_tasks = replace(source_tasks, questions=parts["tasks"])
     else:
         tasks_to_rate = replace(source_tasks, questions=parts["tasks"])
-        samples[:0] = filter(None, [source_tasks.sample])
+        if source_tasks.sample is not None and source_tasks.sample.design is None:
+            samples.insert(0, source_tasks.sample)
+        elif source_tasks.sample is not None:
+            tasks_to_rate = drawn_tasks = _select_last_batch(run, tasks_file, tasks_to_rate, reader.benchmark)
         source_tasks = Candidates.from_questions(parts["tasks"])
         if golden_count_or_source == NO_SOURCE:
             tasks_to_rate = replace(tasks_to_rate, is_golden=None)
@@ -137,6 +142,8 @@ def load_campaign_parts(
         warnings.warn(text, ReassessWarning, stacklevel=2)
     is_golden = tasks_to_rate.golden_mask
     golden_tasks, tasks_to_rate = tasks_to_rate.select(is_golden), tasks_to_rate.select(~is_golden)
+    if drawn_tasks is not None:
+        tasks_to_rate = replace(tasks_to_rate, sample=drawn_tasks.sample)
     if len(golden_tasks):
         experts = add_questions_without_votes(experts, golden_tasks.questions)
     if not len(tasks_to_rate):
@@ -156,6 +163,19 @@ def load_campaign_parts(
         experts=experts if experts else None,
         original=parts.get("original"),
     )
+
+
+def _select_last_batch(run: CommandRun, path: Path, tasks: Tasks, benchmark: Benchmark) -> Tasks:
+    """Select the tasks of the last batch of a drawn sample: a later batch is drawn after earlier ones are answered."""
+    sample = cast("Sample", tasks.sample)
+    sample = sample.with_images(to_benchmark_names(sample.images, benchmark))
+    batches = cast("SampleDesign", sample.design).batches
+    batch_of_image = np.append(batches, batches.max())[sample.rows_of(tasks.questions.images)]
+    if n_earlier := int((batches < batches.max()).sum()):
+        earlier = f"{count_noun(n_earlier, 'image')} of earlier batches"
+        run.add_note(f"{path}: {earlier} are not in the campaign, because they are answered already")
+    is_last = batch_of_image[tasks.questions.image_ids[tasks.indptr[:-1]]] == batches.max()
+    return replace(tasks.select(is_last), sample=sample)
 
 
 def _limit_golden_task_sizes(golden_tasks: Tasks, tasks_to_rate: Tasks, experts: Votes, sample: Sample | None) -> Tasks:

@@ -153,18 +153,21 @@ def _find_ancestors(plan: CampaignPlan, class_id: int) -> tuple[str, ...]:
 
 
 def _make_task_rows(plan: CampaignPlan, tasks: Tasks, image_ids: dict[str, int]) -> list[dict[str, Any]]:
-    """Make a row per task, with positions drawn by the seed."""
+    """Make a row per task, with positions drawn by the seed; tasks about a drawn sample keep their order."""
     golden = tasks is plan.golden_tasks
     kinds = (
         np.where(plan.practice_task_mask, TaskKind.PRACTICE, TaskKind.GOLDEN).tolist()
         if golden
         else [TaskKind.MAIN] * len(tasks)
     )
-    position = np.random.default_rng(plan.rules.seed).permutation(len(tasks)).tolist()
+    names, sample = tasks.questions.images, tasks.sample
+    # An estimate can only use the first images of the drawn order, so raters get these first.
+    has_drawn_order = sample is not None and sample.design is not None
+    rng = np.random.default_rng(plan.rules.seed)
+    position = (np.arange(len(tasks)) if has_drawn_order else rng.permutation(len(tasks))).tolist()
     free = 0 if golden else plan.rules.count_raters_still_allowed(n_votes=0, n_reserved=0)
     images = tasks.questions.image_ids[tasks.indptr[:-1]].tolist()
     columns = zip(draw_random_ids(len(tasks)), images, kinds, position, strict=True)
-    names, sample = tasks.questions.images, tasks.sample
     sample_rows = [-1] * len(names) if sample is None else sample.rows_of(names).tolist()
     probabilities = [None if row < 0 or sample is None else float(sample.probabilities[row]) for row in sample_rows]
     strata = [None if row < 0 or sample is None else sample.strata[row] for row in sample_rows]

@@ -131,7 +131,9 @@ def _describe_plan(result: DrawnTasks) -> str:
         return "all images are in the sample, so the estimate will be exact"
     half_width = f"{100 * result.plan.half_width:.1f} points (95 % interval{mean})"
     text = f"expected: {_ESTIMATES[result.purpose]} within about {half_width}"
-    return text if result.plain_n is None else f"{text}; a plain sample would need about {_round(result.plain_n):,} images"
+    return (
+        text if result.plain_n is None else f"{text}; a plain sample would need about {_round(result.plain_n):,} images"
+    )
 
 
 def _round(count: int) -> int:

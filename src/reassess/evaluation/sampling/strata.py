@@ -150,7 +150,12 @@ def _difference_variances(
     square, variances = guess_differences(top1, guesses)
     is_settled = np.all(top1 == top1[0], axis=0)
     if is_settled.all():
-        raise DataError("equal-predictions", "all models predict the same class for every image")
+        raise DataError(
+            "equal-predictions",
+            "all models predict the same class for every image",
+            found=f"{len(top1):,} equal models",
+            fix="give the predictions of different models",
+        )
     means = guesses.mean(axis=1)
     squared_lead = float(np.mean([(means[i] - means[j]) ** 2 for i in range(len(means)) for j in range(i)]))
     variances[is_settled] = squared_lead * _EMPTY_VARIANCE

@@ -113,6 +113,7 @@ NEXT = {
     "curve --benchmark pets --choose f1": "labels",
     "propose a.csv b.csv --benchmark pets -o proposed.csv": "tasks",
     "propose a.csv --unasked --benchmark pets -o unasked.jsonl": "tasks",
+    "sample a.csv --benchmark pets --for accuracy --size 4 -o sample.jsonl": "annotate create",
     "tasks candidates.csv --benchmark pets -o tasks.jsonl": "annotate create",
     "clean heldout.npz --original copied.csv -o wrong.csv": "tasks",
     "scan --benchmark pets -o copies.tsv": "folds",

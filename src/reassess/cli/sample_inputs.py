@@ -66,9 +66,15 @@ def read_model_predictions(run: CommandRun, files: tuple[Path, ...], inputs: Eva
                     converted, inputs.labels, name=name, **inputs.make_image_matching_arguments(run)
                 )
                 values = class_probabilities(converted, np.arange(len(converted)), outcomes.top1)
+                if run.reading_options.ignore_unknown:
+                    is_known = outcomes.original_rows >= 0
+                    values, n_all = values[is_known], len(outcomes)
+                    outcomes = outcomes.select_rows(np.flatnonzero(is_known))
+                    if len(outcomes) < n_all:
+                        run.add_note(f"{name}: {count_noun(n_all - len(outcomes), 'unknown image')} ignored")
             has_scores = converted.scores is not None
             confidences.append(
-                _Confidences(outcomes.images, values if has_scores else np.zeros(len(converted)), has_scores)
+                _Confidences(outcomes.images, values if has_scores else np.zeros(len(outcomes)), has_scores)
             )
             yield name, outcomes
 

@@ -18,6 +18,8 @@ from reassess.text import count_noun
 class SampleDesign:
     """How a sample was drawn that estimates something for all images. The sample's images are in drawn order.
 
+    The probability of an image is the probability that its batch contains it, given the earlier batches.
+
     Parameters
     ----------
     batches
@@ -137,7 +139,8 @@ class Sample:
         return len(self.images)
 
     def __repr__(self) -> str:
-        return f"Sample({count_noun(len(self), 'image')} for about {self.weights.sum():,.0f})"
+        of = f"for about {self.weights.sum():,.0f}" if self.design is None else f"of {self.design.n_images:,}"
+        return f"Sample({count_noun(len(self), 'image')} {of})"
 
     @property
     def weights(self) -> npt.NDArray[np.float64]:

@@ -60,8 +60,8 @@ _N_SEED_BITS = 63  # seeds in task files are signed 64-bit integers
     cls=Command,
     docs="docs/sample.md",
     examples=[
-        "reassess sample a.npz --benchmark pets --for accuracy --size 300 -o ask.jsonl",
-        "reassess sample a.npz b.npz --for difference --halfwidth 2 -o ask.jsonl",
+        "reassess sample a.npz b.npz --for difference --size 500 -o sample.jsonl",
+        "reassess sample a.csv --benchmark pets --for accuracy --halfwidth 2 -o half.jsonl",
     ],
 )
 @click.argument("files", nargs=-1, required=True, type=INPUT_PATH_TYPE, metavar="FILE...")

@@ -61,7 +61,10 @@ def list_sample_questions(
     check_shape(top1, ("models", len(images)), value_name="predicted classes")
     check_shape(original, (len(images),), value_name="original labels")
     names = [images[position] for position in positions.tolist()]
-    rows, ids = [np.tile(np.arange(len(names)), len(top1) + 1)], [np.vstack([top1, original])[:, positions].ravel()]
+    rows, ids = (
+        [np.tile(np.arange(len(names)), len(top1) + 1)],
+        [np.append(top1[:, positions].ravel(), original[positions])],
+    )
     if candidates is not None:
         order = np.argsort(candidates.image_ids, kind="stable")
         sizes = np.append(np.bincount(candidates.image_ids, minlength=len(candidates.images)), 0)

@@ -1,8 +1,6 @@
 """Arguments of campaign commands, and the parts of a new campaign."""
 
 import shlex
-import warnings
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +11,7 @@ import click
 import numpy as np
 
 from reassess import annotation
+from reassess.cli.campaign_samples import choose_sample_of_golden_images, select_last_batch
 from reassess.cli.command_run import INPUT_PATH_TYPE, CommandRun
 from reassess.cli.options import ParsedType
 from reassess.cli.part_inputs import NO_SOURCE, BenchmarkPartReader, find_part
@@ -24,12 +23,11 @@ from reassess.core import (
     LabelSets,
     Questions,
     Sample,
-    SampleDesign,
     Tasks,
     Votes,
 )
 from reassess.data import open_images, read_votes, to_benchmark_names
-from reassess.errors import DataError, ReassessWarning, add_error_place
+from reassess.errors import DataError, add_error_place
 from reassess.formats import read_candidates, read_sample, read_tasks
 from reassess.formats.files import exists
 from reassess.formats.task_files import TASK_SUFFIXES
@@ -119,7 +117,7 @@ def load_campaign_parts(
         if source_tasks.sample is not None and source_tasks.sample.design is None:
             samples.insert(0, source_tasks.sample)
         elif source_tasks.sample is not None:
-            tasks_to_rate = drawn_tasks = _select_last_batch(run, tasks_file, tasks_to_rate, reader.benchmark)
+            tasks_to_rate = drawn_tasks = select_last_batch(run, tasks_file, tasks_to_rate, reader.benchmark)
         source_tasks = Candidates.from_questions(parts["tasks"])
         if golden_count_or_source == NO_SOURCE:
             tasks_to_rate = replace(tasks_to_rate, is_golden=None)
@@ -131,15 +129,7 @@ def load_campaign_parts(
             )
         samples.insert(0, draw_golden(source_tasks, golden_count_or_source, original=parts.get("original"), seed=seed))
         tasks_to_rate = tasks_to_rate.mark_sample_as_golden(samples[0])
-    sample = samples[0] if samples else None
-    if lost_images := {image for sample in samples[1:] for image in sample.images}.difference(
-        sample.images if sample else ()
-    ):
-        text = (
-            f"{count_noun(len(lost_images), 'image')} drawn earlier lose their probability: two draws are not one "
-            "sample"
-        )
-        warnings.warn(text, ReassessWarning, stacklevel=2)
+    sample = choose_sample_of_golden_images(samples)
     is_golden = tasks_to_rate.golden_mask
     golden_tasks, tasks_to_rate = tasks_to_rate.select(is_golden), tasks_to_rate.select(~is_golden)
     if drawn_tasks is not None:
@@ -163,19 +153,6 @@ def load_campaign_parts(
         experts=experts if experts else None,
         original=parts.get("original"),
     )
-
-
-def _select_last_batch(run: CommandRun, path: Path, tasks: Tasks, benchmark: Benchmark) -> Tasks:
-    """Select the tasks of the last batch of a drawn sample: a later batch is drawn after earlier ones are answered."""
-    sample = cast("Sample", tasks.sample)
-    sample = sample.with_images(to_benchmark_names(sample.images, benchmark))
-    batches = cast("SampleDesign", sample.design).batches
-    batch_of_image = np.append(batches, batches.max())[sample.rows_of(tasks.questions.images)]
-    if n_earlier := int((batches < batches.max()).sum()):
-        earlier = f"{count_noun(n_earlier, 'image')} of earlier batches"
-        run.add_note(f"{path}: {earlier} are not in the campaign, because they are answered already")
-    is_last = batch_of_image[tasks.questions.image_ids[tasks.indptr[:-1]]] == batches.max()
-    return replace(tasks.select(is_last), sample=sample)
 
 
 def _limit_golden_task_sizes(golden_tasks: Tasks, tasks_to_rate: Tasks, experts: Votes, sample: Sample | None) -> Tasks:
@@ -233,13 +210,6 @@ def read_golden_votes_or_questions(
             return read_candidates(path, reader.classes).questions
         except DataError:
             raise error from None
-
-
-def describe_sample(sample: Sample, n_questions: int) -> str:
-    """Describe a sample by its numbers of golden questions and of images per stratum."""
-    strata = Counter(name for _, name in sorted(zip(-sample.probabilities, sample.strata, strict=True)))
-    strata_text = "" if len(strata) == 1 else f" ({', '.join(f'{n:,} {name}' for name, n in strata.items())})"
-    return f"{count_noun(n_questions, 'question')} on {count_noun(len(sample), 'image')}{strata_text}"
 
 
 def _join_expert_votes(parts: Mapping[str, Any], files: Mapping[str, Path]) -> Votes | None:

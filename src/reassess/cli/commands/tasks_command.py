@@ -16,9 +16,9 @@ from reassess.cli.campaign_inputs import (
     GOLDEN_NOT_IN_TASKS_NOTE,
     GOLDEN_TYPE,
     add_questions_without_votes,
-    describe_sample,
     read_golden_votes_or_questions,
 )
+from reassess.cli.campaign_samples import describe_sample
 from reassess.cli.command_run import (
     INPUT_PATH_TYPE,
     CommandRun,

@@ -15,10 +15,10 @@ from reassess.cli.campaign_inputs import (
     GOLDEN_NOT_IN_TASKS_NOTE,
     GOLDEN_TYPE,
     CampaignParts,
-    describe_sample,
     load_campaign_parts,
     writable_campaign_argument,
 )
+from reassess.cli.campaign_samples import describe_sample
 from reassess.cli.command_run import INPUT_PATH_TYPE, CommandRun, FiniteRange, add_common_options, show_progress_bars
 from reassess.cli.help_pages import Command
 from reassess.cli.options import STOP_RULE_TYPE, benchmark_option

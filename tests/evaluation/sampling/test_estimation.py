@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -244,3 +246,18 @@ def test_interval_of_a_few_images_of_a_group_is_wide() -> None:
     estimate = estimate_ratio(sample, is_of_group, is_of_group)
     assert estimate.value == pytest.approx(1)
     assert 0.2 < estimate.low < 0.7  # Wilson's bound for 5 of 5 is 0.57
+
+
+def test_settled_strata_count_in_accuracy() -> None:
+    """Equal predictions say nothing about a difference, but they may be wrong."""
+    settled = ImageSample(
+        np.arange(60),
+        np.repeat([0, 1], 30),
+        np.zeros(60, int),
+        np.ones(60),
+        np.array([900, 100]),
+        np.array([True, False]),
+    )
+    correct = np.arange(60) % 3 > 0
+    plain = replace(settled, is_settled=np.zeros(2, bool))
+    assert estimate_ratio(settled, correct, np.ones(60)) == estimate_ratio(plain, correct, np.ones(60))

@@ -15,7 +15,7 @@ from reassess.evaluation import ImageSample, Purpose, SamplePlan
 from reassess.text import count_noun, format_percent
 
 _ESTIMATES = {
-    "accuracy": "ReaL accuracy",
+    "accuracy": "reassessed accuracy",
     "difference": "difference of two models",
     "labels": "share of wrong original labels",
 }

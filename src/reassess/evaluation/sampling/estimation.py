@@ -7,7 +7,7 @@ quantile of Student's t distribution (Satterthwaite's degrees of freedom).
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -98,6 +98,8 @@ def estimate_ratio(
     check_shape(denominators, (n,), value_name="denominators")
     check_range(numerators, value_name="numerator", where=lambda row: f"image {row + 1} of the sample")
     check_range(denominators, 0, 1, value_name="denominator", where=lambda row: f"image {row + 1} of the sample")
+    if not is_difference:  # equal predictions settle differences only
+        sample = replace(sample, is_settled=np.zeros_like(sample.is_settled))
     weights, factors = weights_and_factors(sample)
     mean = float(weights @ denominators)
     if not mean > 0:

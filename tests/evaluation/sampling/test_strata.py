@@ -73,7 +73,7 @@ def test_pilot_corrects_the_variances_of_a_kind_together() -> None:
 def test_models_with_equal_predictions_cannot_be_compared() -> None:
     with pytest.raises(DataError) as error:
         make_strata(TOP1[[0, 0]], GUESSES[[0, 0]], ORIGINAL, purpose="difference")
-    assert str(error.value) == "all models predict the same class for every image"
+    assert error.value.problem == "all models predict the same class for every image"
     with pytest.raises(DataError, match="two models"):
         make_strata(TOP1[:1], GUESSES[:1], ORIGINAL, purpose="difference")
 

@@ -31,6 +31,8 @@ from .result import Mistakes as Mistakes
 from .result import SoftAccuracy as SoftAccuracy
 from .result import ranks_by_model as ranks_by_model
 from .result import sort_by_accuracy as sort_by_accuracy
+from .sampling.answers import AnsweredImages as AnsweredImages
+from .sampling.answers import find_answered_images as find_answered_images
 from .sampling.anytime import anytime_quantile as anytime_quantile
 from .sampling.drawing import ImageSample as ImageSample
 from .sampling.drawing import allocate as allocate

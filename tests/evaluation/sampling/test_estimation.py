@@ -248,6 +248,64 @@ def test_interval_of_a_few_images_of_a_group_is_wide() -> None:
     assert 0.2 < estimate.low < 0.7  # Wilson's bound for 5 of 5 is 0.57
 
 
+def test_difference_is_significant_exactly_if_its_interval_excludes_0() -> None:
+    estimates = []
+    for lead in range(31):
+        only_first = np.arange(200) < 20 + lead
+        only_second = np.arange(200) >= 180
+        values = only_first.astype(int) - only_second
+        estimates.append(estimate_ratio(plain_sample(200, 10_000), values, np.ones(200), is_difference=True))
+    p_values = [estimate.p_value for estimate in estimates]
+    assert p_values[0] == 1
+    assert p_values[-1] < 0.001
+    assert np.all(np.diff(p_values) < 0)
+    assert [p_value < 0.05 for p_value in p_values] == [estimate.low > 0 for estimate in estimates]
+
+
+def test_only_differences_at_one_look_have_a_p_value() -> None:
+    sample, values = plain_sample(100, 10_000), np.arange(100) < 60
+    assert estimate_ratio(sample, values, np.ones(100)).p_value is None
+    assert estimate_ratio(sample, values, np.ones(100), is_difference=True, planned=100).p_value is None
+
+
+def test_plain_sample_is_compared_with_itself() -> None:
+    estimate = estimate_ratio(plain_sample(1000, 10_000), np.arange(1000) < 700, np.ones(1000))
+    assert estimate.plain_n == pytest.approx(1000, rel=0.01)
+    assert estimate.plain_half_width == pytest.approx((estimate.high - estimate.low) / 2, rel=0.01)
+    whole = estimate_ratio(plain_sample(1000, 1000), np.arange(1000) < 700, np.ones(1000))
+    assert (whole.low, whole.value, whole.high, whole.plain_n, whole.plain_half_width) == (0.7, 0.7, 0.7, 1000, 0)
+
+
+def test_stratified_sample_is_as_good_as_a_larger_plain_sample() -> None:
+    """The true ratio of variances, from the known answers of all images."""
+    sizes, ns = SIZES, np.array([80, 80, 40])
+    residuals = CORRECT - ACCURACY * HAS_LABEL
+    within = np.array([residuals[stratum == IDS].var() for stratum in range(3)])
+    error = np.sqrt(((sizes / 3000) ** 2 * within / ns * (1 - ns / sizes)).sum())
+    plain_n = residuals.var() / (error**2 + residuals.var() / 3000)
+    means = np.empty(200)
+    for seed in range(means.size):
+        rng = np.random.default_rng(seed)
+        images = np.concatenate(
+            [rng.permutation(np.flatnonzero(stratum == IDS))[: ns[stratum]] for stratum in range(3)]
+        )
+        sample = ImageSample(images, IDS[images], np.zeros(200, int), np.ones(200), sizes, np.zeros(3, bool))
+        means[seed] = estimate_ratio(sample, CORRECT[images], HAS_LABEL[images]).plain_n
+    assert means.mean() == pytest.approx(plain_n, rel=0.1)
+
+
+def test_interval_covers_a_share_although_few_images_of_a_large_settled_stratum_are_drawn() -> None:
+    """9 of 10 images are settled, but only 30 of 100 images of the sample; 5 % and 30 % of the images are wrong."""
+    is_settled, ns, sizes = np.array([True, False, False]), np.array([30, 35, 35]), np.array([9000, 500, 500])
+    strata, probabilities = np.repeat([0, 1, 2], ns), np.repeat(ns / sizes, ns)
+    sample = ImageSample(np.arange(100), strata, np.zeros(100, int), probabilities, sizes, is_settled)
+    shares = np.array([0.05, 0.3, 0.3])
+    truth = shares @ sizes / 10_000
+    rng = np.random.default_rng(0)
+    estimates = [estimate_ratio(sample, rng.random(100) < shares[strata], np.ones(100)) for _ in range(400)]
+    assert np.mean([estimate.low <= truth <= estimate.high for estimate in estimates]) > 0.92
+
+
 def test_settled_strata_count_in_accuracy() -> None:
     """Equal predictions say nothing about a difference, but they may be wrong."""
     settled = ImageSample(
@@ -260,4 +318,7 @@ def test_settled_strata_count_in_accuracy() -> None:
     )
     correct = np.arange(60) % 3 > 0
     plain = replace(settled, is_settled=np.zeros(2, bool))
-    assert estimate_ratio(settled, correct, np.ones(60)) == estimate_ratio(plain, correct, np.ones(60))
+    estimate, expected = (estimate_ratio(sample, correct, np.ones(60)) for sample in (settled, plain))
+    assert estimate.value == expected.value
+    assert estimate.standard_error == pytest.approx(expected.standard_error)
+    assert estimate.standard_error > 0.05

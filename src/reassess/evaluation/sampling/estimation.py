@@ -2,13 +2,16 @@
 
 For its variance, a stratum has some answers more than were given, with the distribution of the whole sample. Otherwise,
 a stratum without a mistake would count as certain. There are four such answers in all, as many as Agresti and Coull add
-to a proportion. The interval is Wilson's, with the number of images that has the same variance in a plain sample, and a
-quantile of Student's t distribution (Satterthwaite's degrees of freedom).
+to a proportion. In a sample for differences, few images of settled strata are drawn, although these may contain most
+images of the set. So for other estimates, a settled stratum gets four answers of its own.
+
+The interval is Wilson's, with the number of images that has the same variance in a plain sample, and a quantile of
+Student's t distribution (Satterthwaite's degrees of freedom).
 """
 
 import math
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +20,12 @@ from reassess.core.checks import check_range, check_shape
 from reassess.evaluation.sampling.anytime import anytime_quantile
 from reassess.evaluation.sampling.drawing import ImageSample
 from reassess.evaluation.sampling.image_weights import weights_and_factors
+from reassess.evaluation.sampling.intervals import Interval, SettledDenominators
 
 _Floats = npt.NDArray[np.float64]
 _Numbers = npt.NDArray[np.integer] | npt.NDArray[np.floating] | npt.NDArray[np.bool_]
 
-_PSEUDO_ANSWERS = 4.0  # in all unsettled strata together
+_PSEUDO_ANSWERS = 4.0  # in all unsettled strata together, and in each settled stratum
 _NORMAL_QUANTILE = 1.959963984540054  # 97.5 % point of the standard normal distribution
 _ROUNDING = 1e-12  # smaller variances are rounding errors
 
@@ -40,6 +44,13 @@ class SampleEstimate:
         Its standard error; None without a value.
     n
         Number of images that were used.
+    p_value
+        For a difference: the smallest significance level whose interval excludes 0, and at least 1e-10. None for other
+        estimates, and for intervals that are valid after every image.
+    plain_n
+        Estimated number of images of a plain sample with the same standard error; None without a value.
+    plain_half_width
+        Estimated half width of the interval from a plain sample of n images; None without a value.
     """
 
     value: float | None
@@ -47,6 +58,26 @@ class SampleEstimate:
     high: float | None
     standard_error: float | None
     n: int
+    p_value: float | None = None
+    plain_n: int | None = None
+    plain_half_width: float | None = None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval; None without a value."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a dict for JSON output."""
+        return {
+            "value": self.value,
+            "low": self.low,
+            "high": self.high,
+            "standard_error": self.standard_error,
+            "n": self.n,
+            "plain_n": self.plain_n,
+            "plain_half_width": self.plain_half_width,
+        }
 
 
 def estimate_ratio(
@@ -70,7 +101,7 @@ def estimate_ratio(
         One number for each image of the sample; denominators in [0, 1], numerators at most as large, and negative only
         for differences. Shape (n,).
     is_difference
-        Whether the estimate may be negative.
+        Whether this is a difference of two models of a sample, which is 0 for images of settled strata.
     planned
         If a number of images, the interval is valid after every image, and narrowest near this number.
 
@@ -98,108 +129,79 @@ def estimate_ratio(
     check_shape(denominators, (n,), value_name="denominators")
     check_range(numerators, value_name="numerator", where=lambda row: f"image {row + 1} of the sample")
     check_range(denominators, 0, 1, value_name="denominator", where=lambda row: f"image {row + 1} of the sample")
-    if not is_difference:  # equal predictions settle differences only
-        sample = replace(sample, is_settled=np.zeros_like(sample.is_settled))
     weights, factors = weights_and_factors(sample)
     mean = float(weights @ denominators)
     if not mean > 0:
         return SampleEstimate(None, None, None, None, n)
     value = float(weights @ numerators) / mean
-    shares, settled = sample.stratum_sizes / sample.stratum_sizes.sum(), sample.is_settled
-    variances = _mixed_variances(sample, weights, (numerators - value * denominators) / mean)
+    shares, settled = sample.stratum_sizes / sample.stratum_sizes.sum(), sample.is_settled & is_difference
+    residuals = (numerators - value * denominators) / mean
+    variances = _mixed_variances(sample, weights, residuals, settled)
     parts = np.where(settled, 0, shares**2 * factors * variances)
     bound = float(shares[~settled].sum()) / mean if is_difference else 1.0
     # The variance, as a share of bound^2, if in unsettled strata each image with a valid class had residual 1 or -1.
     squares = np.bincount(sample.strata, weights=weights * np.square(denominators / mean), minlength=shares.size)
     worst = float((shares * factors * squares)[~settled].sum()) / bound**2
     variance = float(parts.sum())
-    variance = variance if variance > _ROUNDING * worst * bound**2 else 0.0
-    widening = 1.0 if planned is None else anytime_quantile(n, planned) / _NORMAL_QUANTILE
-    quantile = widening * _student_quantile(sample, parts)
-    low, high = _wilson(value, variance, quantile, -bound if is_difference else 0.0, bound, worst)
-    if settled.any() and np.any(denominators != 1):
-        of_settled = _SettledDenominators.measure(sample, weights, factors, denominators)
-        low, high = of_settled.widen(value, low, high, mean, widening * _NORMAL_QUANTILE)
-        variance += (value / mean) ** 2 * of_settled.share**2 * of_settled.variance
-    return SampleEstimate(value, low, high, variance**0.5, n)
+    interval = Interval(
+        value=value,
+        mean=mean,
+        variance=variance if variance > _ROUNDING * worst * bound**2 else 0.0,
+        freedom=_count_degrees_of_freedom(sample, parts),
+        least=-bound if is_difference else 0.0,
+        most=bound,
+        worst=worst,
+        settled=SettledDenominators.measure(sample, weights, factors, denominators)
+        if settled.any() and np.any(denominators != 1)
+        else None,
+    )
+    low, high = interval.ends(widening=1.0 if planned is None else anytime_quantile(n, planned) / _NORMAL_QUANTILE)
+    error = interval.standard_error
+    plain_n, plain_error = _plan_plain_sample(float(weights @ residuals**2), error, n, int(sample.stratum_sizes.sum()))
+    return SampleEstimate(
+        value,
+        low,
+        high,
+        error,
+        n,
+        p_value=interval.p_value if is_difference and planned is None else None,
+        plain_n=plain_n,
+        plain_half_width=(high - low) / 2 * (plain_error / error if error > 0 else 1.0),
+    )
 
 
-class _SettledDenominators(NamedTuple):
-    """The denominators of settled strata, where all numerators of a difference are 0."""
-
-    share: float  # of all images
-    mean: float
-    worst: float  # the inverse of the number of images that counts
-
-    @classmethod
-    def measure(
-        cls, sample: ImageSample, weights: _Floats, factors: _Floats, denominators: _Numbers
-    ) -> "_SettledDenominators":
-        """Measure the denominators of the sample."""
-        sizes = np.where(sample.is_settled, sample.stratum_sizes, 0)
-        images = sample.is_settled[sample.strata]
-        share = float(sizes.sum() / sample.stratum_sizes.sum())
-        mean = float(weights[images] @ denominators[images]) / share
-        return cls(share, min(max(mean, 0.0), 1.0), float((sizes / sizes.sum()) ** 2 @ factors))
-
-    @property
-    def variance(self) -> float:
-        """Variance of the mean."""
-        return self.mean * (1 - self.mean) * self.worst
-
-    def widen(self, value: float, low: float, high: float, mean: float, quantile: float) -> tuple[float, float]:
-        """Widen the interval of a ratio, by the ratios at both ends of Wilson's interval of the mean.
-
-        `mean` is the mean of all denominators. Source: Zou and Donner (2008), Statistics in Medicine 27 (MOVER).
-        """
-        ends = _wilson(self.mean, self.variance, quantile, 0.0, 1.0, self.worst)
-        rest = mean - self.share * self.mean
-        ratios = [value * mean / (rest + self.share * end) for end in ends if rest + self.share * end > 0] + [value]
-        return value - math.hypot(value - low, value - min(ratios)), value + math.hypot(
-            high - value, max(ratios) - value
-        )
+def _plan_plain_sample(variance: float, error: float, n: int, total: int) -> tuple[int, float]:
+    """Return the number of images of a plain sample with a standard error, and the standard error for n images."""
+    if not variance > 0:
+        return n, error
+    plain_n = variance / (error**2 + variance / total)
+    return min(max(round(plain_n), 1), total), math.sqrt(variance / n * (1 - n / total))
 
 
-def _student_quantile(sample: ImageSample, parts: _Floats) -> float:
-    """Return the 97.5 % point of Student's t distribution, for a variance with a part from each stratum."""
-    from scipy.special import stdtrit
-
+def _count_degrees_of_freedom(sample: ImageSample, parts: _Floats) -> float:
+    """Return Satterthwaite's degrees of freedom of a variance with a part from each stratum."""
     squares = float((parts**2 / np.maximum(np.bincount(sample.strata, minlength=parts.size) - 1, 1)).sum())
-    freedom = float(parts.sum()) ** 2 / squares if squares > 0 else len(sample) - parts.size
-    return float(stdtrit(max(freedom, 1.0), 0.975))
+    return max(float(parts.sum()) ** 2 / squares if squares > 0 else len(sample) - parts.size, 1.0)
 
 
-def _mixed_variances(sample: ImageSample, weights: _Floats, values: _Numbers) -> _Floats:
-    """Estimate the variance of the values in each stratum, after adding some answers of the whole sample."""
+def _mixed_variances(
+    sample: ImageSample, weights: _Floats, values: _Numbers, settled: npt.NDArray[np.bool_]
+) -> _Floats:
+    """Estimate the variance of the values in each stratum, after adding some answers of the whole sample.
+
+    The answers of the strata `settled` are not a part of the whole sample.
+    """
     n_strata = sample.stratum_sizes.size
     n = np.bincount(sample.strata, minlength=n_strata)
     mass = np.bincount(sample.strata, weights=weights, minlength=n_strata)
     means = np.bincount(sample.strata, weights=weights * values, minlength=n_strata) / mass
     squares = weights * (values - means[sample.strata]) ** 2
     variances = np.bincount(sample.strata, weights=squares, minlength=n_strata) / mass
-    all_values = values[~sample.is_settled[sample.strata]]
-    pseudo_answers = _PSEUDO_ANSWERS / np.count_nonzero(~sample.is_settled)
+    all_values = values[~settled[sample.strata]]
+    pseudo_answers = np.where(
+        sample.is_settled, _PSEUDO_ANSWERS, _PSEUDO_ANSWERS / np.count_nonzero(~sample.is_settled)
+    )
     part = pseudo_answers / (n + pseudo_answers)
     # A mixture of both distributions has this variance.
     between = part * (1 - part) * (means - all_values.mean()) ** 2
     return np.asarray((1 - part) * variances + part * all_values.var() + between)
-
-
-def _wilson(
-    value: float, variance: float, quantile: float, least: float, most: float, worst: float
-) -> tuple[float, float]:
-    """Compute Wilson's interval of a value between `least` and `most` with a given variance.
-
-    `worst` is the inverse of the number of images that counts if no difference was seen.
-    """
-    if worst == variance == 0:
-        return value, value
-    scale = most - least
-    share = min(max((value - least) / scale, 0.0), 1.0)
-    margin = max(worst, variance / scale**2) / 2
-    spread = min(max(share, margin), 1 - margin)
-    n = spread * (1 - spread) * scale**2 / variance if variance > 0 else 1 / worst
-    centre = (share + quantile**2 / (2 * n)) / (1 + quantile**2 / n)
-    half = quantile / (1 + quantile**2 / n) * (share * (1 - share) / n + quantile**2 / (4 * n**2)) ** 0.5
-    low, high = max(centre - half, 0.0), min(centre + half, 1.0)
-    return least + scale * low, least + scale * high

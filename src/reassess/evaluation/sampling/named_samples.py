@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from reassess.core import Sample, SampleDesign
 from reassess.core.image_names import match_images
@@ -98,6 +99,12 @@ def locate_sample(sample: Sample, images: Sequence[str]) -> ImageSample:
             found=count_noun(len(images), "image"),
             fix="use the predictions and the benchmark that the sample was drawn with",
         )
+    return as_image_sample(sample, positions)
+
+
+def as_image_sample(sample: Sample, positions: npt.NDArray[np.int64]) -> ImageSample:
+    """Return a sample that has a design as estimates need it; `positions` are its images."""
+    assert sample.design is not None
     number_of = {name: stratum for stratum, name in enumerate(sample.design.stratum_names)}
     return ImageSample(
         images=positions,

@@ -1,0 +1,205 @@
+"""The answered images of a sample: which of them an estimate may use."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.core import LabelSets, Match, Sample, Scores, Tasks
+from reassess.core.checks import check_type
+from reassess.core.image_names import match_images
+from reassess.errors import DataError, Fix
+from reassess.evaluation.sampling.drawing import ImageSample
+from reassess.evaluation.sampling.image_weights import count_usable
+from reassess.evaluation.sampling.named_samples import as_image_sample
+from reassess.text import count_noun, join_first
+
+_Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class AnsweredImages:
+    """The images at the beginning of a sample whose questions are all answered.
+
+    Attributes
+    ----------
+    images
+        Names of the images that can be used, in drawn order.
+    sample
+        These images as estimates need them, shape (n,). `sample.images` are positions in the drawn order.
+    label_rows
+        Position of each image in the label sets, int64, shape (n,).
+    drawn
+        The whole sample.
+    n_answered
+        Number of answered images, also after an image without an answer.
+    open_image
+        Name of the first drawn image without an answer; None if all images are answered.
+    open_class
+        Name of the class of this image that nobody answered; None if the image has no label set.
+    n_ignored
+        Number of images in the label sets that were not drawn.
+    """
+
+    images: tuple[str, ...]
+    sample: ImageSample
+    label_rows: _Ints
+    drawn: Sample
+    n_answered: int
+    open_image: str | None
+    open_class: str | None
+    n_ignored: int
+
+    @property
+    def n_images(self) -> int:
+        """Number of images of the whole set."""
+        return int(self.sample.stratum_sizes.sum())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts as a dict for JSON output."""
+        return {
+            "all_images": self.n_images,
+            "drawn": len(self.drawn),
+            "answered": self.n_answered,
+            "used": len(self.images),
+            "first_without_answer": self.open_image,
+            "class_without_answer": self.open_class,
+            "ignored": self.n_ignored,
+        }
+
+
+def find_answered_images(
+    tasks: Tasks,
+    labels: LabelSets,
+    scores: Scores | None = None,
+    *,
+    match: Match = "path",
+    ignore_unknown: bool = False,
+) -> AnsweredImages:
+    """Find the longest beginning of the drawn order whose images are all answered.
+
+    Later answers are not used: easy images are answered first, so they would bias the estimate.
+
+    Parameters
+    ----------
+    tasks
+        The tasks that `reassess sample` wrote.
+    labels
+        The label sets of the answered images, and of no other images.
+    scores
+        The answered questions. An image is answered if it has a label set and all its questions have a score. Without
+        scores, a label set is enough.
+    match
+        Join images by path, file name or stem.
+    ignore_unknown
+        Ignore label sets of images that were not drawn.
+
+    Raises
+    ------
+    DataError
+        The tasks were not drawn by `reassess sample`; an image with a label set was not drawn; or too few images at the
+        beginning of the drawn order are answered.
+
+    Examples
+    --------
+    >>> from reassess.core import Questions, SampleDesign
+    >>> names, classes = ["d", "a", "c", "b"], np.array([0, 1, 0, 1])
+    >>> design = SampleDesign(np.zeros(4, int), ("1",), np.array([9]), np.zeros(1, bool), 4)
+    >>> drawn = Sample(tuple(names), np.full(4, 4 / 9), ("1",) * 4, design=design)
+    >>> questions = Questions.from_columns(names, classes)
+    >>> tasks = Tasks(questions, np.arange(5), np.arange(4), [""] * 4, sample=drawn)
+    >>> labels = LabelSets.from_lists(["a", "b", "d"], [[1], [], [0]])
+    >>> answered = find_answered_images(tasks, labels)
+    >>> answered.images, answered.n_answered, answered.open_image
+    (('d', 'a'), 3, 'c')
+    """
+    check_type(Tasks, tasks)
+    check_type(LabelSets, labels)
+    drawn = _require_sample(tasks)
+    sample = as_image_sample(drawn, np.arange(len(drawn)))
+    n_ignored = _count_unknown_images(labels, drawn, match, ignore_unknown)
+    label_rows = match_images(
+        drawn.images, labels.images, match=match, where="the sample", known_where="the label sets"
+    )
+    open_questions = _find_open_questions(tasks, labels, scores, match)
+    question_images = match_images(tasks.questions.images, drawn.images, match=match, where="the tasks")
+    has_open = np.zeros(len(drawn), bool)
+    rows_of_open = question_images[tasks.questions.image_ids[open_questions]]
+    has_open[rows_of_open[rows_of_open >= 0]] = True
+    is_open = (label_rows < 0) | has_open
+    first_open = int(np.argmax(is_open)) if is_open.any() else len(drawn)
+    usable = count_usable(sample.first(first_open))
+    if not usable:
+        raise _too_few_images(sample, first_open)
+    open_class = None
+    if first_open < len(drawn) and label_rows[first_open] >= 0:
+        question = int(open_questions[np.argmax(rows_of_open == first_open)])
+        open_class = tasks.questions.classes.short_name(int(tasks.questions.class_ids[question]))
+    return AnsweredImages(
+        images=drawn.images[:usable],
+        sample=sample.first(usable),
+        label_rows=label_rows[:usable],
+        drawn=drawn,
+        n_answered=int(np.count_nonzero(~is_open)),
+        open_image=drawn.images[first_open] if first_open < len(drawn) else None,
+        open_class=open_class,
+        n_ignored=n_ignored,
+    )
+
+
+def _require_sample(tasks: Tasks) -> Sample:
+    """Return the sample of tasks that `reassess sample` wrote."""
+    drawn = tasks.sample
+    if drawn is None or drawn.design is None:
+        raise DataError(
+            "wrong-sample",
+            "tasks were not drawn for an estimate",
+            allowed="a file that reassess sample wrote",
+            found="tasks without a sample" if drawn is None else f"a sample for {drawn.purpose or 'another purpose'}",
+            fix="reassess sample PREDICTIONS -o TASKS",
+        )
+    return drawn
+
+
+def _count_unknown_images(labels: LabelSets, drawn: Sample, match: Match, ignore_unknown: bool) -> int:
+    """Count images with a label set that were not drawn; raise unless they are ignored."""
+    rows = match_images(labels.images, drawn.images, match=match, where="the label sets", known_where="the sample")
+    unknown = [labels.images[row] for row in np.flatnonzero(rows < 0).tolist()]
+    if unknown and not ignore_unknown:
+        raise DataError(
+            "sample-unknown-image",
+            "images with a label set were not drawn",
+            allowed=f"the {count_noun(len(drawn), 'drawn image')}, such as {drawn.images[0]}",
+            found=f"{count_noun(len(unknown), 'other image')}: {join_first(unknown, max_items=3)}",
+            fix=Fix(
+                "make label sets only from answers about the sample: reassess labels SCORES --original none; or ignore "
+                "other images: {ignore_unknown}",
+                ignore_unknown=True,
+            ),
+        )
+    return len(unknown)
+
+
+def _find_open_questions(tasks: Tasks, labels: LabelSets, scores: Scores | None, match: Match) -> _Ints:
+    """Return the positions of questions without a score; none if scores are missing."""
+    if scores is None:
+        return np.empty(0, np.int64)
+    questions = tasks.questions.convert_to_classes(labels.classes)
+    scores = scores.convert_to_classes(labels.classes)
+    score_rows = match_images(
+        questions.images, scores.questions.images, match=match, where="the tasks", known_where="the scores"
+    )
+    return np.flatnonzero(~scores.is_asked(score_rows[questions.image_ids], questions.class_ids))
+
+
+def _too_few_images(sample: ImageSample, n_answered: int) -> DataError:
+    sizes = range(n_answered + 1, len(sample))
+    needed = next((n for n in sizes if count_usable(sample.first(n))), len(sample))
+    return DataError(
+        "too-few-images",
+        "too few images at the beginning of the sample are answered",
+        allowed=f"the first {needed:,} or more of the {count_noun(len(sample), 'drawn image')}",
+        found=f"the first {n_answered:,}",
+        fix="answer the tasks in their order",
+    )

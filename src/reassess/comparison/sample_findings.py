@@ -1,0 +1,290 @@
+"""Results about models, and about original labels, from the answers to a sample of images."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.comparison.differences import SIGNIFICANCE_LEVEL
+from reassess.comparison.sampled_predictions import SampledPredictions, find_original_kinds, join_with_sample
+from reassess.core import LabelSets, Match, Predictions, Scores, Tasks
+from reassess.core.checks import check_unique
+from reassess.errors import MissingResult, add_error_place
+from reassess.evaluation import (
+    AnsweredImages,
+    SampleEstimate,
+    estimate_ratio,
+    find_answered_images,
+    image_weights,
+)
+from reassess.numeric import Proportion
+from reassess.numeric.arrays import freeze
+from reassess.numeric.proportions import adjust_p_values
+from reassess.text import Printable, count_noun
+
+# Original labels: not valid, of these with other valid classes, and without a valid class; valid together with others.
+ORIGINAL_LABEL_KINDS = ("wrong", "other", "none", "more")
+_Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class SampledModel:
+    """The accuracy of a model, estimated for all images."""
+
+    model: str
+    accuracy: SampleEstimate  # images without a valid class do not count
+    accuracy_with_empty: SampleEstimate  # images without a valid class count as wrong
+    original_accuracy: Proportion | None  # by the original labels of all images
+    detected_input: str  # how the predictions were read and joined
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a dict for JSON output."""
+        return {
+            "file": self.model,
+            "real": self.accuracy.to_json(),
+            "real_with_empty": self.accuracy_with_empty.to_json(),
+            "original": None if self.original_accuracy is None else self.original_accuracy.to_json(),
+            "detected": self.detected_input,
+        }
+
+
+@dataclass(frozen=True)
+class SampledDifference:
+    """The difference between the accuracies of two models, estimated for all images."""
+
+    model_a: str
+    model_b: str
+    estimate: SampleEstimate  # of the first model's accuracy - the second model's accuracy
+    holm_p_value: float | None  # corrected for all pairs of models; None at all times, or without a value
+
+    @property
+    def winner_sign(self) -> int:
+        """1 if the first model is significantly better, -1 if the second model is, otherwise 0.
+
+        An interval that is valid at all times is not corrected for several pairs.
+        """
+        if self.estimate.interval is None:
+            return 0
+        low, high = self.estimate.interval
+        is_significant = low > 0 or high < 0 if self.holm_p_value is None else self.holm_p_value < SIGNIFICANCE_LEVEL
+        return int(np.sign(self.estimate.value or 0)) if is_significant else 0
+
+    @property
+    def verdict(self) -> str:
+        """A sentence that says which model is better, and by how much."""
+        if self.estimate.value is None or self.estimate.interval is None:
+            return f"{self.model_a} and {self.model_b} cannot be compared: no image of the sample has a valid class"
+        sign = -1 if self.winner_sign < 0 else 1
+        low, high = sorted(100 * sign * end for end in self.estimate.interval)
+        points = f"{100 * sign * self.estimate.value:.2f} points ({low:.2f} to {high:.2f})"
+        images = f"{count_noun(self.estimate.n, 'image')} asked"
+        if not self.winner_sign:
+            return f"no significant difference between {self.model_a} and {self.model_b}: {points}, {images}"
+        first, second = (self.model_a, self.model_b) if sign > 0 else (self.model_b, self.model_a)
+        return f"{first} is ahead of {second} by {points}, {images}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a dict for JSON output."""
+        return {
+            "a": self.model_a,
+            "b": self.model_b,
+            "real_difference": self.estimate.to_json(),
+            "p_value": self.estimate.p_value,
+            "holm": self.holm_p_value,
+            "better": {1: self.model_a, -1: self.model_b, 0: None}[self.winner_sign],
+            "verdict": self.verdict,
+        }
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SampleFindings(Printable):
+    """Results about models, and about original labels, from the answers to a sample of images.
+
+    Parameters
+    ----------
+    names
+        Names of the models. Symbols: M models, n images.
+    answered
+        The images of the sample that are used.
+    is_valid
+        bool, shape (M, n): whether each model's top class is valid.
+    has_valid
+        bool, shape (n,): whether the image has a valid class.
+    original_kinds
+        int8, shape (n,): 0 if exactly the original label is valid, 1 if other classes are valid and it is not, 2 if no
+        class is valid, 3 if it is valid together with others, -1 without an original label.
+    original_accuracies
+        The accuracy of each model by original labels, on all images; None without original labels.
+    detected_inputs
+        How the predictions of each model were read.
+    label_set
+        Name of the label sets.
+    planned
+        If a number of images, intervals are valid after every image, and narrowest near this number.
+
+    Examples
+    --------
+    >>> from reassess.core import Questions, Sample, SampleDesign
+    >>> images = tuple("abcdefgh")
+    >>> models = {
+    ...     name: Predictions.from_ids(np.array(ids), images=images)
+    ...     for name, ids in {"one": [0, 1] * 4, "two": [0, 1, 0, 1, 1, 1, 0, 0]}.items()
+    ... }
+    >>> design = SampleDesign(np.zeros(6, int), ("1",), np.array([8]), np.zeros(1, bool), 6)
+    >>> sample = Sample(images[:6], np.full(6, 6 / 8), ("1",) * 6, design=design)
+    >>> questions = Questions.from_columns([*images[:6], "e"], np.array([0, 1, 0, 1, 0, 1, 1]))
+    >>> tasks = Tasks(questions, np.arange(8), np.arange(7), [""] * 7, sample=sample)
+    >>> labels = LabelSets.from_lists(images[:6], [[0], [1], [], [1], [0], [1]])
+    >>> findings = SampleFindings.from_predictions(models.items(), labels, tasks)
+    >>> [round(model.accuracy.value, 3) for model in findings.models]
+    [1.0, 0.8]
+    """
+
+    names: tuple[str, ...]
+    answered: AnsweredImages
+    is_valid: _Bools
+    has_valid: _Bools
+    original_kinds: npt.NDArray[np.int8] | MissingResult
+    original_accuracies: tuple[Proportion | None, ...]
+    detected_inputs: tuple[str, ...]
+    label_set: str
+    planned: int | None = None
+
+    def __post_init__(self) -> None:
+        freeze(self, "is_valid", "has_valid")
+
+    @classmethod
+    def from_predictions(
+        cls,
+        models: Iterable[tuple[str, Predictions]],
+        labels: LabelSets,
+        tasks: Tasks,
+        *,
+        original: LabelSets | None = None,
+        scores: Scores | None = None,
+        is_anytime: bool = False,
+        match: Match = "path",
+        ignore_unknown: bool = False,
+    ) -> "SampleFindings":
+        """Evaluate models with the label sets of the images of a sample.
+
+        Parameters
+        ----------
+        models
+            Name and predictions of each model. The sample was drawn with these predictions.
+        labels
+            The label sets of the answered images, and of no other images.
+        tasks
+            The tasks that `reassess sample` wrote.
+        original
+            The original labels of all images.
+        scores
+            The answered questions, see `find_answered_images`.
+        is_anytime
+            Whether the intervals are valid after every image.
+        match
+            Join images by path, file name or stem.
+        ignore_unknown
+            Ignore label sets of images that were not drawn.
+
+        Raises
+        ------
+        DataError
+            See `find_answered_images`. Or a drawn image is missing from the predictions; a model predicts a class of a
+            drawn image that nobody was asked about; or a model is named twice.
+        """
+        answered = find_answered_images(tasks, labels, scores, match=match, ignore_unknown=ignore_unknown)
+        design = answered.drawn.design
+        assert design is not None
+        original = None if original is None else original.convert_to_classes(labels.classes)
+        questions = tasks.questions.convert_to_classes(labels.classes)
+        joined: dict[str, SampledPredictions] = {}
+        for name, predictions in models:
+            check_unique([*joined, name], value_name="a model")
+            with add_error_place(name):
+                joined[name] = join_with_sample(name, predictions, answered, questions, labels, original, match)
+        return cls(
+            names=tuple(joined),
+            answered=answered,
+            is_valid=np.array([model.is_valid for model in joined.values()]),
+            has_valid=labels.sizes[answered.label_rows] > 0,
+            original_kinds=find_original_kinds(answered, labels, original, design.question_rule, match),
+            original_accuracies=tuple(model.original_accuracy for model in joined.values()),
+            detected_inputs=tuple(model.detected_input for model in joined.values()),
+            label_set=labels.title,
+            planned=design.planned if is_anytime else None,
+        )
+
+    @property
+    def _headline(self) -> str:
+        return f"SampleFindings({len(self.names):,} models, {len(self.answered.images):,} images of a sample)"
+
+    @property
+    def n_empty(self) -> int:
+        """Number of used images without a valid class."""
+        return int(np.count_nonzero(~self.has_valid))
+
+    @cached_property
+    def empty_share(self) -> SampleEstimate:
+        """The share of images without a valid class."""
+        return self._estimate_share(~self.has_valid, np.ones(self.has_valid.size))
+
+    @cached_property
+    def models(self) -> tuple[SampledModel, ...]:
+        """The accuracy of each model, the most accurate first."""
+        everything = np.ones(self.has_valid.size)
+        models = [
+            SampledModel(
+                model=self.names[i],
+                accuracy=self._estimate_share(self.is_valid[i], self.has_valid),
+                accuracy_with_empty=self._estimate_share(self.is_valid[i], everything),
+                original_accuracy=self.original_accuracies[i],
+                detected_input=self.detected_inputs[i],
+            )
+            for i in self._order
+        ]
+        return tuple(models)
+
+    @cached_property
+    def differences(self) -> tuple[SampledDifference, ...]:
+        """The difference of each pair of models; the first model of a pair is the more accurate one."""
+        sample = self.answered.sample
+        pairs = list(combinations(self._order, 2))
+        estimates = [
+            estimate_ratio(
+                sample,
+                self.is_valid[first].astype(int) - self.is_valid[second],
+                self.has_valid,
+                is_difference=True,
+                planned=self.planned,
+            )
+            for first, second in pairs
+        ]
+        p_values = [estimate.p_value for estimate in estimates if estimate.p_value is not None]
+        corrected = adjust_p_values(p_values).tolist() if len(p_values) == len(pairs) else [None] * len(pairs)
+        return tuple(
+            SampledDifference(self.names[first], self.names[second], estimate, p_value)
+            for (first, second), estimate, p_value in zip(pairs, estimates, corrected, strict=True)
+        )
+
+    @cached_property
+    def original_labels(self) -> Mapping[str, SampleEstimate] | MissingResult:
+        """The share of original labels of each of `ORIGINAL_LABEL_KINDS`, of all images with an original label."""
+        kinds = self.original_kinds
+        if isinstance(kinds, MissingResult):
+            return kinds
+        selected = {"wrong": (kinds == 1) | (kinds == 2), "other": kinds == 1, "none": kinds == 2, "more": kinds == 3}
+        return {name: self._estimate_share(selected[name], kinds >= 0) for name in ORIGINAL_LABEL_KINDS}
+
+    @cached_property
+    def _order(self) -> list[int]:
+        """The models, the most accurate first; the estimates of all models have the same denominator."""
+        totals = (self.is_valid @ image_weights(self.answered.sample)).tolist()
+        return sorted(range(len(totals)), key=lambda i: -totals[i])
+
+    def _estimate_share(self, numerators: _Bools, denominators: npt.NDArray[Any]) -> SampleEstimate:
+        return estimate_ratio(self.answered.sample, numerators & (denominators > 0), denominators, planned=self.planned)

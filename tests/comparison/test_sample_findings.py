@@ -1,0 +1,197 @@
+"""Results from the answers to a sample of images, on a simulated benchmark whose label sets are known."""
+
+import numpy as np
+import pytest
+
+from reassess.comparison import SampleFindings, original_changes
+from reassess.comparison.sample_words import describe_used_images
+from reassess.core import LabelSets, Predictions, Scores
+from reassess.core.items import take_items
+from reassess.errors import DataError, MissingResult
+from reassess.evaluation import estimate_ratio, evaluate
+from tests.sampled import IMAGES, SimulatedBenchmark, simulate_benchmark
+
+
+@pytest.fixture
+def bench() -> SimulatedBenchmark:
+    return simulate_benchmark()
+
+
+def find_sample_results(
+    bench: SimulatedBenchmark, n: int = 300, *, models: tuple[int, ...] = (0, 1), anytime: bool = False, **draw: object
+) -> SampleFindings:
+    tasks = bench.draw(n, models=models, **draw)
+    return SampleFindings.from_predictions(
+        bench.predictions(*models),
+        bench.labels_of(tasks),
+        tasks,
+        original=bench.original_labels,
+        is_anytime=anytime,
+    )
+
+
+def test_accuracy_is_the_estimate_of_horvitz_and_thompson(bench: SimulatedBenchmark) -> None:
+    """Each image stands for 1 / probability images. Computed again, image by image, without the package."""
+    tasks = bench.draw(250, seed=3)
+    findings = SampleFindings.from_predictions(bench.predictions(0, 1), bench.labels_of(tasks), tasks)
+    for model in findings.models:
+        predicted = bench.top1[("a.npz", "b.npz").index(model.model)]
+        hits = images = everything = 0.0
+        for name, probability in zip(tasks.sample.images, tasks.sample.probabilities.tolist(), strict=True):
+            i = int(name[:4])
+            hits += (int(predicted[i]) in bench.sets[i]) / probability
+            images += (len(bench.sets[i]) > 0) / probability
+            everything += 1 / probability
+        assert model.accuracy.value == pytest.approx(hits / images, abs=1e-12)
+        assert model.accuracy_with_empty.value == pytest.approx(hits / everything, abs=1e-12)
+
+
+@pytest.mark.parametrize("purpose", ["accuracy", "difference", "labels"])
+def test_intervals_cover_the_truth(bench: SimulatedBenchmark, purpose: str) -> None:
+    """With coverage 0.95, 4 or more of 24 intervals miss the truth with probability 0.03."""
+    missed = np.zeros(4, int)
+    wrong = np.mean([original not in bench.sets[i] for i, original in enumerate(bench.original.tolist())])
+    for seed in range(24):
+        findings = find_sample_results(bench, 200, seed=seed, purpose=purpose)
+        accuracy = {model.model: model.accuracy for model in findings.models}
+        (pair,) = findings.differences
+        truth = bench.accuracies if pair.model_a == "a.npz" else bench.accuracies[[1, 0, 2]]
+        estimates = [accuracy["a.npz"], accuracy["b.npz"], pair.estimate, findings.original_labels["wrong"]]
+        truths = [*bench.accuracies[:2], truth[0] - truth[1], wrong]
+        missed += [
+            not estimate.low <= value <= estimate.high for estimate, value in zip(estimates, truths, strict=True)
+        ]
+    assert missed.max() <= 4
+
+
+def test_results_are_those_of_the_core(bench: SimulatedBenchmark) -> None:
+    findings = find_sample_results(bench, 300, purpose="difference", models=(0, 1, 2), pilot=100)
+    images = [int(name[:4]) for name in findings.answered.images]
+    valid, has_valid = bench.is_valid[:, images], bench.has_valid[images]
+    sample = findings.answered.sample
+    by_name = dict(zip(("a.npz", "b.npz", "c.npz"), valid, strict=True))
+    assert [(pair.model_a, pair.model_b) for pair in findings.differences] == [
+        ("b.npz", "c.npz"),
+        ("b.npz", "a.npz"),
+        ("c.npz", "a.npz"),
+    ]
+    for pair in findings.differences:
+        values = by_name[pair.model_a].astype(int) - by_name[pair.model_b]
+        assert pair.estimate == estimate_ratio(sample, values, has_valid, is_difference=True)
+    for model in findings.models:
+        assert model.accuracy == estimate_ratio(sample, by_name[model.model], has_valid)
+    assert findings.models[0].accuracy.value - findings.models[1].accuracy.value == pytest.approx(
+        findings.differences[0].estimate.value
+    )
+
+
+def test_all_images_give_the_results_of_evaluate(bench: SimulatedBenchmark) -> None:
+    findings = find_sample_results(bench, 2000)
+    for model in findings.models:
+        predictions = dict(bench.predictions(0, 1))[model.model]
+        expected = evaluate(predictions, bench.labels, original=bench.original_labels)
+        assert model.accuracy.value == pytest.approx(expected.real_accuracy[1].value, abs=1e-12)
+        assert model.accuracy.interval == pytest.approx([model.accuracy.value] * 2)
+        assert model.original_accuracy == expected.original_accuracy[1]
+        assert (model.accuracy.plain_n, model.accuracy.plain_half_width) == (2000, pytest.approx(0))
+    changes = original_changes(bench.labels, bench.original_labels).counts
+    shares = {name: round(2000 * share.value) for name, share in findings.original_labels.items()}
+    assert shares == {"wrong": changes["other"] + changes["none"], **changes}
+
+
+def test_anytime_intervals_are_wider_and_have_no_p_value(bench: SimulatedBenchmark) -> None:
+    one_look, all_looks = (find_sample_results(bench, anytime=anytime) for anytime in (False, True))
+    assert (one_look.planned, all_looks.planned) == (None, 300)
+    for narrow, wide in zip(one_look.models, all_looks.models, strict=True):
+        assert wide.accuracy.low < narrow.accuracy.low < narrow.accuracy.high < wide.accuracy.high
+        assert wide.accuracy.value == narrow.accuracy.value
+    (pair,) = all_looks.differences
+    assert (pair.estimate.p_value, pair.holm_p_value) == (None, None)
+    assert pair.winner_sign == 1
+
+
+def test_verdict_names_the_better_model(bench: SimulatedBenchmark) -> None:
+    (pair,) = find_sample_results(bench, purpose="difference").differences
+    low, high = (100 * end for end in pair.estimate.interval)
+    value = 100 * pair.estimate.value
+    assert pair.verdict == f"b.npz is ahead of a.npz by {value:.2f} points ({low:.2f} to {high:.2f}), 300 images asked"
+    (pair,) = find_sample_results(bench, 60, models=(1, 2)).differences
+    assert pair.verdict.startswith("no significant difference between b.npz and c.npz: ")
+
+
+def test_p_values_are_corrected_for_all_pairs(bench: SimulatedBenchmark) -> None:
+    pairs = find_sample_results(bench, models=(0, 1, 2)).differences
+    p_values = sorted((pair.estimate.p_value, pair.holm_p_value) for pair in pairs)
+    raw, corrected = np.array(p_values).T
+    assert corrected == pytest.approx(np.maximum.accumulate(np.minimum(1, raw * [3, 2, 1])))
+
+
+def test_only_the_answered_beginning_of_the_drawn_order_is_used(bench: SimulatedBenchmark) -> None:
+    tasks = bench.draw(300)
+    rows = [row for row in range(300) if row not in (200, 250)]
+    findings = SampleFindings.from_predictions(bench.predictions(0, 1), bench.labels_of(tasks, rows), tasks)
+    first = SampleFindings.from_predictions(bench.predictions(0, 1), bench.labels_of(tasks, range(200)), tasks)
+    assert findings.models == first.models
+    answered = findings.answered
+    assert (len(answered.images), answered.n_answered, answered.open_image) == (200, 298, tasks.sample.images[200])
+
+
+def test_missing_original_labels_are_a_reason(bench: SimulatedBenchmark) -> None:
+    tasks = bench.draw(100)
+    findings = SampleFindings.from_predictions(bench.predictions(0), bench.labels_of(tasks), tasks)
+    assert findings.original_labels == MissingResult("original labels are missing")
+    assert findings.models[0].original_accuracy is None
+
+
+def test_predictions_without_names_have_the_order_of_the_original_labels(bench: SimulatedBenchmark) -> None:
+    tasks = bench.draw(100)
+    unnamed = Predictions.from_ids(bench.top1[0])
+    arguments = {"labels": bench.labels_of(tasks), "tasks": tasks, "original": bench.original_labels}
+    by_name = SampleFindings.from_predictions(bench.predictions(0), **arguments)
+    by_position = SampleFindings.from_predictions([("a.npz", unnamed)], **arguments)
+    assert by_position.models[0].accuracy == by_name.models[0].accuracy
+
+
+def test_sample_without_valid_classes_has_no_accuracy(bench: SimulatedBenchmark) -> None:
+    tasks = bench.draw(60)
+    labels = LabelSets.from_lists(tasks.sample.images, [[]] * 60)
+    findings = SampleFindings.from_predictions(bench.predictions(0, 1), labels, tasks)
+    assert findings.models[0].accuracy.value is None
+    assert findings.models[0].accuracy_with_empty.value == 0
+    assert findings.differences[0].verdict.endswith("cannot be compared: no image of the sample has a valid class")
+
+
+def test_other_predictions_are_refused(bench: SimulatedBenchmark) -> None:
+    tasks = bench.draw(100)
+    labels = bench.labels_of(tasks)
+    with pytest.raises(DataError) as caught:
+        SampleFindings.from_predictions(bench.predictions(2), labels, tasks)
+    assert (caught.value.code, caught.value.problem) == (
+        "sample-class-not-asked",
+        "the sample does not ask about a predicted class",
+    )
+    with pytest.raises(DataError, match="drawn images are missing from the predictions"):
+        SampleFindings.from_predictions(
+            [("a", Predictions.from_ids(bench.top1[0, :99], images=IMAGES[:99]))], labels, tasks
+        )
+    with pytest.raises(DataError, match="a model is named twice"):
+        SampleFindings.from_predictions(bench.predictions(0, 0), labels, tasks)
+
+
+def test_scores_tell_which_questions_are_answered(bench: SimulatedBenchmark) -> None:
+    tasks = bench.draw(100)
+    labels = bench.labels_of(tasks)
+    scores = Scores(tasks.questions, np.ones(len(tasks.questions)))
+    complete = SampleFindings.from_predictions(bench.predictions(0), labels, tasks, scores=scores)
+    assert len(complete.answered.images) == 100
+    last_of_image_80 = int(tasks.indptr[81]) - 1
+    kept = np.delete(np.arange(len(tasks.questions)), last_of_image_80)
+    incomplete = Scores(take_items(tasks.questions, kept), np.ones(kept.size))
+    findings = SampleFindings.from_predictions(bench.predictions(0), labels, tasks, scores=incomplete)
+    answered = findings.answered
+    assert (len(answered.images), answered.open_image) == (80, tasks.sample.images[80])
+    assert answered.open_class == str(tasks.questions.class_ids[last_of_image_80])
+    assert describe_used_images(answered).startswith(
+        f"80 of 100 drawn images used; they stand for 2,000 images; image 81 of the drawn order, "
+        f"{answered.open_image}, has no answer about class {answered.open_class}; 19 later images answered"
+    )

@@ -36,6 +36,8 @@ _SHARED_OPTIONS = (
     "unknown_class",
     "match",
     "ignore_unknown",
+    "sample",
+    "anytime",
 )
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from reassess.cli.command_run import (
     INPUT_PATH_TYPE,
@@ -13,11 +14,22 @@ from reassess.cli.command_run import (
     reject_repeated_files,
     with_progress,
 )
-from reassess.cli.evaluation_inputs import load_evaluation_inputs
+from reassess.cli.evaluation_inputs import EvaluationInputs, load_evaluation_inputs
 from reassess.cli.help_pages import Command
 from reassess.cli.options import add_image_matching_options, add_label_options, add_prediction_options, table_option
 from reassess.cli.prediction_inputs import iter_predictions, repeat_arguments_for_next_command
+from reassess.cli.sampled_evaluation import (
+    add_sample_options,
+    check_sample_options,
+    evaluate_with_sample,
+    find_scores_of_answers,
+)
 from reassess.cli.tables.compare_table import make_comparison_table, print_comparison, to_json
+from reassess.cli.tables.sample_results_table import (
+    make_sampled_differences_table,
+    print_sampled_differences,
+    sample_to_json,
+)
 from reassess.comparison import Findings, disagreements_table
 from reassess.core import Benchmark
 from reassess.formats.files import atomic_writes
@@ -45,6 +57,7 @@ from reassess.text import count_noun
 @add_label_options
 @add_prediction_options
 @add_image_matching_options
+@add_sample_options
 @add_common_options
 def compare(
     run: CommandRun,
@@ -55,6 +68,8 @@ def compare(
     output: Path | None,
     details: Path | None,
     seed: int,
+    sample: Path | None,
+    anytime: bool,
 ) -> None:
     """Test whether models differ on the same images.
 
@@ -66,6 +81,13 @@ def compare(
     reject_repeated_files(files)
     run.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
     run.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
+    is_seed_given = click.get_current_context().get_parameter_source("seed") is ParameterSource.COMMANDLINE
+    check_sample_options(sample, anytime, {"--details": details, "--seed": is_seed_given})
+    if sample is not None:
+        scores = find_scores_of_answers(benchmark, None)
+        inputs = load_evaluation_inputs(run, benchmark, labels, original, scores)
+        _compare_with_sample(run, files, inputs, sample, output, is_anytime=anytime)
+        return
     inputs = load_evaluation_inputs(run, benchmark, labels, original, needs_votes=True)
     inputs.add_class_tables_to_inputs(run)
     findings = Findings.from_predictions(
@@ -95,3 +117,27 @@ def compare(
         if inputs.class_names_note and len(findings.co_occurrence):
             run.add_note(inputs.class_names_note)
         run.print_inputs("labels", "original", "scores", "votes", "golden", "rater-golden")
+
+
+def _compare_with_sample(
+    run: CommandRun,
+    files: tuple[Path, ...],
+    inputs: EvaluationInputs,
+    sample: Path,
+    output: Path | None,
+    *,
+    is_anytime: bool,
+) -> None:
+    """Compare models with the labels of the images of a sample."""
+    findings = evaluate_with_sample(run, files, inputs, sample, is_anytime=is_anytime)
+    if output is not None:
+        make_sampled_differences_table(findings).write(output, force=run.force)
+    if run.json:
+        models = [model.to_json() for model in findings.models]
+        pairs = [difference.to_json() for difference in findings.differences]
+        run.print_json("compare", {"models": models, "pairs": pairs, **sample_to_json(findings)})
+        return
+    print_sampled_differences(run, findings)
+    if output is not None:
+        run.print_line(f"{output}: {count_noun(len(findings.differences), 'pair')} of models")
+    run.print_inputs("labels", "original", "scores", "sample")

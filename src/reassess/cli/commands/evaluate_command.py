@@ -25,6 +25,12 @@ from reassess.cli.options import (
     table_option,
 )
 from reassess.cli.prediction_inputs import iter_predictions, repeat_arguments_for_next_command
+from reassess.cli.sampled_evaluation import (
+    add_sample_options,
+    check_sample_options,
+    evaluate_with_sample,
+    find_scores_of_answers,
+)
 from reassess.cli.tables.evaluate_table import (
     EvaluationResults,
     EvaluationsByFile,
@@ -33,6 +39,11 @@ from reassess.cli.tables.evaluate_table import (
     evaluations_to_json,
     make_accuracy_table,
     print_evaluations,
+)
+from reassess.cli.tables.sample_results_table import (
+    make_sampled_models_table,
+    print_sampled_models,
+    sample_to_json,
 )
 from reassess.comparison import ModelOrders, compare_orders, restrict_to_common_images
 from reassess.core import Benchmark
@@ -115,6 +126,7 @@ def _make_number_parser(
     type=Choice(["label-count", "class"]),
     help="Show the results for each group of images too: by number of valid classes, or by class.",
 )
+@add_sample_options
 @add_common_options
 def evaluate(
     run: CommandRun,
@@ -129,6 +141,8 @@ def evaluate(
     details: Path | None,
     duplicates: str | None,
     breakdown: str | None,
+    sample: Path | None,
+    anytime: bool,
 ) -> None:
     """Measure models by reassessed and by original labels.
 
@@ -139,6 +153,12 @@ def evaluate(
     """
     _check_options(run, files, labels, thresholds, details, breakdown)
     run.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
+    refused = {"--details": details, "--threshold": thresholds, "--top-k": top_k, "--duplicates": duplicates}
+    check_sample_options(sample, anytime, {**refused, "--by": breakdown, "More than one --labels": labels[1:]})
+    if sample is not None:
+        inputs = load_evaluation_inputs(run, benchmark, labels, original, find_scores_of_answers(benchmark, scores))
+        _evaluate_with_sample(run, files, inputs, sample, output, is_anytime=anytime)
+        return
     run.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     inputs = load_evaluation_inputs(run, benchmark, labels, original, scores, thresholds)
     excluded = None if duplicates is None else load_excluded_images(run, duplicates, inputs)
@@ -188,6 +208,30 @@ def evaluate(
             f"reassess fetch {inputs.benchmark.sources['original']}"
         )
     run.print_inputs("labels", "original", "scores", "golden")
+
+
+def _evaluate_with_sample(
+    run: CommandRun,
+    files: tuple[Path, ...],
+    inputs: EvaluationInputs,
+    sample: Path,
+    output: Path | None,
+    *,
+    is_anytime: bool,
+) -> None:
+    """Evaluate models with the labels of the images of a sample."""
+    findings = evaluate_with_sample(run, files, inputs, sample, is_anytime=is_anytime)
+    if output is not None:
+        make_sampled_models_table(findings).write(output, force=run.force)
+    if len(files) > 1:
+        run.suggest_command("compare", *repeat_arguments_for_next_command(files))
+    if run.json:
+        run.print_json("evaluate", [model.to_json() for model in findings.models], **sample_to_json(findings))
+        return
+    print_sampled_models(run, findings)
+    if output is not None:
+        run.print_line(f"{output}: {count_noun(len(files), 'model')}")
+    run.print_inputs("labels", "original", "scores", "sample")
 
 
 def _evaluate_models(

@@ -1,0 +1,158 @@
+"""The output of `reassess evaluate --sample` and `reassess compare --sample`: tables, notes and JSON."""
+
+from typing import Any
+
+from reassess.cli.command_run import CommandRun, format_interval_cell, format_percent_cell
+from reassess.cli.screen import ResultTable, print_table, print_text
+from reassess.comparison import SampledDifference, SampledModel, SampleFindings
+from reassess.comparison.differences import format_p_value
+from reassess.comparison.sample_words import (
+    ORIGINAL_LABEL_NAMES,
+    describe_images_without_valid_class,
+    describe_used_images,
+    explain_sample_results,
+)
+from reassess.errors import MissingResult
+from reassess.evaluation import SampleEstimate
+from reassess.evaluation.evaluation_words import shorten_label_set_name
+from reassess.formats.result_files import PrintedNumbers, format_count
+from reassess.numeric.bootstrap import MIN_NORMAL_P_VALUE
+from reassess.text import count_noun, group_files_with_same_text
+
+
+def sample_to_json(findings: SampleFindings) -> dict[str, Any]:
+    """Return what is known about the sample and about original labels, for JSON."""
+    labels = findings.original_labels
+    wrong_labels: dict[str, Any] = (
+        {"original_labels": None, "original_labels_reason": labels.reason}
+        if isinstance(labels, MissingResult)
+        else {"original_labels": {name: share.to_json() for name, share in labels.items()}}
+    )
+    return {
+        "sample": {
+            "for": findings.answered.drawn.purpose,
+            **findings.answered.to_json(),
+            "anytime": findings.planned is not None,
+            "planned": findings.planned,
+            "empty": findings.n_empty,
+            "empty_share": findings.empty_share.to_json(),
+        },
+        **wrong_labels,
+    }
+
+
+def print_sampled_models(run: CommandRun, findings: SampleFindings) -> None:
+    """Print the accuracy of each model, the share of wrong original labels, and what the numbers mean."""
+    make_sampled_models_table(findings).print()
+    labels = findings.original_labels
+    if isinstance(labels, MissingResult):
+        run.add_note(f"no share of wrong original labels: {labels}")
+    else:
+        rows = [[ORIGINAL_LABEL_NAMES[name], *_format_share_cells(share)] for name, share in labels.items()]
+        print_text("")
+        print_table(["original label", "share %", "95 %"], rows)
+    _print_notes(run, findings)
+
+
+def print_sampled_differences(run: CommandRun, findings: SampleFindings) -> None:
+    """Print which models are ahead, the accuracy of each model, and the difference of each pair."""
+    neighbours = list(zip(findings.models, findings.models[1:], strict=False))
+    names = {(first.model, second.model) for first, second in neighbours}
+    for difference in findings.differences:
+        if (difference.model_a, difference.model_b) in names:
+            print_text(difference.verdict)
+    print_text("")
+    make_sampled_differences_table(findings).print()
+    print_text("")
+    make_sampled_models_table(findings).print()
+    _print_notes(run, findings)
+
+
+def make_sampled_models_table(findings: SampleFindings) -> ResultTable:
+    """Return a table with the accuracy of each model."""
+    headings = [
+        "file",
+        f"{shorten_label_set_name(findings.label_set)} %",
+        "95 %",
+        "empty as wrong %",
+        "95 %",
+        "original %",
+        "plain, ±",
+        "plain images",
+    ]
+    return ResultTable(headings, [_make_model_row(model) for model in findings.models])
+
+
+def make_sampled_differences_table(findings: SampleFindings) -> ResultTable:
+    """Return a table with the difference of each pair of models."""
+    p_names = [] if findings.planned is not None else ["p"] if len(findings.models) == 2 else ["p", "Holm p"]
+    headings = ["a", "b", "a - b", "95 %", *p_names, "plain, ±", "plain images"]
+    original = {model.model: model.original_accuracy for model in findings.models}
+    has_original = None not in original.values()
+    rows = []
+    for difference in findings.differences:
+        row = _make_difference_row(difference, len(p_names))
+        if has_original:
+            shares = [original[name] for name in (difference.model_a, difference.model_b)]
+            first, second = (share.value for share in shares if share is not None)
+            row.append(_format_points(None if first is None or second is None else first - second))
+        rows.append(row)
+    return ResultTable([*headings, *(["original a - b"] if has_original else [])], rows, n_text_columns=2)
+
+
+def _make_model_row(model: SampledModel) -> list[object]:
+    return [
+        model.model,
+        *_format_share_cells(model.accuracy),
+        *_format_share_cells(model.accuracy_with_empty),
+        format_percent_cell(model.original_accuracy),
+        *_format_plain_cells(model.accuracy),
+    ]
+
+
+def _make_difference_row(difference: SampledDifference, n_p_values: int) -> list[object]:
+    estimate = difference.estimate
+    bounds = None if estimate.interval is None else [100 * bound for bound in estimate.interval]
+    p_values = [_format_p_value(p) for p in (estimate.p_value, difference.holm_p_value)]
+    return [
+        difference.model_a,
+        difference.model_b,
+        _format_points(estimate.value),
+        None if bounds is None else PrintedNumbers(f"{bounds[0]:+.2f} to {bounds[1]:+.2f}", *bounds),
+        *p_values[:n_p_values],
+        *_format_plain_cells(estimate),
+    ]
+
+
+def _format_share_cells(estimate: SampleEstimate) -> list[object]:
+    return [format_percent_cell(estimate.value), format_interval_cell(estimate.interval)]
+
+
+def _format_plain_cells(estimate: SampleEstimate) -> list[object]:
+    half_width = estimate.plain_half_width
+    return [
+        None if half_width is None else PrintedNumbers(f"{100 * half_width:.2f}", 100 * half_width),
+        None if estimate.plain_n is None else format_count(estimate.plain_n),
+    ]
+
+
+def _format_p_value(p_value: float | None) -> str | None:
+    if p_value is None:
+        return None
+    return format_p_value(p_value, is_upper_bound=p_value <= MIN_NORMAL_P_VALUE).removeprefix("= ")
+
+
+def _format_points(difference: float | None) -> PrintedNumbers | None:
+    return None if difference is None else PrintedNumbers(f"{100 * difference:+.2f}", 100 * difference)
+
+
+def _print_notes(run: CommandRun, findings: SampleFindings) -> None:
+    """Print how files were read, which images are used, and what the numbers mean."""
+    for line in group_files_with_same_text({model.model: model.detected_input for model in findings.models}):
+        run.print_line(line)
+    run.print_line(describe_used_images(findings.answered))
+    run.print_line(describe_images_without_valid_class(findings))
+    if findings.answered.n_ignored:
+        run.print_line(f"{count_noun(findings.answered.n_ignored, 'image')} ignored, because not drawn")
+    for line in explain_sample_results(findings):
+        run.add_note(line)

@@ -1,0 +1,232 @@
+"""`reassess evaluate --sample` and `reassess compare --sample`, on a simulated benchmark of 2,000 images."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reassess.comparison import SampleFindings
+from reassess.core import Tasks
+from reassess.formats import write_tasks
+from reassess.formats.files import sha256
+from tests.helpers import Runner, document_of, in_one_line, message_of, output_of, results_of
+from tests.sampled import IMAGES, MODELS, simulate_benchmark, with_hashes
+
+BENCH = simulate_benchmark()
+OPTIONS = ("--sample", "tasks.jsonl", "--labels", "labels.json", "--original", "original.json")
+
+
+def write_sample(tasks: Tasks, rows: "list[int] | None" = None) -> Tasks:
+    """Write the tasks of a sample, the label sets of its answered images, and return the tasks."""
+    tasks = with_hashes(tasks, [sha256(Path(name)) for name in MODELS])
+    write_tasks("tasks.jsonl", tasks, force=True)
+    labels = BENCH.labels_of(tasks, rows).classes_by_image()
+    Path("labels.json").write_text(json.dumps({name: sorted(classes) for name, classes in labels.items()}))
+    return tasks
+
+
+@pytest.fixture
+def tasks(folder: Path) -> Tasks:
+    """A folder with three models, original labels, and a completely answered sample of 300 images."""
+    for name, top1 in zip(MODELS, BENCH.top1, strict=True):
+        np.savez(name, ids=top1, names=np.array(IMAGES))
+    Path("original.json").write_text(json.dumps(dict(zip(IMAGES, BENCH.original.tolist(), strict=True))))
+    return write_sample(BENCH.draw(300, models=(0, 1, 2)))
+
+
+def find_expected(tasks: Tasks, *models: int, is_anytime: bool = False) -> SampleFindings:
+    return SampleFindings.from_predictions(
+        BENCH.predictions(*models),
+        BENCH.labels_of(tasks),
+        tasks,
+        original=BENCH.original_labels,
+        is_anytime=is_anytime,
+    )
+
+
+def test_evaluate_prints_accuracies_and_wrong_original_labels(tasks: Tasks, run: Runner) -> None:
+    out = output_of(run("evaluate", "a.npz", "b.npz", *OPTIONS))
+    assert out.startswith(TABLE)
+    assert in_one_line(out).endswith(
+        "estimated: what relabelling these 2,000 images with the same questions would give; not estimated: other "
+        "images, and classes that nobody was asked about "
+        "95 %: valid for one look, at a number of images that does not depend on the answers (see --anytime) "
+        "plain, ±: half width of the interval from as many images drawn without strata; plain images: how many such "
+        "images are as precise "
+        "next: reassess compare a.npz b.npz --labels labels.json --original original.json --sample tasks.jsonl"
+    )
+
+
+TABLE = """\
+file    reassessed %             95 %   empty as wrong %             95 %   original %   plain, ±   plain images
+────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+b.npz          91.25   89.63 to 92.65              86.03   83.18 to 88.47        83.10       3.10            856
+a.npz          80.49   78.42 to 82.41              75.88   73.00 to 78.55        73.85       4.31            902
+
+original label                        share %             95 %
+──────────────────────────────────────────────────────────────
+wrong                                   13.90   11.62 to 16.53
+wrong: only other classes are valid      8.18     7.33 to 9.11
+wrong: no class is valid                 5.72     3.72 to 8.70
+valid, and other classes too             0.63     0.19 to 2.08
+all files: npz array 'ids' 2000, top-1 ids, joined by path
+300 of 300 drawn images used; they stand for 2,000 images
+17 images of the sample without a valid class: 5.72 % [3.72 to 8.70] of all images
+"""
+
+
+def test_json_has_the_estimates(tasks: Tasks, run: Runner) -> None:
+    document = document_of(run("evaluate", "a.npz", "b.npz", *OPTIONS, "--json"), "evaluate")
+    findings = find_expected(tasks, 0, 1)
+    detected = {"detected": "npz array 'ids' 2000, top-1 ids, joined by path"}
+    assert document["results"] == [model.to_json() | detected for model in findings.models]
+    first = document["results"][0]
+    assert list(first) == ["file", "real", "real_with_empty", "original", "detected"]
+    assert list(first["real"]) == ["value", "low", "high", "standard_error", "n", "plain_n", "plain_half_width"]
+    assert document["sample"] == {
+        "for": "accuracy",
+        "all_images": 2000,
+        "drawn": 300,
+        "answered": 300,
+        "used": 300,
+        "first_without_answer": None,
+        "class_without_answer": None,
+        "ignored": 0,
+        "anytime": False,
+        "planned": None,
+        "empty": findings.n_empty,
+        "empty_share": findings.empty_share.to_json(),
+    }
+    assert list(document["original_labels"]) == ["wrong", "other", "none", "more"]
+    assert [entry["name"] for entry in document["inputs"]][:3] == ["labels", "original", "sample"]
+
+
+def test_compare_prints_verdicts_and_differences(tasks: Tasks, run: Runner) -> None:
+    out = output_of(run("compare", *MODELS, *OPTIONS))
+    findings = find_expected(tasks, 0, 1, 2)
+    first, _, third = findings.differences
+    assert out.startswith(f"{first.verdict}\n{third.verdict}\n\na       b ")
+    assert "Holm p" in out
+    results = results_of(run, "compare", *MODELS, *OPTIONS)
+    assert results["pairs"] == [pair.to_json() for pair in findings.differences]
+    assert [model["file"] for model in results["models"]] == ["b.npz", "c.npz", "a.npz"]
+    assert results["sample"]["used"] == 300
+
+
+def test_anytime_intervals_are_wider(tasks: Tasks, run: Runner) -> None:
+    narrow = results_of(run, "compare", "a.npz", "b.npz", *OPTIONS)
+    wide = results_of(run, "compare", "a.npz", "b.npz", *OPTIONS, "--anytime")
+    (before,), (after,) = narrow["pairs"], wide["pairs"]
+    assert after["real_difference"]["low"] < before["real_difference"]["low"]
+    assert after["real_difference"]["high"] > before["real_difference"]["high"]
+    assert (after["p_value"], after["holm"], wide["sample"]["planned"]) == (None, None, 300)
+    out = output_of(run("compare", "a.npz", "b.npz", *OPTIONS, "--anytime"))
+    assert "95 %: valid at all looks together, narrowest at 300 images; each model and each pair" in out
+    assert "Holm p" not in out
+    out = output_of(run("evaluate", "a.npz", "b.npz", *OPTIONS, "--anytime"))
+    assert out.endswith("--sample tasks.jsonl --anytime\n")
+
+
+def test_images_after_the_first_open_image_are_not_used(tasks: Tasks, run: Runner) -> None:
+    write_sample(tasks, [row for row in range(300) if row not in (200, 250)])
+    out = in_one_line(output_of(run("evaluate", "a.npz", *OPTIONS)))
+    assert (
+        "200 of 300 drawn images used; they stand for 2,000 images; image 201 of the drawn order, "
+        f"{tasks.sample.images[200]}, has no answer; 98 later images answered, but not used, because easy images are "
+        "answered first"
+    ) in out
+    write_sample(tasks, list(range(3)))
+    assert message_of(run("evaluate", "a.npz", *OPTIONS)).startswith(
+        "Error: too few images at the beginning of the sample are answered\n"
+    )
+
+
+def test_scores_of_the_benchmark_tell_which_questions_are_answered(tasks: Tasks, run: Runner) -> None:
+    """The benchmark has scores of the questions about 150 images; the labels contain all 300."""
+    Path("pets").mkdir()
+    Path("original.json").rename("pets/original.json")
+    Path("labels.json").rename("pets/labels.json")
+    questions = tasks.questions
+    with Path("pets/scores.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["image", "class", "score"])
+        for image, class_id in zip(questions.image_ids.tolist(), questions.class_ids.tolist(), strict=True):
+            if image < 150:
+                valid = class_id in BENCH.sets[int(questions.images[image][:4])]
+                writer.writerow([questions.images[image], class_id, float(valid)])
+    for command in ("evaluate", "compare"):
+        document = document_of(
+            run(command, "a.npz", "b.npz", "--sample", "tasks.jsonl", "--benchmark", "pets", "--json"), command
+        )
+        sample = document["sample"] if command == "evaluate" else document["results"]["sample"]
+        assert (sample["used"], sample["answered"]) == (150, 150)
+
+
+def test_tables_are_written(tasks: Tasks, run: Runner) -> None:
+    assert output_of(run("evaluate", "a.npz", "b.npz", *OPTIONS, "-o", "models.csv"))
+    assert output_of(run("compare", "a.npz", "b.npz", *OPTIONS, "-o", "pairs.csv"))
+    models, pairs = (list(csv.DictReader(Path(name).read_text().splitlines())) for name in ("models.csv", "pairs.csv"))
+    findings = find_expected(tasks, 0, 1)
+    assert [float(row["reassessed %"]) for row in models] == pytest.approx(
+        [100 * model.accuracy.value for model in findings.models], abs=0.01
+    )
+    assert float(pairs[0]["a - b"]) == pytest.approx(100 * findings.differences[0].estimate.value, abs=0.01)
+
+
+def test_sample_of_other_predictions_is_refused(tasks: Tasks, run: Runner) -> None:
+    np.savez("new.npz", ids=BENCH.top1[0], names=np.array(IMAGES[::-1]))
+    message = message_of(run("evaluate", "new.npz", *OPTIONS))
+    hashes = ", ".join(sha256(Path(name))[:12] for name in MODELS)
+    assert message == (
+        "Error: the sample was drawn with other predictions\n"
+        "  where:   tasks.jsonl\n"
+        f"  allowed: files with sha256 {hashes}\n"
+        f"  found:   new.npz (sha256 {sha256(Path('new.npz'))[:12]})\n"
+        "  fix:     use the files that the sample was drawn with, or draw a new sample\n"
+    )
+
+
+def test_labels_of_all_images_are_refused(tasks: Tasks, run: Runner) -> None:
+    Path("labels.json").write_text(json.dumps(dict(zip(IMAGES, BENCH.sets, strict=True))))
+    message = in_one_line(message_of(run("evaluate", "a.npz", *OPTIONS)))
+    assert message.startswith("Error: images with a label set were not drawn")
+    assert message.endswith("reassess labels SCORES --original none; or ignore other images: --ignore-unknown")
+    results = document_of(run("evaluate", "a.npz", *OPTIONS, "--ignore-unknown", "--json"), "evaluate")
+    assert (results["sample"]["used"], results["sample"]["ignored"]) == (300, 1700)
+
+
+def test_images_that_were_answered_twice_are_refused(tasks: Tasks, run: Runner) -> None:
+    text = Path("labels.json").read_text()
+    Path("labels.json").write_text(text.replace("{", f'{{"{tasks.sample.images[5]}": [], ', 1))
+    assert f"{tasks.sample.images[5]}" in message_of(run("evaluate", "a.npz", *OPTIONS))
+
+
+def test_tasks_without_a_sample_are_refused(tasks: Tasks, run: Runner) -> None:
+    lines = Path("tasks.jsonl").read_text().splitlines()[1:]
+    kept = ("task", "image", "classes", "reason")
+    plain = [json.dumps({name: json.loads(line)[name] for name in kept}) for line in lines]
+    Path("tasks.jsonl").write_text("\n".join(plain))
+    assert message_of(run("evaluate", "a.npz", *OPTIONS)).startswith("Error: tasks were not drawn for an estimate\n")
+
+
+@pytest.mark.parametrize(
+    ("argv", "problem"),
+    [
+        (("evaluate", "a.npz", "--anytime"), "--anytime needs --sample."),
+        (("compare", "a.npz", "b.npz", "--anytime"), "--anytime needs --sample."),
+        (("evaluate", "a.npz", *OPTIONS, "--by", "class"), "--by cannot be used with --sample."),
+        (("evaluate", "a.npz", *OPTIONS, "--details", "d.csv"), "--details cannot be used with --sample."),
+        (("evaluate", "a.npz", *OPTIONS, "--threshold", "0.5"), "--threshold cannot be used with --sample."),
+        (("evaluate", "a.npz", *OPTIONS, "--top-k", "5"), "--top-k cannot be used with --sample."),
+        (("evaluate", "a.npz", *OPTIONS, "--duplicates", "d.csv"), "--duplicates cannot be used with --sample."),
+        (("evaluate", "a.npz", *OPTIONS, "--labels", "b.json"), "More than one --labels cannot be used with --sample."),
+        (("compare", "a.npz", "b.npz", *OPTIONS, "--details", "d.csv"), "--details cannot be used with --sample."),
+        (("compare", "a.npz", "b.npz", *OPTIONS, "--seed", "0"), "--seed cannot be used with --sample."),
+    ],
+)
+def test_options_that_make_no_sense_with_a_sample_are_refused(
+    tasks: Tasks, run: Runner, argv: tuple[str, ...], problem: str
+) -> None:
+    assert problem in message_of(run(*argv), 2)

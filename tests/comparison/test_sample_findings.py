@@ -1,15 +1,17 @@
 """Results from the answers to a sample of images, on a simulated benchmark whose label sets are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from reassess.comparison import SampleFindings, original_changes
 from reassess.comparison.sample_words import describe_used_images
-from reassess.core import LabelSets, Predictions, Scores
+from reassess.core import LabelSets, Predictions, Scores, Tasks
 from reassess.core.items import take_items
 from reassess.errors import DataError, MissingResult
-from reassess.evaluation import estimate_ratio, evaluate
-from tests.sampled import IMAGES, SimulatedBenchmark, simulate_benchmark
+from reassess.evaluation import estimate_ratio, evaluate, find_question_facts
+from tests.sampled import IMAGES, MODELS, SimulatedBenchmark, simulate_benchmark
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def find_sample_results(
 
 def test_accuracy_is_the_estimate_of_horvitz_and_thompson(bench: SimulatedBenchmark) -> None:
     """Each image stands for 1 / probability images. Computed again, image by image, without the package."""
-    tasks = bench.draw(250, seed=3)
+    tasks = bench.draw(250, seed=3, models=(0, 1, 2))
     findings = SampleFindings.from_predictions(bench.predictions(0, 1), bench.labels_of(tasks), tasks)
     for model in findings.models:
         predicted = bench.top1[("a.npz", "b.npz").index(model.model)]
@@ -44,6 +46,60 @@ def test_accuracy_is_the_estimate_of_horvitz_and_thompson(bench: SimulatedBenchm
             everything += 1 / probability
         assert model.accuracy.value == pytest.approx(hits / images, abs=1e-12)
         assert model.accuracy_with_empty.value == pytest.approx(hits / everything, abs=1e-12)
+
+
+def test_classes_that_nobody_was_asked_about_are_ignored(bench: SimulatedBenchmark) -> None:
+    tasks = bench.draw(300, models=(0,))
+    labels = bench.labels_of(tasks)
+    images = [int(name[:4]) for name in tasks.sample.images]
+    asked = [{int(bench.top1[0, i]), int(bench.original[i])} for i in images]
+    kept = [sorted(set(bench.sets[i]) & classes) for i, classes in zip(images, asked, strict=True)]
+    n_unasked = labels.indices.size - sum(map(len, kept))
+    one, other = (
+        SampleFindings.from_predictions(bench.predictions(0), each, tasks, original=bench.original_labels)
+        for each in (labels, LabelSets.from_lists(tasks.sample.images, kept))
+    )
+    assert n_unasked
+    assert (one.n_unasked, other.n_unasked) == (n_unasked, 0)
+    assert one.models == other.models
+    assert one.original_labels == other.original_labels
+
+
+@pytest.mark.parametrize("pilot", [0, 100])
+def test_predictions_in_the_tasks_give_the_same_results_as_files(bench: SimulatedBenchmark, pilot: int) -> None:
+    tasks = with_facts(bench, bench.draw(300, models=(0, 1, 2), pilot=pilot), (0, 1, 2))
+    labels = bench.labels_of(tasks, range(pilot, 250))
+    tasks = replace(tasks, facts=replace(tasks.facts, answers=answers_to(bench, tasks, pilot)))
+    from_tasks = SampleFindings.from_tasks(tasks, labels, is_anytime=True)
+    expected = SampleFindings.from_predictions(
+        bench.predictions(0, 1, 2), labels, tasks, original=bench.original_labels, is_anytime=True
+    )
+    assert len(from_tasks.answered.images) == 250
+    assert from_tasks.differences == expected.differences
+    assert [model.accuracy for model in from_tasks.models] == [model.accuracy for model in expected.models]
+    assert from_tasks.original_labels == expected.original_labels
+    everything = SampleFindings.from_predictions(
+        bench.predictions(0, 1, 2), bench.labels_of(tasks, range(250)), tasks, is_anytime=True
+    )
+    assert everything.differences == expected.differences
+
+
+def with_facts(bench: SimulatedBenchmark, tasks: Tasks, models: tuple[int, ...]) -> Tasks:
+    """Add what the models predict."""
+    positions = np.array([int(name[:4]) for name in tasks.questions.images])
+    names = [MODELS[model] for model in models]
+    return replace(
+        tasks,
+        facts=find_question_facts(tasks.questions, positions, names, bench.top1[list(models)], bench.original),
+    )
+
+
+def answers_to(bench: SimulatedBenchmark, tasks: Tasks, n: int) -> np.ndarray:
+    """Return the answers to the questions about the first n images; -1 for others."""
+    questions = tasks.questions
+    images = [int(questions.images[image][:4]) for image in questions.image_ids.tolist()]
+    valid = np.array([c in bench.sets[i] for i, c in zip(images, questions.class_ids.tolist(), strict=True)], np.int8)
+    return np.where(questions.image_ids < n, valid, -1).astype(np.int8)
 
 
 @pytest.mark.parametrize("purpose", ["accuracy", "difference", "labels"])
@@ -86,9 +142,9 @@ def test_results_are_those_of_the_core(bench: SimulatedBenchmark) -> None:
 
 
 def test_all_images_give_the_results_of_evaluate(bench: SimulatedBenchmark) -> None:
-    findings = find_sample_results(bench, 2000)
+    findings = find_sample_results(bench, 2000, models=(0, 1, 2))
     for model in findings.models:
-        predictions = dict(bench.predictions(0, 1))[model.model]
+        predictions = dict(bench.predictions(0, 1, 2))[model.model]
         expected = evaluate(predictions, bench.labels, original=bench.original_labels)
         assert model.accuracy.value == pytest.approx(expected.real_accuracy[1].value, abs=1e-12)
         assert model.accuracy.interval == pytest.approx([model.accuracy.value] * 2)

@@ -101,6 +101,7 @@ FUNCTIONS = (
     "write_classes out.csv",
     "write_duplicates out.parquet",
     "write_report out.html",
+    "write_sample_report out.html",
     "write_scores out.npz",
     "write_tasks out.jsonl",
     "write_votes out.npz",
@@ -111,7 +112,7 @@ FUNCTIONS = (
 
 def needed_by(row: str) -> tuple[str, ...]:
     """Return the optional packages that a row needs."""
-    if row.startswith(("report", "write_report", "write_wrong_label_page")) or "--page" in row:
+    if row.startswith(("report", "write_report", "write_sample_report", "write_wrong_label_page")) or "--page" in row:
         return ("jinja2", "matplotlib")
     if row.startswith("scan"):
         return ("PIL",)

@@ -9,8 +9,10 @@ import pytest
 
 import reassess
 from reassess import Classes, Findings, LabelSets, Predictions, Questions, Scores, Votes, formats, report
+from reassess.comparison import SampleFindings
 from reassess.core import Candidates, Cleaning, Duplicates, Folds, LabelNoise, Posterior
 from tests.helpers import Needs
+from tests.sampled import simulate_benchmark
 
 CLASSES = Classes(3, names=("cat", "dog", "fox"))
 QUESTIONS = Questions.from_columns(["a.png", "a.png", "b.png"], np.array([0, 1, 2]))
@@ -32,6 +34,10 @@ CLEANING = Cleaning(
 NOISE = LabelNoise(0.2, np.array([[6.0, 2.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 1.0]]), 1.0, CLASSES)
 PREDICTIONS = Predictions.from_ids([0, 2], images=["a.png", "b.png"])
 FINDINGS = Findings.from_predictions({"one": PREDICTIONS}, LABELS)
+SAMPLE = simulate_benchmark().draw(60)
+SAMPLE_FINDINGS = SampleFindings.from_predictions(
+    simulate_benchmark().predictions(0, 1), simulate_benchmark().labels_of(SAMPLE), SAMPLE
+)
 
 # The suffix of the file, and the other arguments of each writer.
 WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
@@ -47,6 +53,7 @@ WRITERS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "write_candidates": (".csv", (CANDIDATES,)),
     "write_duplicates": (".csv", (DUPLICATES,)),
     "write_report": (".html", (FINDINGS,)),
+    "write_sample_report": (".html", (SAMPLE_FINDINGS,)),
     "write_scores": (".csv", (Scores(QUESTIONS, np.array([0.25, 0.5, 1.0])),)),
     "write_tasks": (".jsonl", (reassess.make_tasks(QUESTIONS),)),
     "write_votes": (".csv", (VOTES,)),
@@ -68,7 +75,7 @@ def test_every_writer_is_tested() -> None:
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_writer_accepts_string_and_path(name: str, tmp_path: Path, needs: Needs) -> None:
-    if name in ("write_chart", "write_report", "write_wrong_label_page"):
+    if name in ("write_chart", "write_report", "write_sample_report", "write_wrong_label_page"):
         needs("matplotlib")
         needs("jinja2")
     suffix, arguments = WRITERS[name]

@@ -14,6 +14,8 @@ from .plan_images import find_stored_names as find_stored_names
 from .plan_images import hash_images as hash_images
 from .plan_images import read_example_images as read_example_images
 from .practice_round import PracticeRound as PracticeRound
+from .sample_answers import SampleAnswers as SampleAnswers
+from .sample_answers import read_sample_answers as read_sample_answers
 from .simulation import Simulation as Simulation
 from .simulation import check_confusion_matrix as check_confusion_matrix
 from .simulation import make_truth_function as make_truth_function

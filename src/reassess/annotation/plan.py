@@ -40,6 +40,7 @@ class CampaignPlan:
     name: str = ""  # shown at the top of the rating page
     rules: Rules = field(default_factory=Rules)
     golden_tasks: Tasks | None = None
+    sample_tasks: Tasks | None = None  # all tasks of the sample that `tasks` is a batch of, see `reassess sample`
     expert_votes: Votes | None = None
     min_experts: int | None = None  # experts who must agree; None: more than half of those who answered
     n_practice_tasks: int = 0

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import event, update
 
-from reassess.aggregation import aggregate
+from reassess.annotation.sample_answers import compute_campaign_scores
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign, open_transaction
-from reassess.annotation.store.export import CampaignExport, export_votes
+from reassess.annotation.store.export import export_votes
 from reassess.annotation.store.given_answers import GivenAnswer, save_answers
 from reassess.annotation.store.people import add_people, save_consent
 from reassess.annotation.store.progress import measure_progress
@@ -222,8 +222,7 @@ def _make_result(
     threshold = campaign.settings.get("threshold", USUAL_THRESHOLD)
     label = valid = np.zeros(0, bool)
     if len(exported.votes):
-        is_rater_accuracy_known = any(rater.confusion.any() for rater in progress.people)
-        scores = _compute_scores(campaign, exported, is_rater_accuracy_known=is_rater_accuracy_known)
+        scores = compute_campaign_scores(campaign, exported)
         # People answered by another truth, and experts alone decide other questions.
         is_new = (votes_before.find_positions(scores.questions) < 0) & (
             exported.votes.find_positions(scores.questions) >= 0
@@ -245,19 +244,6 @@ def _make_result(
         n_valid_missed=int(np.count_nonzero(valid & ~label)),
         n_invalid_kept=int(np.count_nonzero(label & ~valid)),
     )
-
-
-def _compute_scores(campaign: Campaign, exported: CampaignExport, *, is_rater_accuracy_known: bool) -> Scores:
-    """Compute scores from the votes, and from golden answers if raters are measured on them."""
-    if not is_rater_accuracy_known or exported.golden_votes is None or exported.rater_golden_votes is None:
-        return aggregate(exported.votes).scores
-    return aggregate(
-        exported.votes,
-        experts=exported.golden_votes,
-        rater_golden=exported.rater_golden_votes,
-        original=exported.original_labels if campaign.has_original_votes else None,
-        min_experts=campaign.min_experts,
-    ).scores
 
 
 def _look_up_truths(scores: Scores, is_valid: TruthFunction) -> npt.NDArray[np.bool_]:

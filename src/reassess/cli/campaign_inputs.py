@@ -50,6 +50,7 @@ class CampaignParts:
     golden_tasks: Tasks | None
     experts: Votes | None  # on golden questions
     original: LabelSets | None
+    sample_tasks: Tasks | None  # all tasks of reassess sample, also of earlier batches
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -72,10 +73,16 @@ class CampaignParts:
             )
             return replace(tasks, questions=with_renamed_images(tasks.questions), sample=sample)
 
-        golden = None if self.golden_tasks is None else tasks_with_renamed_images(self.golden_tasks)
-        experts, original = with_renamed_images(self.experts), with_renamed_images(self.original)
+        golden, sample_tasks = (
+            tasks and tasks_with_renamed_images(tasks) for tasks in (self.golden_tasks, self.sample_tasks)
+        )
         return replace(
-            self, tasks=tasks_with_renamed_images(self.tasks), golden_tasks=golden, experts=experts, original=original
+            self,
+            tasks=tasks_with_renamed_images(self.tasks),
+            golden_tasks=golden,
+            experts=with_renamed_images(self.experts),
+            original=with_renamed_images(self.original),
+            sample_tasks=sample_tasks,
         )
 
 
@@ -98,7 +105,7 @@ def load_campaign_parts(
     reader.set_benchmark_from_images(reader.images, needs_classes=True)
     reader.read_original_labels(original_source)
     samples: list[Sample] = []  # of golden images; only the first sample is used
-    drawn_tasks: Tasks | None = None  # from reassess sample
+    sample_tasks: Tasks | None = None  # from reassess sample
     # Questions of --golden are added to the answers of the benchmark, so both sources are read.
     for source in (golden_count_or_source if isinstance(golden_count_or_source, str) else None, None):
         if "golden" in reader.parts or golden_count_or_source == NO_SOURCE:
@@ -117,7 +124,10 @@ def load_campaign_parts(
         if source_tasks.sample is not None and source_tasks.sample.design is None:
             samples.insert(0, source_tasks.sample)
         elif source_tasks.sample is not None:
-            tasks_to_rate = drawn_tasks = select_last_batch(run, tasks_file, tasks_to_rate, reader.benchmark)
+            drawn = source_tasks.sample
+            drawn = drawn.with_images(to_benchmark_names(drawn.images, reader.benchmark))
+            sample_tasks = replace(tasks_to_rate, sample=drawn, is_golden=None)
+            tasks_to_rate = select_last_batch(run, tasks_file, replace(tasks_to_rate, sample=drawn))
         source_tasks = Candidates.from_questions(parts["tasks"])
         if golden_count_or_source == NO_SOURCE:
             tasks_to_rate = replace(tasks_to_rate, is_golden=None)
@@ -132,8 +142,8 @@ def load_campaign_parts(
     sample = choose_sample_of_golden_images(samples)
     is_golden = tasks_to_rate.golden_mask
     golden_tasks, tasks_to_rate = tasks_to_rate.select(is_golden), tasks_to_rate.select(~is_golden)
-    if drawn_tasks is not None:
-        tasks_to_rate = replace(tasks_to_rate, sample=drawn_tasks.sample)
+    if sample_tasks is not None:
+        tasks_to_rate = replace(tasks_to_rate, sample=sample_tasks.sample)
     if len(golden_tasks):
         experts = add_questions_without_votes(experts, golden_tasks.questions)
     if not len(tasks_to_rate):
@@ -152,6 +162,7 @@ def load_campaign_parts(
         else _limit_golden_task_sizes(golden_tasks, tasks_to_rate, experts, sample),
         experts=experts if experts else None,
         original=parts.get("original"),
+        sample_tasks=sample_tasks,
     )
 
 

@@ -3,15 +3,13 @@
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 
 from reassess.cli.command_run import CommandRun
-from reassess.core import Benchmark, Sample, SampleDesign, Tasks
-from reassess.data import to_benchmark_names
+from reassess.core import Sample, SampleDesign, Tasks
 from reassess.errors import ReassessWarning
 from reassess.text import count_noun
 
@@ -30,17 +28,16 @@ def choose_sample_of_golden_images(samples: Sequence[Sample]) -> Sample | None:
     return sample
 
 
-def select_last_batch(run: CommandRun, path: Path, tasks: Tasks, benchmark: Benchmark) -> Tasks:
+def select_last_batch(run: CommandRun, path: Path, tasks: Tasks) -> Tasks:
     """Select the tasks of the last batch of a drawn sample: a later batch is drawn after earlier ones are answered."""
     sample = cast("Sample", tasks.sample)
-    sample = sample.with_images(to_benchmark_names(sample.images, benchmark))
     batches = cast("SampleDesign", sample.design).batches
     batch_of_image = np.append(batches, batches.max())[sample.rows_of(tasks.questions.images)]
     if n_earlier := int((batches < batches.max()).sum()):
         earlier = f"{count_noun(n_earlier, 'image')} of earlier batches"
         run.add_note(f"{path}: {earlier} are not in the campaign, because they are answered already")
     is_last = batch_of_image[tasks.questions.image_ids[tasks.indptr[:-1]]] == batches.max()
-    return replace(tasks.select(is_last), sample=sample)
+    return tasks.select(is_last)
 
 
 def describe_sample(sample: Sample, n_questions: int) -> str:

@@ -12,7 +12,7 @@ from reassess.cli.command_run import CommandRun
 from reassess.cli.evaluation_inputs import EvaluationInputs
 from reassess.cli.prediction_inputs import iter_predictions
 from reassess.comparison import Panel
-from reassess.core import Questions, Sample
+from reassess.core import LabelSets, Questions, Sample
 from reassess.core.image_names import match_images
 from reassess.data import to_benchmark_names
 from reassess.errors import DataError, Fix, add_error_place
@@ -166,3 +166,16 @@ def learn_from_pilot_file(
         is_original_valid=np.bincount(np.repeat(np.arange(len(images)), sizes)[is_original], minlength=len(images)) > 0,
     )
     return Pilot(images, sample.seed, corrected)
+
+
+def find_answers(
+    run: CommandRun, questions: Questions, labels: LabelSets, label_rows: npt.NDArray[np.integer]
+) -> npt.NDArray[np.int8]:
+    """Return the answer to each question about the first images, whose rows among label sets are given; else -1."""
+    class_ids, sizes = labels.classes_of_rows(label_rows)
+    asked = questions.find_positions(np.repeat(np.arange(label_rows.size), sizes), class_ids)
+    answers = np.where(questions.image_ids < label_rows.size, 0, -1).astype(np.int8)
+    answers[asked[asked >= 0]] = 1
+    if n_unasked := int(np.count_nonzero(asked < 0)):
+        run.add_note(f"{count_noun(n_unasked, 'label')} of the pilot ignored: nobody was asked about these classes")
+    return answers

@@ -3,23 +3,32 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.comparison.differences import SIGNIFICANCE_LEVEL
-from reassess.comparison.sampled_predictions import SampledPredictions, find_original_kinds, join_with_sample
+from reassess.comparison.sampled_predictions import (
+    SampledPredictions,
+    find_original_kinds,
+    find_valid_predictions,
+    join_with_sample,
+    make_original_labels,
+)
 from reassess.core import LabelSets, Match, Predictions, Scores, Tasks
 from reassess.core.checks import check_unique
-from reassess.errors import MissingResult, add_error_place
+from reassess.errors import DataError, MissingResult, add_error_place
 from reassess.evaluation import (
     AnsweredImages,
     SampleEstimate,
+    add_known_answers,
     estimate_ratio,
+    expect_images_needed,
     find_answered_images,
     image_weights,
+    keep_asked_classes,
 )
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import freeze
@@ -87,6 +96,17 @@ class SampledDifference:
         first, second = (self.model_a, self.model_b) if sign > 0 else (self.model_b, self.model_a)
         return f"{first} is ahead of {second} by {points}, {images}"
 
+    def expect_images_needed(self, planned: int, n_images: int) -> int | None:
+        """Estimate after how many images of `n_images` the difference is significant, if it stays as it is.
+
+        None if it is expected to be too small. The interval is valid at all times, and `planned` its planned number.
+        """
+        value, interval, n = self.estimate.value, self.estimate.interval, self.estimate.n
+        if not value or interval is None:
+            return None
+        margin = value - interval[0] if value > 0 else interval[1] - value
+        return expect_images_needed(abs(value), margin, n, planned, most=n_images)
+
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output."""
         return {
@@ -125,6 +145,8 @@ class SampleFindings(Printable):
         Name of the label sets.
     planned
         If a number of images, intervals are valid after every image, and narrowest near this number.
+    n_unasked
+        Number of classes in label sets that nobody was asked about; they are ignored.
 
     Examples
     --------
@@ -153,6 +175,7 @@ class SampleFindings(Printable):
     detected_inputs: tuple[str, ...]
     label_set: str
     planned: int | None = None
+    n_unasked: int = 0
 
     def __post_init__(self) -> None:
         freeze(self, "is_valid", "has_valid")
@@ -177,7 +200,8 @@ class SampleFindings(Printable):
         models
             Name and predictions of each model. The sample was drawn with these predictions.
         labels
-            The label sets of the answered images, and of no other images.
+            The label sets of the answered images, and of no other images. Answers to earlier batches that are in the
+            tasks are added, and classes that nobody was asked about are ignored.
         tasks
             The tasks that `reassess sample` wrote.
         original
@@ -197,6 +221,9 @@ class SampleFindings(Printable):
             See `find_answered_images`. Or a drawn image is missing from the predictions; a model predicts a class of a
             drawn image that nobody was asked about; or a model is named twice.
         """
+        asked = keep_asked_classes(labels, tasks, match=match)
+        n_unasked = labels.indices.size - asked.indices.size
+        labels = add_known_answers(asked, tasks, match=match)
         answered = find_answered_images(tasks, labels, scores, match=match, ignore_unknown=ignore_unknown)
         design = answered.drawn.design
         assert design is not None
@@ -215,6 +242,42 @@ class SampleFindings(Printable):
             original_kinds=find_original_kinds(answered, labels, original, design.question_rule, match),
             original_accuracies=tuple(model.original_accuracy for model in joined.values()),
             detected_inputs=tuple(model.detected_input for model in joined.values()),
+            label_set=labels.title,
+            planned=design.planned if is_anytime else None,
+            n_unasked=n_unasked,
+        )
+
+    @classmethod
+    def from_tasks(cls, tasks: Tasks, labels: LabelSets, *, is_anytime: bool = False) -> "SampleFindings":
+        """Evaluate the models that the tasks name, as `from_predictions`, but without accuracies by original labels.
+
+        Raises
+        ------
+        DataError
+            See `find_answered_images`, or the tasks do not say what the models predict.
+        """
+        labels = add_known_answers(labels, tasks)
+        answered = find_answered_images(tasks, labels)
+        design, facts = answered.drawn.design, tasks.facts
+        if design is None or facts is None:
+            raise DataError(
+                "wrong-sample",
+                "tasks do not say what the models predict",
+                allowed="a file that reassess sample wrote",
+                found="tasks without models",
+                fix="use the predictions too",
+            )
+        questions = tasks.questions.convert_to_classes(labels.classes)
+        return cls(
+            names=facts.models,
+            answered=answered,
+            is_valid=find_valid_predictions(questions, facts, answered, labels),
+            has_valid=labels.sizes[answered.label_rows] > 0,
+            original_kinds=find_original_kinds(
+                answered, labels, make_original_labels(questions, facts), design.question_rule, "path"
+            ),
+            original_accuracies=(None,) * len(facts.models),
+            detected_inputs=("",) * len(facts.models),
             label_set=labels.title,
             planned=design.planned if is_anytime else None,
         )
@@ -270,6 +333,13 @@ class SampleFindings(Printable):
             SampledDifference(self.names[first], self.names[second], estimate, p_value)
             for (first, second), estimate, p_value in zip(pairs, estimates, corrected, strict=True)
         )
+
+    @property
+    def neighbour_differences(self) -> tuple[SampledDifference, ...]:
+        """The differences of models that follow each other in `models`."""
+        models = [model.model for model in self.models]
+        neighbours = set(pairwise(models))
+        return tuple(pair for pair in self.differences if (pair.model_a, pair.model_b) in neighbours)
 
     @cached_property
     def original_labels(self) -> Mapping[str, SampleEstimate] | MissingResult:

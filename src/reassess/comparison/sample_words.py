@@ -1,9 +1,11 @@
 """Sentences about estimates from a sample, shared by all outputs."""
 
+import math
 from collections.abc import Iterator
 
 from reassess.comparison.sample_findings import SampleFindings
-from reassess.evaluation import AnsweredImages
+from reassess.errors import MissingResult
+from reassess.evaluation import AnsweredImages, anytime_quantile
 from reassess.text import count_noun, format_percent, format_percent_interval
 
 ORIGINAL_LABEL_NAMES = {
@@ -60,3 +62,38 @@ def explain_sample_results(findings: SampleFindings) -> Iterator[str]:
         "plain, ±: half width of the interval from as many images drawn without strata; plain images: how many such "
         "images are as precise"
     )
+
+
+def describe_results_so_far(findings: SampleFindings) -> Iterator[str]:
+    """State what a sample shows before all its images are answered; intervals are valid at all looks together."""
+    sample, n_images = findings.answered.drawn, findings.answered.n_images
+    planned, n_used = findings.planned, len(findings.answered.images)
+    assert planned is not None
+    if sample.purpose == "difference":
+        for difference in findings.neighbour_differences:
+            yield difference.verdict
+            if not difference.winner_sign:
+                needed = difference.expect_images_needed(planned, n_images)
+                yield "  " + _describe_images_needed(needed, n_used, planned, n_images)
+        return
+    estimates = {model.model: model.accuracy for model in findings.models}
+    if sample.purpose == "labels" and not isinstance(findings.original_labels, MissingResult):
+        estimates = {"wrong original labels": findings.original_labels["wrong"]}
+    for name, estimate in estimates.items():
+        if estimate.value is not None and estimate.interval is not None:
+            low, high = estimate.interval
+            factor = anytime_quantile(planned, planned) / anytime_quantile(n_used, planned)
+            expected = 50 * (high - low) * factor * math.sqrt(n_used / planned)
+            yield (
+                f"{name}: {format_percent(estimate.value)} % [{format_percent_interval(estimate.interval)}], "
+                f"{count_noun(n_used, 'image')} asked"
+                + (f"; about plus or minus {expected:.1f} points expected at {planned:,}" if n_used < planned else "")
+            )
+
+
+def _describe_images_needed(needed: int | None, n_used: int, planned: int, n_images: int) -> str:
+    """State how many more images may be needed until a difference is significant."""
+    if needed is None:
+        return f"if it stays as it is, even all {n_images:,} images are too few to show it"
+    text = f"if it stays as it is, about {count_noun(needed - n_used, 'more image')} show it"
+    return text if needed <= planned else f"{text}, but only {planned - n_used:,} more were drawn"

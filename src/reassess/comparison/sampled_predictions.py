@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core import LabelSets, Match, Predictions, Questions
+from reassess.core import LabelSets, Match, Predictions, QuestionFacts, Questions
 from reassess.core.image_names import match_images
 from reassess.errors import DataError, MissingResult
 from reassess.evaluation import AnsweredImages, Outcomes, find_outcomes
@@ -117,3 +117,30 @@ def find_original_kinds(
     is_valid = np.bincount(images[class_ids == originals[images]], minlength=sizes.size) > 0
     kinds = np.where(sizes == 0, 2, np.where(is_valid, np.where(sizes > 1, 3, 0), 1))
     return np.where(has_original, kinds, -1).astype(np.int8)
+
+
+def find_valid_predictions(
+    questions: Questions, facts: QuestionFacts, answered: AnsweredImages, labels: LabelSets
+) -> npt.NDArray[np.bool_]:
+    """Return whether the class that each model predicts is valid, for each used image; shape (models, n)."""
+    rows = match_images(questions.images, answered.images, where="the tasks")[questions.image_ids]
+    largest_key = 1 + max(int(questions.class_ids.max(initial=0)), int(labels.indices.max(initial=0)))
+    keys = np.where(rows >= 0, answered.label_rows[rows], -1) * largest_key + questions.class_ids
+    is_in_set = (rows >= 0) & np.isin(keys, labels.image_ids * largest_key + labels.indices)
+    is_valid = np.zeros((len(facts.models), len(answered.images)), np.bool_)
+    asked, models = np.nonzero(facts.is_predicted & is_in_set[:, None])
+    is_valid[models, rows[asked]] = True
+    return is_valid
+
+
+def make_original_labels(questions: Questions, facts: QuestionFacts) -> LabelSets | None:
+    """Return the original label of each image of tasks; None if the tasks have no original labels."""
+    of_question = np.flatnonzero(facts.is_original).tolist()
+    if not of_question:
+        return None
+    images, class_ids = questions.image_ids, questions.class_ids
+    return LabelSets.from_lists(
+        [questions.images[images[question]] for question in of_question],
+        [[int(class_ids[question])] for question in of_question],
+        questions.classes,
+    )

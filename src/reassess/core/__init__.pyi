@@ -45,6 +45,7 @@ from .questions import StopRule as StopRule
 from .rater_model import VALIDITY as VALIDITY
 from .rater_model import Posterior as Posterior
 from .rater_model import RaterModel as RaterModel
+from .samples import QuestionFacts as QuestionFacts
 from .samples import Sample as Sample
 from .samples import SampleDesign as SampleDesign
 from .scores import Scores as Scores

@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core.checks import check_known, check_length, check_number, check_range, check_unicode, check_unique
+from reassess.core.checks import (
+    check_known,
+    check_length,
+    check_number,
+    check_range,
+    check_shape,
+    check_unicode,
+    check_unique,
+)
 from reassess.core.image_names import check_image_names, match_images
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
@@ -72,6 +80,49 @@ class SampleDesign:
     def n_images(self) -> int:
         """Number of images of the whole set."""
         return int(self.stratum_sizes.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class QuestionFacts:
+    """What is known about the questions of a sample: who predicts the class, and answers to earlier batches.
+
+    Parameters
+    ----------
+    models
+        Names of the models that the sample was drawn with.
+    is_predicted
+        Whether the class of each question is the first class of each model; bool, shape (questions, models).
+    is_original
+        Whether the class is the original label of the image; bool, shape (questions,).
+    answers
+        1 if the class is valid, 0 if it is not, -1 if this is not known yet; int8, shape (questions,).
+
+    Raises
+    ------
+    DataError
+        A shape is wrong, or a model is listed twice.
+    """
+
+    models: tuple[str, ...]
+    is_predicted: npt.NDArray[np.bool_]
+    is_original: npt.NDArray[np.bool_]
+    answers: npt.NDArray[np.int8]
+
+    def __post_init__(self) -> None:
+        check_unicode(self.models, value_name="the name of a model")
+        check_unique(self.models, value_name="a model")
+        check_shape(self.is_predicted, (len(self.answers), len(self.models)), value_name="is_predicted")
+        check_shape(self.is_original, (len(self.answers),), value_name="is_original")
+        freeze(self, "is_predicted", "is_original", "answers")
+
+    def select(self, questions: npt.NDArray[np.integer]) -> "QuestionFacts":
+        """Select questions by position."""
+        return replace(
+            self,
+            is_predicted=self.is_predicted[questions],
+            is_original=self.is_original[questions],
+            answers=self.answers[questions],
+        )
 
 
 @dataclass(frozen=True, eq=False)

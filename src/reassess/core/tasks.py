@@ -10,7 +10,7 @@ import numpy.typing as npt
 from reassess.core.checks import check_length, check_range, check_unicode, check_unique
 from reassess.core.items import take_items
 from reassess.core.questions import Questions
-from reassess.core.samples import Sample
+from reassess.core.samples import QuestionFacts, Sample
 from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import Printable, count_noun
@@ -61,6 +61,8 @@ class Tasks:
         bool, shape (tasks,): whether experts answer the task too; None if no task is golden.
     sample
         The images that were drawn at random, if the tasks or the golden tasks are about such images.
+    facts
+        What is known about each question, for tasks of `reassess sample`.
 
     Raises
     ------
@@ -83,6 +85,7 @@ class Tasks:
     reasons: Sequence[str]
     is_golden: npt.NDArray[np.bool_] | None = None
     sample: Sample | None = None
+    facts: QuestionFacts | None = None
 
     def __post_init__(self) -> None:
         check_length(len(self.reasons), len(self), plural_name="reasons", item_name="task")
@@ -109,6 +112,8 @@ class Tasks:
             raise DataError("mixed-task", "task has questions on two images", where=f"task {self.task_numbers[task]}")
         if self.is_golden is not None:
             check_length(len(self.is_golden), len(self), plural_name="values of is_golden", item_name="task")
+        if self.facts is not None:
+            check_length(len(self.facts.answers), len(self.questions), plural_name="facts", item_name="question")
         freeze(self, "indptr", "task_numbers", *([] if self.is_golden is None else ["is_golden"]))
 
     def __len__(self) -> int:
@@ -138,13 +143,15 @@ class Tasks:
 
     def select(self, is_selected: npt.NDArray[np.bool_]) -> "Tasks":
         """Select tasks by a mask; the tasks keep their numbers, and `sample` does not change."""
+        questions = np.flatnonzero(np.repeat(is_selected, self.sizes))
         return replace(
             self,
-            questions=cast("Questions", take_items(self.questions, np.flatnonzero(np.repeat(is_selected, self.sizes)))),
+            questions=cast("Questions", take_items(self.questions, questions)),
             indptr=np.concatenate([[0], np.cumsum(self.sizes[is_selected])]),
             task_numbers=self.task_numbers[is_selected],
             reasons=[reason for reason, is_chosen in zip(self.reasons, is_selected.tolist(), strict=True) if is_chosen],
             is_golden=None if self.is_golden is None else self.is_golden[is_selected],
+            facts=None if self.facts is None else self.facts.select(questions),
         )
 
     def mark_sample_as_golden(self, sample: Sample) -> "Tasks":

@@ -32,8 +32,11 @@ from .result import SoftAccuracy as SoftAccuracy
 from .result import ranks_by_model as ranks_by_model
 from .result import sort_by_accuracy as sort_by_accuracy
 from .sampling.answers import AnsweredImages as AnsweredImages
+from .sampling.answers import add_known_answers as add_known_answers
 from .sampling.answers import find_answered_images as find_answered_images
+from .sampling.answers import keep_asked_classes as keep_asked_classes
 from .sampling.anytime import anytime_quantile as anytime_quantile
+from .sampling.anytime import expect_images_needed as expect_images_needed
 from .sampling.drawing import ImageSample as ImageSample
 from .sampling.drawing import allocate as allocate
 from .sampling.drawing import draw_images as draw_images
@@ -51,6 +54,7 @@ from .sampling.pilots import learn_from_pilot as learn_from_pilot
 from .sampling.planning import SamplePlan as SamplePlan
 from .sampling.planning import find_sample_size as find_sample_size
 from .sampling.planning import plan_sample as plan_sample
+from .sampling.sample_questions import find_question_facts as find_question_facts
 from .sampling.sample_questions import list_sample_questions as list_sample_questions
 from .sampling.strata import Purpose as Purpose
 from .sampling.strata import Strata as Strata

@@ -2,36 +2,17 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from reassess.core import Sample, SampleDesign
+from reassess.core import QuestionFacts, Sample, SampleDesign
 from reassess.errors import DataError
-
-MAX_NUMBER = 2**63 - 1
-
-
-@dataclass(frozen=True)
-class TaskLine:
-    """A task that was read from a line of a file."""
-
-    line_number: int  # from 1
-    where: str
-    number: int  # of the task
-    image: str
-    classes: list[int | str]
-    names: list[str | None]
-    reason: str
-    is_golden: bool
-    probability: float | None
-    stratum: str
-    batch: int | None
+from reassess.formats.task_lines import MAX_NUMBER, TaskLine, is_whole_number_up_to
 
 
-def make_header(sample: Sample, n_images: int, n_questions: int) -> dict[str, Any]:
+def make_header(sample: Sample, facts: QuestionFacts | None, n_images: int, n_questions: int) -> dict[str, Any]:
     """Return the object that the first line of a task file has under ``sample``."""
     header: dict[str, Any] = {
         "for": sample.purpose,
@@ -40,6 +21,8 @@ def make_header(sample: Sample, n_images: int, n_questions: int) -> dict[str, An
         "questions": n_questions,
         "predictions": list(sample.input_hashes),
     }
+    if facts is not None:
+        header["models"] = list(facts.models)
     if (design := sample.design) is not None:
         strata = zip(design.stratum_names, design.stratum_sizes.tolist(), design.is_settled.tolist(), strict=True)
         header |= {
@@ -54,6 +37,32 @@ def sample_keys(sample: Sample, row: int) -> dict[str, Any]:
     """Return the keys of a task about the image at a position of the sample."""
     keys = {"probability": float(sample.probabilities[row]), "stratum": sample.strata[row]}
     return keys if sample.design is None else keys | {"batch": int(sample.design.batches[row])}
+
+
+def class_keys(facts: QuestionFacts, question: int) -> dict[str, Any]:
+    """Return the keys of the class of a question."""
+    keys: dict[str, Any] = {"models": np.flatnonzero(facts.is_predicted[question]).tolist()}
+    if facts.is_original[question]:
+        keys["original"] = True
+    if (answer := int(facts.answers[question])) >= 0:
+        keys["valid"] = answer == 1
+    return keys
+
+
+def make_facts(lines: Sequence[TaskLine], header: Mapping[str, Any]) -> QuestionFacts | None:
+    """Return what the lines say about the questions; None if the first line has no models."""
+    if "models" not in header:
+        return None
+    facts = [fact for line in lines for fact in line.facts]
+    is_predicted = np.zeros((len(facts), len(header["models"])), np.bool_)
+    for question, fact in enumerate(facts):
+        is_predicted[question, fact.models] = True
+    return QuestionFacts(
+        models=tuple(header["models"]),
+        is_predicted=is_predicted,
+        is_original=np.array([fact.is_original for fact in facts]),
+        answers=np.array([-1 if fact.is_valid is None else fact.is_valid for fact in facts], np.int8),
+    )
 
 
 def make_sample(path: Path, lines: Sequence[TaskLine], header: Mapping[str, Any]) -> Sample | None:
@@ -76,6 +85,7 @@ def make_sample(path: Path, lines: Sequence[TaskLine], header: Mapping[str, Any]
     drawn_lines = [line for line in by_image.values() if line.probability is not None]
     n_questions = sum(len(line.classes) for line in lines if line.probability is not None)
     _check_header(path, header, len(drawn_lines), n_questions)
+    _check_models(lines, len(header.get("models", [])))
     if not drawn_lines:
         return None
     return Sample(
@@ -103,6 +113,10 @@ def _check_header(path: Path, header: Mapping[str, Any], n_images: int, n_questi
         "questions": n_questions,
         "predictions": _texts_or_empty(header.get("predictions", [])),
     }
+    if "models" in header:
+        models, n_models = _texts_or_empty(header["models"]), len(_texts_or_empty(header.get("predictions", [])))
+        is_named = len(models) == n_models and len(set(models)) == n_models
+        expected["models"] = models if is_named else [f"model {number}" for number in range(1, n_models + 1)]
     if "strata" in header:
         header = {"planned": None, "question_rule": None, **header}
         planned, strata = header["planned"], header["strata"]
@@ -122,6 +136,26 @@ def _check_header(path: Path, header: Mapping[str, Any], n_images: int, n_questi
             found=json.dumps(wrong),
             fix="use the complete file, or draw the tasks again",
         )
+
+
+def _check_models(lines: Sequence[TaskLine], n_models: int) -> None:
+    """Raise if a model is not in the first line, or a model or an original label has two classes of an image."""
+    allowed = [*(f"model {number}" for number in range(n_models)), "original"]
+    seen: set[tuple[str, str]] = set()
+    for line in lines:
+        models = [f"model {model}" for fact in line.facts for model in fact.models]
+        for source in [*models, *["original" for fact in line.facts if fact.is_original]]:
+            is_repeated = (line.image, source) in seen
+            if is_repeated or source not in allowed:
+                raise DataError(
+                    "wrong-sample",
+                    "models or original labels of the classes do not fit the first line",
+                    where=line.where,
+                    allowed=f"once per image: {', '.join(allowed)}",
+                    found=f"{source} twice for image {line.image}" if is_repeated else source,
+                    fix="use the file as reassess sample wrote it",
+                )
+            seen.add((line.image, source))
 
 
 def _make_design(drawn_lines: Sequence[TaskLine], header: Mapping[str, Any]) -> SampleDesign:
@@ -158,8 +192,3 @@ def _is_stratum(value: Any) -> bool:
 def _texts_or_empty(value: Any) -> list[str]:
     """Return the value if it is a list of texts, otherwise an empty list."""
     return value if isinstance(value, list) and all(isinstance(text, str) for text in value) else []
-
-
-def is_whole_number_up_to(value: Any, maximum: int) -> bool:
-    """Return whether a value of a JSON document is a whole number from 0 to a maximum."""
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= maximum

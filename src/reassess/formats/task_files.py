@@ -1,7 +1,7 @@
 """Task files: JSON lines with a task on each line."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,24 +9,13 @@ import numpy as np
 
 from reassess.core import Classes, Questions, Tasks
 from reassess.core.checks import check_range, check_type, find_first_duplicate
-from reassess.core.class_names import MAX_CLASSES
 from reassess.errors import DataError, add_error_place
 from reassess.formats.files import as_path, check_suffix, read_lines, write_to_temporary
-from reassess.formats.json_files import unique_key_hook
 from reassess.formats.question_columns import class_ids_from_column, mixed_ids_error
-from reassess.formats.sample_lines import (
-    MAX_NUMBER,
-    TaskLine,
-    is_whole_number_up_to,
-    make_header,
-    make_sample,
-    sample_keys,
-)
-from reassess.text import shorten
+from reassess.formats.sample_lines import class_keys, make_facts, make_header, make_sample, sample_keys
+from reassess.formats.task_lines import TASK_EXAMPLE, TaskLine, parse_json, read_task
 
 TASK_SUFFIXES = (".jsonl",)
-_TASK_EXAMPLE = '{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}], "reason": "all of the image"}'
-_MAX_QUOTED_LENGTH = 60  # characters of a bad value in a message
 
 
 def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
@@ -39,8 +28,10 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
         ``class``, an id, wnid or name, and its ``name``, which may be missing) and ``reason`` (text; may be missing).
         ``golden`` (true: experts answer it too), and ``probability``, ``stratum`` and ``batch`` of an image that was
         drawn at random, may be missing. The first line may say how images were drawn: ``{"sample": {"for": "golden",
-        "seed": 0, "images": 1, "questions": 2, "predictions": []}}``. For `reassess sample`, it also has ``planned``
-        (number of images), ``question_rule`` and ``strata``, and images are in drawn order. Other keys are not read.
+        "seed": 0, "images": 1, "questions": 2, "predictions": []}}``. For `reassess sample`, it also has ``models``,
+        ``planned`` (number of images), ``question_rule`` and ``strata``, and images are in drawn order. The objects of
+        ``classes`` then have ``models`` (whose first class it is, as positions in the list of models), ``original``
+        (true: it is the original label) and, if it is answered already, ``valid``. Other keys are not read.
     classes
         The classes of the benchmark.
 
@@ -61,13 +52,18 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
     path = as_path(path)
     check_type(Classes, classes, is_optional=True)
     check_suffix(path, TASK_SUFFIXES, "tasks")
-    drawn, lines = _read_tasks(path)
+    return parse_tasks(read_lines(path), classes, path)
+
+
+def parse_tasks(texts: Iterable[str], classes: Classes | None, path: Path) -> Tasks:
+    """Make tasks from the lines of a task file."""
+    drawn, lines = _read_task_lines(texts, path)
     if not lines:
         raise DataError(
             "empty-file",
             "file has no tasks",
             where=path,
-            allowed=f"lines such as {_TASK_EXAMPLE}",
+            allowed=f"lines such as {TASK_EXAMPLE}",
             fix="write the file again",
         )
     sizes = np.array([len(line.classes) for line in lines])
@@ -92,88 +88,24 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
             reasons=tuple(line.reason for line in lines),
             is_golden=golden if golden.any() else None,
             sample=make_sample(path, lines, drawn),
+            facts=make_facts(lines, drawn),
         )
 
 
-def _read_tasks(path: Path) -> tuple[dict[str, Any], list[TaskLine]]:
+def _read_task_lines(texts: Iterable[str], path: Path) -> tuple[dict[str, Any], list[TaskLine]]:
     """Read the tasks, and the settings of the random draw if the first line has them."""
     drawn: dict[str, Any] | None = None
     lines: list[TaskLine] = []
-    for number, text in enumerate(read_lines(path), 1):
+    for number, text in enumerate(texts, 1):
         if not text.strip():
             continue
         where = f"{path}, line {number}"
-        task = _parse_json(text, where)
+        task = parse_json(text, where)
         if not lines and drawn is None and isinstance(task, dict) and isinstance(task.get("sample"), dict):
             drawn = task["sample"]
         else:
-            lines.append(_read_task(task, number, where))
+            lines.append(read_task(task, number, where))
     return drawn or {}, lines
-
-
-def _parse_json(text: str, where: str) -> Any:
-    try:
-        return json.loads(text, object_pairs_hook=unique_key_hook(where))
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(
-            "not-json", "line is not JSON", where=where, found=str(error), fix="write the line again"
-        ) from error
-
-
-def _read_task(task: Any, line_number: int, where: str) -> TaskLine:
-    if not isinstance(task, dict):
-        raise _task_error(where, "an object", task)
-    if "class" in task and not task.keys() & {"task", "classes"}:
-        raise DataError("not-a-task", "line is a question, not a task", where=where, fix="reassess tasks CANDIDATES")
-    image: Any = task.get("image")
-    number, reason, class_objects = task.get("task", -1), task.get("reason", ""), task.get("classes")
-    is_golden, probability, stratum = task.get("golden", False), task.get("probability"), task.get("stratum", "")
-    batch = task.get("batch")
-    objects = (
-        class_objects
-        if isinstance(class_objects, list) and all(isinstance(value, dict) for value in class_objects)
-        else []
-    )
-    class_texts, names = ([value.get(key) for value in objects] for key in ("class", "name"))
-    are_texts = all(isinstance(text, str) and text.strip() for text in class_texts)
-    are_classes = are_texts or all(is_whole_number_up_to(text, MAX_CLASSES - 1) for text in class_texts)
-    for fits, allowed, found_value in (
-        (is_whole_number_up_to(number, MAX_NUMBER), "task: a whole number from 0", number),
-        (isinstance(image, str) and image, "image: the name of an image", image),
-        (isinstance(reason, str), "reason: text", reason),
-        (objects, "classes: a list of objects, each with a class", class_objects),
-        (are_classes, "class: an id from 0, or text, in all of the list", class_texts),
-        (all(name is None or isinstance(name, str) for name in names), "name: text", names),
-        (isinstance(is_golden, bool), "golden: true or false", is_golden),
-        (
-            probability is None or _is_positive_probability(probability),
-            "probability: above 0, and at most 1",
-            probability,
-        ),
-        (isinstance(stratum, str), "stratum: text", stratum),
-        (batch is None or is_whole_number_up_to(batch, MAX_NUMBER), "batch: a whole number from 0", batch),
-    ):
-        if not fits:
-            raise _task_error(where, allowed, found_value)
-    return TaskLine(
-        line_number, where, number, image, class_texts, names, reason, is_golden, probability, stratum, batch
-    )
-
-
-def _is_positive_probability(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
-
-
-def _task_error(where: str, allowed: str, found_value: Any) -> DataError:
-    return DataError(
-        "not-a-task",
-        "line is not a task",
-        where=where,
-        allowed=f"{allowed}, as in {_TASK_EXAMPLE}",
-        found=shorten(json.dumps(found_value), _MAX_QUOTED_LENGTH),
-    )
 
 
 def _check_class_names(lines: Sequence[TaskLine], class_ids: Sequence[int], classes: Classes) -> None:
@@ -255,7 +187,8 @@ def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
     image"}``: the number of the task, the image, the classes to ask about, and the reason to ask about them in one
     task. Each class has its id (or its name, if classes are written by name) and a short name for people. Golden tasks
     have ``"golden": true``. If images were drawn at random, their tasks have ``probability`` (of being drawn),
-    ``stratum`` and, if the sample has a design, ``batch``. The first line then says how the sample was drawn.
+    ``stratum`` and, if the sample has a design, ``batch``. The first line then says how the sample was drawn. For tasks
+    of `reassess sample`, each class also has the keys that `read_tasks` lists.
 
     Parameters
     ----------
@@ -285,32 +218,38 @@ def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
     check_type(Tasks, tasks)
     path = as_path(path)
     check_suffix(path, TASK_SUFFIXES, "tasks")
-    questions = tasks.questions
-    class_texts = questions.classes.to_column(questions.class_ids).to_list()
-    classes = [
-        {"class": name, "name": questions.classes.short_name(class_id)}
-        for name, class_id in zip(class_texts, questions.class_ids.tolist(), strict=True)
-    ]
-    ends = tasks.indptr.tolist()
-    sample, golden = tasks.sample, tasks.golden_mask.tolist()
-    drawn = np.full(len(questions.images), -1) if sample is None else sample.rows_of(questions.images)
     with (
         write_to_temporary(path, force=force) as temporary,
         temporary.open("w", encoding="utf-8", newline="\n") as file,
     ):
-        if sample is not None:
-            n_questions = int(np.count_nonzero(drawn[questions.image_ids] >= 0))
-            header = make_header(sample, np.unique(drawn[drawn >= 0]).size, n_questions)
-            file.write(json.dumps({"sample": header}, ensure_ascii=False) + "\n")
-        for task, number in enumerate(tasks.task_numbers.tolist()):
-            line: dict[str, Any] = {
-                "task": number,
-                "image": tasks.image_of(task),
-                "classes": classes[ends[task] : ends[task + 1]],
-                "reason": tasks.reasons[task],
-            }
-            if golden[task]:
-                line["golden"] = True
-            if sample is not None and (row := int(drawn[questions.image_ids[ends[task]]])) >= 0:
-                line |= sample_keys(sample, row)
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        file.writelines(f"{line}\n" for line in format_tasks(tasks))
+
+
+def format_tasks(tasks: Tasks) -> Iterator[str]:
+    """Return the lines of a task file."""
+    questions, facts = tasks.questions, tasks.facts
+    class_texts = questions.classes.to_column(questions.class_ids).to_list()
+    classes = [
+        {"class": name, "name": questions.classes.short_name(class_id)}
+        | ({} if facts is None else class_keys(facts, question))
+        for question, (name, class_id) in enumerate(zip(class_texts, questions.class_ids.tolist(), strict=True))
+    ]
+    ends = tasks.indptr.tolist()
+    sample, golden = tasks.sample, tasks.golden_mask.tolist()
+    drawn = np.full(len(questions.images), -1) if sample is None else sample.rows_of(questions.images)
+    if sample is not None:
+        n_questions = int(np.count_nonzero(drawn[questions.image_ids] >= 0))
+        header = make_header(sample, facts, np.unique(drawn[drawn >= 0]).size, n_questions)
+        yield json.dumps({"sample": header}, ensure_ascii=False)
+    for task, number in enumerate(tasks.task_numbers.tolist()):
+        line: dict[str, Any] = {
+            "task": number,
+            "image": tasks.image_of(task),
+            "classes": classes[ends[task] : ends[task + 1]],
+            "reason": tasks.reasons[task],
+        }
+        if golden[task]:
+            line["golden"] = True
+        if sample is not None and (row := int(drawn[questions.image_ids[ends[task]]])) >= 0:
+            line |= sample_keys(sample, row)
+        yield json.dumps(line, ensure_ascii=False)

@@ -9,5 +9,6 @@ from .curve_figures import save_calibration_figure as save_calibration_figure
 from .curve_figures import save_curve_figure as save_curve_figure
 from .curve_figures import save_model_choice_figure as save_model_choice_figure
 from .curve_figures import save_replay_figure as save_replay_figure
+from .sample_report import write_sample_report as write_sample_report
 from .writing import GalleryCounts as GalleryCounts
 from .writing import write_report as write_report

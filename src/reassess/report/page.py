@@ -13,6 +13,7 @@ import numpy as np
 
 from reassess.comparison import Findings
 from reassess.core import Classes
+from reassess.core.classes import ID_ONLY_CLASSES
 from reassess.evaluation import Evaluation
 from reassess.report.chart import COUNT, PERCENT, Chart, Column, Section, Table
 from reassess.report.figures import check_packages
@@ -197,8 +198,8 @@ class Page:
     title: str
     subtitle: str
     sources: ReportSources
-    classes: Classes
-    gallery: Gallery | None
+    classes: Classes = ID_ONLY_CLASSES
+    gallery: Gallery | None = None
     summary: Sequence[str] = ()  # findings in sentences
     sections: Sequence[Section] = ()
     interactive_tables: Sequence[InteractiveTables] = ()

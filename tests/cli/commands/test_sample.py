@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from reassess.annotation import (
 )
 from reassess.evaluation import locate_sample
 from reassess.formats import read_tasks
-from tests.helpers import Needs, Runner, document_of, message_of, output_of, write_csv, write_files
+from tests.helpers import Needs, Runner, document_of, in_one_line, message_of, output_of, write_csv, write_files
 
 N = 2_000
 IMAGES = [f"{number:04}.png" for number in range(N)]
@@ -29,12 +30,14 @@ TRUTH = _RNG.integers(0, 5, N)
 ORIGINAL = np.where(_RNG.random(N) < 0.1, (TRUTH + 1) % 5, TRUTH)
 
 
-def answer_tasks(campaign: Campaign, person: int) -> list[str]:
-    """Answer all tasks that a person gets, and return their images in order."""
+def answer_tasks(campaign: Campaign, person: int, n: int = 1_000) -> list[str]:
+    """Answer up to n tasks that a person gets with the truth, and return their images in order."""
     names, images = read_image_names_by_address(campaign), []
-    while isinstance(turn := begin_next_turn(campaign, person, 1e9), Turn):
+    while len(images) < n and isinstance(turn := begin_next_turn(campaign, person, 1e9), Turn):
         images.append(names[turn.image_address])
-        save_answers(campaign, person, [GivenAnswer(row.question_id, 2, 2.0, 0) for row in turn.questions], 1e9)
+        truth = TRUTH[IMAGES.index(images[-1])]
+        given = [GivenAnswer(row.question_id, 2 if row.class_id == truth else 0, 2.0, 0) for row in turn.questions]
+        save_answers(campaign, person, given, 1e9)
     return images
 
 
@@ -190,7 +193,12 @@ def test_pilot_is_the_first_batch_of_the_new_file(pets: Path, run: Runner, purpo
     assert lines[0]["sample"]["seed"] == 7
     assert lines[0]["sample"]["planned"] == 250
     assert [task["batch"] for task in lines[1:]] == [0] * 100 + [1] * 150
+    facts = [task.pop("classes") for task in lines[1:101]]
+    asked = [task.pop("classes") for task in pilot[1:]]
     assert lines[1:101] == pilot[1:]
+    for task, answered, before in zip(pilot[1:], facts, asked, strict=True):
+        truth = ("cat", "dog", "cup", "mug", "fox")[TRUTH[IMAGES.index(task["image"])]]
+        assert answered == [known | {"valid": known["class"] == truth} for known in before]
     assert lines[0]["sample"]["strata"] == pilot[0]["sample"]["strata"]
 
 
@@ -228,6 +236,92 @@ def test_drawn_golden_questions_leave_the_other_tasks_in_drawn_order(pets: Path,
     assert 2 < len(golden) < 20
     ordinary = [image for image in answer_tasks(campaign, 1) if image not in golden]
     assert ordinary == [task["image"] for task in lines[1:] if task["image"] not in golden]
+
+
+def make_campaign(run: Runner, *options: str) -> Campaign:
+    """Make a campaign of ask.jsonl with one vote per question, for the rater ann and the expert eve."""
+    create = ["annotate", "create", "c.db", "ask.jsonl", "--benchmark", "pets", "--per-question", "1", "--seed", "3"]
+    output_of(run(*create, *options))
+    output_of(run("annotate", "invite", "c.db", "ann", "eve:expert"))
+    return open_campaign("c.db")
+
+
+@pytest.mark.parametrize(("purpose", "n"), [("difference", 70), ("accuracy", 150), ("labels", 100)])
+def test_status_shows_what_compare_finds_from_the_answers_so_far(
+    pets: Path, run: Runner, needs: Needs, purpose: str, n: int
+) -> None:
+    needs("sqlalchemy")
+    draw(run, ["sample", "b.npz", "a.npz", *DIFFERENCE[3:6], purpose, "--seed", "0", "--size", "150"])
+    images = answer_tasks(make_campaign(run), 1, n)
+    answer("answers.csv", images)
+    compare = ["compare", "a.npz", "b.npz", "--benchmark", "pets", "--sample", "ask.jsonl", "--labels", "answers.csv"]
+    expected = document_of(run(*compare, "--anytime", "--json"), "compare")["results"]
+    sample = document_of(run("status", "c.db", "--json"), "status")["results"]["sample"]
+    for found, other in zip(sample["pairs"], expected["pairs"], strict=True):
+        assert (f"{found['a']}.npz", f"{found['b']}.npz") == (other["a"], other["b"])
+        assert found["real_difference"] == pytest.approx(other["real_difference"])
+    for found, other in zip(sample["models"], expected["models"], strict=True):
+        assert found["real"] == pytest.approx(other["real"])
+    assert sample["original_labels"] == expected["original_labels"]
+    assert sample["sample"] | {"unasked_classes": ANY} == expected["sample"]
+    assert sample["sample"]["used"] == n
+    text = in_one_line(output_of(run("status", "c.db")))
+    assert f"sample: {n} of 150 drawn images used; they stand for 2,000 images" in text
+    if purpose == "difference":
+        assert sample["pairs"][0]["verdict"] in text
+        assert "  if it stays as it is, about " in text or sample["pairs"][0]["better"]
+    else:
+        value = sample["models"][0]["real"] if purpose == "accuracy" else sample["original_labels"]["wrong"]
+        name = "a" if purpose == "accuracy" else "wrong original labels"
+        assert f"{name}: {100 * value['value']:.2f} % [{100 * value['low']:.2f} to {100 * value['high']:.2f}]" in text
+        assert ("points expected at 150" in text) == (n < 150)
+
+
+def test_status_uses_the_answers_to_the_pilot(pets: Path, run: Runner, needs: Needs) -> None:
+    needs("sqlalchemy")
+    pilot = draw(run, [*DIFFERENCE, "--size", "100"], "pilot.jsonl")
+    answer("answers.csv", [task["image"] for task in pilot[1:]])
+    lines = draw(run, [*DIFFERENCE, "--size", "200", "--pilot", "pilot.jsonl", "--labels", "answers.csv"])
+    campaign = make_campaign(run)
+    assert results_so_far(run)["sample"]["used"] == 100
+    answer_tasks(campaign, 1)
+    sample = results_so_far(run)["sample"]
+    assert (sample["used"], sample["first_without_answer"]) == (200, None)
+    answer("new.csv", [task["image"] for task in lines[101:]])
+    compare = ["compare", "a.npz", "b.npz", "--benchmark", "pets", "--sample", "ask.jsonl", "--labels", "new.csv"]
+    expected = document_of(run(*compare, "--anytime", "--json"), "compare")["results"]
+    assert results_so_far(run)["pairs"][0]["real_difference"] == pytest.approx(expected["pairs"][0]["real_difference"])
+
+
+def test_status_uses_the_answers_of_experts_to_golden_questions(pets: Path, run: Runner, needs: Needs) -> None:
+    needs("sqlalchemy")
+    draw(run, [*ACCURACY, "--size", "60"])
+    campaign = make_campaign(run, "--golden", "10")
+    answer_tasks(campaign, 1)
+    before = results_so_far(run)["sample"]
+    golden = answer_tasks(campaign, 2)
+    assert before["first_without_answer"] in golden
+    after = results_so_far(run)["sample"]
+    assert (after["used"], after["first_without_answer"]) == (60, None)
+
+
+def results_so_far(run: Runner) -> dict[str, Any]:
+    """Return what `reassess status` says about the sample of a campaign."""
+    results: dict[str, Any] = document_of(run("status", "c.db", "--json"), "status")["results"]["sample"]
+    return results
+
+
+def test_status_says_how_many_answers_the_first_results_need(pets: Path, run: Runner, needs: Needs) -> None:
+    needs("sqlalchemy")
+    draw(run, [*DIFFERENCE, "--size", "150"])
+    campaign = make_campaign(run)
+    answer_tasks(campaign, 1, 10)
+    text = in_one_line(output_of(run("status", "c.db")))
+    needed = int(text.partition("needed the first ")[2].split()[0])
+    assert 10 < needed < 40
+    assert "sample" not in document_of(run("status", "c.db", "--json"), "status")["results"]
+    answer_tasks(campaign, 1, needed - 10)
+    assert f"sample: {needed} of 150 drawn images used" in in_one_line(output_of(run("status", "c.db")))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from reassess.comparison import SampleFindings
 from reassess.core import Tasks
 from reassess.formats import write_tasks
 from reassess.formats.files import sha256
-from tests.helpers import Runner, document_of, in_one_line, message_of, output_of, results_of
+from tests.helpers import Needs, Runner, document_of, in_one_line, message_of, output_of, results_of
 from tests.sampled import IMAGES, MODELS, simulate_benchmark, with_hashes
 
 BENCH = simulate_benchmark()
@@ -96,6 +96,7 @@ def test_json_has_the_estimates(tasks: Tasks, run: Runner) -> None:
         "ignored": 0,
         "anytime": False,
         "planned": None,
+        "unasked_classes": 0,
         "empty": findings.n_empty,
         "empty_share": findings.empty_share.to_json(),
     }
@@ -230,3 +231,24 @@ def test_options_that_make_no_sense_with_a_sample_are_refused(
     tasks: Tasks, run: Runner, argv: tuple[str, ...], problem: str
 ) -> None:
     assert problem in message_of(run(*argv), 2)
+
+
+def test_report_writes_page_and_figure(tasks: Tasks, run: Runner, needs: Needs) -> None:
+    needs("matplotlib")
+    needs("jinja2")
+    out = output_of(run("report", "a.npz", "b.npz", *OPTIONS, "-o", "page.html"))
+    assert out.startswith(TABLE)
+    assert "page.html: 2 models, estimated from a sample" in out
+    page = Path("page.html").read_text()
+    assert "--sample tasks.jsonl" in page
+    document = document_of(
+        run("report", "a.npz", "b.npz", *OPTIONS, "-o", "figure.svg", "--json", "--anytime"), "report"
+    )
+    assert document["results"]["output"] == "figure.svg"
+    assert document["results"]["models"] == [
+        model.to_json() for model in find_expected(tasks, 0, 1, is_anytime=True).models
+    ]
+    assert (document["sample"]["used"], document["sample"]["anytime"]) == (300, True)
+    for option in (["--chart", "scatter"], ["--short"], ["--images", "a.npz"], ["--leaderboard", "a.npz"]):
+        result = run("report", "a.npz", "b.npz", *OPTIONS, "-o", "x.html", *option)
+        assert (result.code, f"{option[0]} cannot be used with --sample" in result.err) == (2, True)

@@ -20,6 +20,7 @@ from reassess.annotation.store.people import insert_person
 from reassess.annotation.store.schema import RaterStage, Role, TaskKind, store_schema_version
 from reassess.core import Tasks
 from reassess.errors import add_error_place
+from reassess.formats.task_files import format_tasks
 
 _ADDRESS_BYTES = 16  # bytes of the random address of an image
 _MAX_ID = 1 << 48  # in the range of integers in JavaScript
@@ -60,6 +61,7 @@ def _write_tables(connection: Connection, plan: CampaignPlan, now: float) -> Non
     row |= {"consent": plan.consent_text, "original_votes": plan.has_original_votes, "images": plan.images_path}
     row |= {"classes": plan.tasks.questions.classes.count, "has_local_ids": plan.tasks.questions.classes.has_local_ids}
     row |= {"id": 1, "golden_invalid": counts[0], "golden_valid": counts[1], "settings": dict(plan.settings)}
+    row["sample"] = None if plan.sample_tasks is None else "\n".join(format_tasks(plan.sample_tasks))
     row |= {
         name: None if rules.stop_rule is None else getattr(rules.stop_rule, name[5:])
         for name in ("stop_low", "stop_high")

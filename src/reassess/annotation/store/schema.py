@@ -29,6 +29,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
+    Text,
     UniqueConstraint,
     event,
     inspect,
@@ -112,6 +113,7 @@ campaign = Table(
     Column("images", String),  # folder or archive of the images
     Column("classes", Integer),  # number of classes in the list; null without a list
     Column("has_local_ids", Boolean, nullable=False),  # whether ids are positions in one file's sorted names
+    Column("sample", Text),  # the lines of the task file of a sample, with all batches; null without a sample
     # How often each vote counts for a question's probability, and how many golden questions, and answers of raters to
     # them, this was found by.
     Column("tempering_power", Float, nullable=False, default=1.0, server_default="1"),

@@ -20,7 +20,14 @@ from reassess.cli.options import add_image_matching_options, add_label_options, 
 from reassess.cli.packages import check_packages
 from reassess.cli.part_inputs import find_images_path
 from reassess.cli.prediction_inputs import iter_predictions
+from reassess.cli.sampled_evaluation import (
+    add_sample_options,
+    check_sample_options,
+    evaluate_with_sample,
+    find_scores_of_answers,
+)
 from reassess.cli.screen import print_table
+from reassess.cli.tables.sample_results_table import print_sampled_models, sample_to_json
 from reassess.comparison import Findings
 from reassess.comparison.comparison_words import explain_ranking_by_shared_images
 from reassess.core import IMAGENET, Benchmark
@@ -28,7 +35,7 @@ from reassess.evaluation.evaluation_words import describe_missing_class_names, s
 from reassess.evaluation.result import describe_label_errors
 from reassess.formats import read_leaderboard
 from reassess.formats.result_files import short_model_names
-from reassess.report import CHARTS, GalleryCounts, write_chart, write_report
+from reassess.report import CHARTS, GalleryCounts, write_chart, write_report, write_sample_report
 from reassess.report.figures import FIGURE_SUFFIXES
 from reassess.report.writing import REPORT_SUFFIXES
 from reassess.text import count_noun, group_files_with_same_text
@@ -45,7 +52,7 @@ _SCORE_INPUT_NAMES = ("scores", IMAGENET.sources["scores"])
     ],
 )
 @click.argument("files", nargs=-1, required=True, type=INPUT_PATH_TYPE, metavar="FILE...")
-@output_option("PAGE|FIGURE", "Write the report: html; with --chart, svg, png or pdf.")
+@output_option("PAGE|FIGURE", "Write the report: html; with --chart or --sample, also svg, png or pdf.")
 @click.option(
     "--chart", "chart_kind", type=Choice(list(CHARTS)), metavar="KIND", help=f"Draw one chart: {', '.join(CHARTS)}."
 )
@@ -74,6 +81,7 @@ _SCORE_INPUT_NAMES = ("scores", IMAGENET.sources["scores"])
     help="Published results to compare the models with, as for leaderboard; repeatable.",
 )
 @add_label_options
+@add_sample_options
 @add_prediction_options
 @add_image_matching_options
 @add_common_options
@@ -85,6 +93,8 @@ def report(
     is_short: bool,
     images: Path | None,
     max_mistakes: int,
+    sample: Path | None,
+    anytime: bool,
     **findings_options: Any,
 ) -> None:
     """Write an HTML report, or one chart of it.
@@ -92,7 +102,14 @@ def report(
     Each FILE contains the predictions of one model, as for evaluate. PAGE is a single file that works offline. It shows
     accuracies with intervals, comparisons, label errors, kinds of mistakes, accuracy by class, confused classes, the
     quality of the labels, and how the report was made. Each chart has its numbers as CSV.
+
+    With --sample, PAGE shows what the labels of a sample tell about all images, and FIGURE shows the accuracies.
     """
+    refused = {"--chart": chart_kind, "--short": is_short, "--images": images}
+    check_sample_options(sample, anytime, {**refused, "--leaderboard": findings_options["leaderboards"]})
+    if sample is not None:
+        _write_sample_report(run, files, output, sample, is_anytime=anytime, **findings_options)
+        return
     if is_short and (chart_kind is not None or images is not None or findings_options["leaderboards"]):
         raise click.UsageError("--short cannot be combined with --chart, --images or --leaderboard.")
     if chart_kind is not None:
@@ -120,6 +137,34 @@ def report(
         run.print_json("report", _to_json(findings, file_by_name, output, gallery_counts))
     else:
         _print_findings(run, findings, output, gallery_counts, is_short=is_short)
+
+
+def _write_sample_report(
+    run: CommandRun,
+    files: tuple[Path, ...],
+    output: Path,
+    sample: Path,
+    *,
+    is_anytime: bool,
+    benchmark: Benchmark | None,
+    labels: str | None,
+    original: str | None,
+    leaderboards: tuple[Path, ...],  # noqa: ARG001 - empty
+) -> None:
+    """Write a report about the labels of a sample."""
+    check_packages("report", "a report")
+    run.check_output(output, (*REPORT_SUFFIXES, *FIGURE_SUFFIXES), "a report about a sample", benchmark=benchmark)
+    reject_repeated_files(files)
+    inputs = load_evaluation_inputs(run, benchmark, labels, original, find_scores_of_answers(benchmark, None))
+    findings = evaluate_with_sample(run, files, inputs, sample, is_anytime=is_anytime)
+    write_sample_report(output, findings, **run.describe_command(), force=run.force)
+    if run.json:
+        models = [model.to_json() for model in findings.models]
+        results = {"output": str(output), "bytes": output.stat().st_size, "models": models}
+        run.print_json("report", results, **sample_to_json(findings))
+    else:
+        print_sampled_models(run, findings)
+        run.print_line(f"{output}: {count_noun(len(findings.models), 'model')}, estimated from a sample")
 
 
 def _load_findings(

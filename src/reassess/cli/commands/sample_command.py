@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+import numpy as np
+import numpy.typing as npt
 
 from reassess.cli.command_run import (
     INPUT_PATH_TYPE,
@@ -30,16 +32,18 @@ from reassess.cli.options import (
 )
 from reassess.cli.sample_inputs import (
     ModelPredictions,
+    find_answers,
     learn_from_pilot_file,
     read_candidate_questions,
     read_model_predictions,
 )
 from reassess.cli.tables.sample_table import DrawnTasks, print_sample, to_json
-from reassess.core import Benchmark
+from reassess.core import Benchmark, Tasks
 from reassess.errors import DataError
 from reassess.evaluation import (
     Purpose,
     draw_images,
+    find_question_facts,
     find_sample_size,
     guess_correct,
     list_sample_questions,
@@ -49,6 +53,7 @@ from reassess.evaluation import (
     smallest_sample,
 )
 from reassess.formats import write_tasks
+from reassess.formats.result_files import short_model_names
 from reassess.formats.task_files import TASK_SUFFIXES
 from reassess.proposals import make_tasks
 from reassess.text import count_noun
@@ -192,15 +197,7 @@ def _draw_tasks(
         plan = plan_sample(strata, size, earlier=earlier)
     n_pilot = 0 if earlier is None else len(earlier)
     drawn = draw_images(strata, plan.n - n_pilot, seed=seed, earlier=earlier)
-    questions, rule = list_sample_questions(
-        drawn.images,
-        panel.images,
-        panel.top1,
-        models.original,
-        classes=inputs.labels.classes,
-        candidates=None if candidates is None else read_candidate_questions(run, candidates, inputs, models),
-        match=panel.match,
-    )
+    tasks, rule = _make_tasks(run, models, inputs, drawn.images, n_pilot, candidates)
     named = name_sample(
         drawn, panel.images, purpose=purpose, seed=seed, input_hashes=sorted(models.hashes), question_rule=rule
     )
@@ -210,11 +207,39 @@ def _draw_tasks(
         guesses=guesses,
         drawn=drawn,
         strata_ids=strata.ids,
-        tasks=replace(make_tasks(questions), sample=named),
+        tasks=replace(tasks, sample=named),
         sample=named,
         plan=plan,
         n_pilot=n_pilot,
     )
+
+
+def _make_tasks(
+    run: CommandRun,
+    models: ModelPredictions,
+    inputs: EvaluationInputs,
+    drawn_images: npt.NDArray[np.int64],
+    n_pilot: int,
+    candidates: Path | None,
+) -> tuple[Tasks, tuple[str, ...]]:
+    """Make the tasks about drawn images, with the answers about the pilot's images, and return the rule too."""
+    panel, order = models.panel, models.order_by_hash
+    questions, rule = list_sample_questions(
+        drawn_images,
+        panel.images,
+        panel.top1,
+        models.original,
+        classes=inputs.labels.classes,
+        candidates=None if candidates is None else read_candidate_questions(run, candidates, inputs, models),
+        match=panel.match,
+    )
+    tasks = make_tasks(questions)
+    names = list(short_model_names(list(panel.models)).values())
+    facts = find_question_facts(
+        tasks.questions, drawn_images, [names[i] for i in order.tolist()], panel.top1[order], models.original
+    )
+    answers = find_answers(run, tasks.questions, inputs.labels, panel.label_rows[drawn_images[:n_pilot]])
+    return replace(tasks, facts=replace(facts, answers=answers)), rule
 
 
 def _check_size(size: int, smallest: int, n_images: int) -> None:

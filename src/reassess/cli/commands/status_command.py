@@ -11,7 +11,9 @@ from reassess.cli.campaign_inputs import CAMPAIGN_TYPE
 from reassess.cli.command_run import CommandRun, add_common_options, find_unused_path
 from reassess.cli.help_pages import Command
 from reassess.cli.screen import format_message, print_text
-from reassess.core import IMAGENET
+from reassess.comparison import SampleFindings
+from reassess.core import IMAGENET, LabelSets, Tasks
+from reassess.errors import DataError
 
 if TYPE_CHECKING:
     from reassess.annotation import Progress
@@ -58,18 +60,35 @@ def _print_benchmark_state(run: CommandRun, benchmark: str) -> _ExitCode:
 
 
 def _print_campaign_state(run: CommandRun, campaign: str | Path) -> None:
+    from reassess.cli.tables.sample_results_table import print_results_so_far, results_so_far_to_json
     from reassess.cli.tables.status_table import print_progress, warn_if_practice_is_easy
 
     with annotation.use_campaign(campaign) as opened:
         progress = annotation.measure_progress(opened, time.time())
+        answers = annotation.read_sample_answers(opened)
     command, *arguments = _find_next_annotate_command(progress)
     run.suggest_command("annotate", command, annotation.hide_password(campaign), *arguments)
+    findings = None if answers is None else _find_sample_results(run, *answers)
     if run.json:
-        run.print_json("status", progress.to_json())
+        sample = {} if findings is None else {"sample": results_so_far_to_json(findings)}
+        run.print_json("status", progress.to_json() | sample)
     else:
         print_progress(run, progress)
+        if findings is not None:
+            print_results_so_far(run, findings)
     has_begun = any(person.role == "rater" and person.last_answer_time is not None for person in progress.people)
     warn_if_practice_is_easy(progress.practice_round, has_begun=has_begun)
+
+
+def _find_sample_results(run: CommandRun, tasks: Tasks, labels: LabelSets) -> SampleFindings | None:
+    """Return what the answers to a sample show so far; None, with a note, if they are too few."""
+    try:
+        return SampleFindings.from_tasks(tasks, labels, is_anytime=True)
+    except DataError as error:
+        if error.code != "too-few-images":
+            raise
+        run.add_note(f"no results of the sample yet: {error.problem} (found {error.found}, needed {error.allowed})")
+        return None
 
 
 def _find_next_annotate_command(progress: "Progress") -> list[str]:

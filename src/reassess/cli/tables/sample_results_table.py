@@ -9,6 +9,7 @@ from reassess.comparison.differences import format_p_value
 from reassess.comparison.sample_words import (
     ORIGINAL_LABEL_NAMES,
     describe_images_without_valid_class,
+    describe_results_so_far,
     describe_used_images,
     explain_sample_results,
 )
@@ -34,6 +35,7 @@ def sample_to_json(findings: SampleFindings) -> dict[str, Any]:
             **findings.answered.to_json(),
             "anytime": findings.planned is not None,
             "planned": findings.planned,
+            "unasked_classes": findings.n_unasked,
             "empty": findings.n_empty,
             "empty_share": findings.empty_share.to_json(),
         },
@@ -56,16 +58,37 @@ def print_sampled_models(run: CommandRun, findings: SampleFindings) -> None:
 
 def print_sampled_differences(run: CommandRun, findings: SampleFindings) -> None:
     """Print which models are ahead, the accuracy of each model, and the difference of each pair."""
-    neighbours = list(zip(findings.models, findings.models[1:], strict=False))
-    names = {(first.model, second.model) for first, second in neighbours}
-    for difference in findings.differences:
-        if (difference.model_a, difference.model_b) in names:
-            print_text(difference.verdict)
+    for difference in findings.neighbour_differences:
+        print_text(difference.verdict)
     print_text("")
     make_sampled_differences_table(findings).print()
     print_text("")
     make_sampled_models_table(findings).print()
     _print_notes(run, findings)
+
+
+def print_results_so_far(run: CommandRun, findings: SampleFindings) -> None:
+    """Print what a sample shows while raters answer."""
+    print_text(f"sample: {describe_used_images(findings.answered)}")
+    for line in describe_results_so_far(findings):
+        print_text(line)
+    for line in explain_sample_results(findings):
+        run.add_note(line)
+
+
+def results_so_far_to_json(findings: SampleFindings) -> dict[str, Any]:
+    """Return what a sample shows while raters answer, for JSON."""
+    return {
+        "models": [model.to_json() for model in findings.models],
+        "pairs": [
+            {
+                **pair.to_json(),
+                "images_needed": pair.expect_images_needed(findings.planned or 1, findings.answered.n_images),
+            }
+            for pair in findings.differences
+        ],
+        **sample_to_json(findings),
+    }
 
 
 def make_sampled_models_table(findings: SampleFindings) -> ResultTable:
@@ -154,5 +177,8 @@ def _print_notes(run: CommandRun, findings: SampleFindings) -> None:
     run.print_line(describe_images_without_valid_class(findings))
     if findings.answered.n_ignored:
         run.print_line(f"{count_noun(findings.answered.n_ignored, 'image')} ignored, because not drawn")
+    if findings.n_unasked:
+        classes = count_noun(findings.n_unasked, "class", "classes")
+        run.print_line(f"{classes} in label sets ignored, because the sample does not ask about them")
     for line in explain_sample_results(findings):
         run.add_note(line)

@@ -86,7 +86,7 @@ def find_answered_images(
     tasks
         The tasks that `reassess sample` wrote.
     labels
-        The label sets of the answered images, and of no other images.
+        The label sets of the answered images, and of no other images; see `add_known_answers`.
     scores
         The answered questions. An image is answered if it has a label set and all its questions have a score. Without
         scores, a label set is enough.
@@ -148,6 +148,62 @@ def find_answered_images(
     )
 
 
+def keep_asked_classes(labels: LabelSets, tasks: Tasks, *, match: Match = "path") -> LabelSets:
+    """Remove classes from the label sets of drawn images if the tasks do not ask about them.
+
+    Otherwise, an image could have a valid class only because it is in label sets that were made with other questions.
+
+    Examples
+    --------
+    >>> from reassess.core import Questions
+    >>> tasks = Tasks(Questions.from_columns(["a"], np.array([0])), np.array([0, 1]), np.arange(1), [""])
+    >>> keep_asked_classes(LabelSets.from_lists(["a", "b"], [[0, 3], [3]]), tasks)["a"]
+    (0,)
+    """
+    questions = tasks.questions.convert_to_classes(labels.classes)
+    rows = match_images(labels.images, questions.images, match=match, where="the label sets", known_where="the tasks")[
+        labels.image_ids
+    ]
+    is_kept = (questions.find_positions(rows, labels.indices) >= 0) | (rows < 0)
+    if is_kept.all():
+        return labels
+    images, class_ids = labels.image_ids[is_kept], labels.indices[is_kept]
+    return LabelSets.from_pairs(labels.images, images, class_ids, labels.classes, name=labels.name)
+
+
+def add_known_answers(labels: LabelSets, tasks: Tasks, *, match: Match = "path") -> LabelSets:
+    """Add label sets of the images of earlier batches, whose answers are in the tasks, unless they have label sets.
+
+    Examples
+    --------
+    >>> from reassess.core import QuestionFacts, Questions
+    >>> questions = Questions.from_columns(["a", "b", "b"], np.array([0, 0, 1]))
+    >>> facts = QuestionFacts(("vit",), np.ones((3, 1), bool), np.zeros(3, bool), np.array([-1, 0, 1], np.int8))
+    >>> tasks = Tasks(questions, np.array([0, 1, 3]), np.arange(2), [""] * 2, facts=facts)
+    >>> add_known_answers(LabelSets.from_lists(["a"], [[]]), tasks)["b"]
+    (1,)
+    """
+    if tasks.facts is None or not (tasks.facts.answers >= 0).any():
+        return labels
+    questions, answers = tasks.questions.convert_to_classes(labels.classes), tasks.facts.answers
+    has_open = np.bincount(questions.image_ids, answers < 0, len(questions.images)) > 0
+    label_rows = match_images(
+        questions.images, labels.images, match=match, where="the tasks", known_where="the label sets"
+    )
+    added = np.flatnonzero(~has_open & (label_rows < 0))
+    new_rows = np.full(len(questions.images), -1)
+    new_rows[added] = len(labels) + np.arange(added.size)
+    rows = new_rows[questions.image_ids]
+    is_added = (rows >= 0) & (answers == 1)
+    return LabelSets.from_pairs(
+        [*labels.images, *(questions.images[image] for image in added.tolist())],
+        np.append(labels.image_ids, rows[is_added]),
+        np.append(labels.indices, questions.class_ids[is_added]),
+        labels.classes,
+        name=labels.name,
+    )
+
+
 def _require_sample(tasks: Tasks) -> Sample:
     """Return the sample of tasks that `reassess sample` wrote."""
     drawn = tasks.sample
@@ -182,7 +238,7 @@ def _count_unknown_images(labels: LabelSets, drawn: Sample, match: Match, ignore
 
 
 def _find_open_questions(tasks: Tasks, labels: LabelSets, scores: Scores | None, match: Match) -> _Ints:
-    """Return the positions of questions without a score; none if scores are missing."""
+    """Return the positions of questions without a score or a known answer; none if scores are missing."""
     if scores is None:
         return np.empty(0, np.int64)
     questions = tasks.questions.convert_to_classes(labels.classes)
@@ -190,7 +246,8 @@ def _find_open_questions(tasks: Tasks, labels: LabelSets, scores: Scores | None,
     score_rows = match_images(
         questions.images, scores.questions.images, match=match, where="the tasks", known_where="the scores"
     )
-    return np.flatnonzero(~scores.is_asked(score_rows[questions.image_ids], questions.class_ids))
+    is_open = ~scores.is_asked(score_rows[questions.image_ids], questions.class_ids)
+    return np.flatnonzero(is_open if tasks.facts is None else is_open & (tasks.facts.answers < 0))
 
 
 def _too_few_images(sample: ImageSample, n_answered: int) -> DataError:

@@ -41,3 +41,41 @@ def anytime_quantile(n: int, planned: int) -> float:
     if n <= planned:
         return _QUANTILE_AT_PLANNED * math.pow(planned / n, _EARLY_EXPONENT)
     return math.sqrt(_QUANTILE_AT_PLANNED**2 + 2 * math.log(n / planned))
+
+
+def expect_images_needed(distance: float, margin: float, n: int, planned: int, *, most: int) -> int | None:
+    """Estimate after how many images an interval for all times will exclude 0, if the estimate stays as it is.
+
+    Parameters
+    ----------
+    distance
+        Distance of the estimate from 0.
+    margin
+        Distance of the estimate from the end of the interval that is nearer to 0, after n images.
+    n, planned
+        As for `anytime_quantile`.
+    most
+        Number of images of the whole set.
+
+    Returns
+    -------
+    int or None
+        The number of images, at least n; None if even all images are expected to be too few.
+
+    Examples
+    --------
+    >>> expect_images_needed(0.02, 0.03, 100, 500, most=10_000)
+    187
+    """
+
+    def is_enough(later: int) -> bool:
+        factor = anytime_quantile(later, planned) / anytime_quantile(n, planned)
+        return margin * factor * math.sqrt(n / later) < distance
+
+    if not is_enough(most):
+        return None
+    low, high = n, most
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_enough(middle) else (middle + 1, high)
+    return low

@@ -1,8 +1,8 @@
 """Drawing images: how many of each stratum, which ones, and in which order.
 
 Images are drawn in batches. How many images of a stratum a batch draws may depend on the answers to earlier batches,
-but on nothing else. Within a batch, the strata alternate in fixed proportions, so that each prefix of the drawn order
-is itself a stratified sample.
+but on nothing else. A batch begins with two images of each stratum, so that estimates are soon possible. Then the
+strata alternate in fixed proportions, so that each prefix of the drawn order is itself a stratified sample.
 """
 
 from dataclasses import dataclass, replace
@@ -191,8 +191,8 @@ def draw_images(strata: Strata, n: int, *, seed: int, earlier: ImageSample | Non
     >>> strata = Strata(np.repeat([0, 1], [900, 100]), np.array([0.04, 0.25]), np.zeros(2, int), np.zeros(2, bool), 0.1)
     >>> sample = draw_images(strata, 12, seed=0)
     >>> sample.strata.tolist()
-    [0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0]
-    >>> sample.probabilities[[0, 3]].round(4).tolist()
+    [0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]
+    >>> sample.probabilities[[0, 1]].round(4).tolist()
     [0.0111, 0.02]
     """
     drawn = np.empty(0, np.int64) if earlier is None else earlier.images
@@ -208,7 +208,8 @@ def draw_images(strata: Strata, n: int, *, seed: int, earlier: ImageSample | Non
     rng = np.random.default_rng([seed, drawn.size])
     images = [images[rng.choice(images.size, n, replace=False)] for images, n in zip(members, counts, strict=True)]
     stratum = np.repeat(np.arange(counts.size), counts)
-    place = np.concatenate([(np.arange(count) + 0.5) / max(count, 1) for count in counts.tolist()])
+    rank = np.concatenate([np.arange(count) for count in counts.tolist()])  # of each image in its stratum
+    place = np.where(rank < MIN_IMAGES_PER_STRATUM, rank - MIN_IMAGES_PER_STRATUM, (rank + 0.5) / counts[stratum])
     order = np.argsort(place, kind="stable")
     stratum = stratum[order]
     batch = ImageSample(

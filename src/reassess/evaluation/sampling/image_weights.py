@@ -38,7 +38,7 @@ def count_usable(sample: ImageSample) -> int:
     >>> from reassess.evaluation import Strata, draw_images
     >>> strata = Strata(np.repeat([0, 1], [900, 100]), np.array([0.04, 0.25]), np.zeros(2, int), np.zeros(2, bool), 0.1)
     >>> sample = draw_images(strata, 12, seed=0)
-    >>> count_usable(sample), count_usable(sample.first(9))
+    >>> count_usable(sample), count_usable(sample.first(3))
     (12, 0)
     """
     counts = sample.counts()

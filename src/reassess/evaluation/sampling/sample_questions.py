@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core import Classes, Questions
+from reassess.core import Classes, QuestionFacts, Questions
 from reassess.core.checks import check_shape
 from reassess.core.image_names import Match, match_images
 from reassess.numeric.arrays import concatenate_ranges
@@ -76,3 +76,41 @@ def list_sample_questions(
     pairs = np.unique(np.stack([all_rows, all_ids])[:, all_ids >= 0], axis=1)
     questions = Questions.from_columns([names[row] for row in pairs[0].tolist()], pairs[1], classes)
     return questions, _RULE if candidates is None else _RULE_WITH_CANDIDATES
+
+
+def find_question_facts(
+    questions: Questions,
+    positions: npt.NDArray[np.integer],
+    models: Sequence[str],
+    top1: npt.NDArray[np.integer],
+    original: npt.NDArray[np.integer],
+) -> QuestionFacts:
+    """Find which models predict the class of each question, and whether it is the original label.
+
+    Parameters
+    ----------
+    questions
+        Questions about the images of a sample, see `list_sample_questions`.
+    positions
+        The images of `questions`, as positions among all images; shape (images of questions,).
+    models
+        Names of the models.
+    top1, original
+        As for `list_sample_questions`.
+
+    Examples
+    --------
+    >>> questions = Questions.from_columns(["c.png", "c.png", "a.png"], np.array([1, 2, 0]))
+    >>> top1, original = np.array([[0, 1, 2], [0, 2, 1]]), np.array([0, 1, 0])
+    >>> facts = find_question_facts(questions, np.array([2, 0]), ["vit", "resnet"], top1, original)
+    >>> facts.is_predicted.tolist(), facts.is_original.tolist()
+    ([[False, True], [True, False], [True, True]], [False, False, True])
+    """
+    check_shape(positions, (len(questions.images),), value_name="positions")
+    image = positions[questions.image_ids]
+    return QuestionFacts(
+        models=tuple(models),
+        is_predicted=(top1[:, image] == questions.class_ids).T,
+        is_original=original[image] == questions.class_ids,
+        answers=np.full(len(questions), -1, np.int8),
+    )

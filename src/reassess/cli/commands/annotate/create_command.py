@@ -157,6 +157,7 @@ def create(
             seed=seed,
         ),
         golden_tasks=parts.golden_tasks,
+        sample_tasks=parts.sample_tasks,
         expert_votes=parts.experts,
         n_practice_tasks=n_practice_tasks,
         practice_bar=pass_mark,

@@ -269,7 +269,7 @@ def test_status_shows_what_compare_finds_from_the_answers_so_far(
     assert f"sample: {n} of 150 drawn images used; they stand for 2,000 images" in text
     if purpose == "difference":
         assert sample["pairs"][0]["verdict"] in text
-        assert "  if it stays as it is, about " in text or sample["pairs"][0]["better"]
+        assert "if it stays as it is, about " in text or sample["pairs"][0]["better"]
     else:
         value = sample["models"][0]["real"] if purpose == "accuracy" else sample["original_labels"]["wrong"]
         name = "a" if purpose == "accuracy" else "wrong original labels"

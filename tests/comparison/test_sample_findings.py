@@ -69,6 +69,7 @@ def test_classes_that_nobody_was_asked_about_are_ignored(bench: SimulatedBenchma
 def test_predictions_in_the_tasks_give_the_same_results_as_files(bench: SimulatedBenchmark, pilot: int) -> None:
     tasks = with_facts(bench, bench.draw(300, models=(0, 1, 2), pilot=pilot), (0, 1, 2))
     labels = bench.labels_of(tasks, range(pilot, 250))
+    assert tasks.facts is not None
     tasks = replace(tasks, facts=replace(tasks.facts, answers=answers_to(bench, tasks, pilot)))
     from_tasks = SampleFindings.from_tasks(tasks, labels, is_anytime=True)
     expected = SampleFindings.from_predictions(

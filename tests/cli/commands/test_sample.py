@@ -32,7 +32,8 @@ ORIGINAL = np.where(_RNG.random(N) < 0.1, (TRUTH + 1) % 5, TRUTH)
 
 def answer_tasks(campaign: Campaign, person: int, n: int = 1_000) -> list[str]:
     """Answer up to n tasks that a person gets with the truth, and return their images in order."""
-    names, images = read_image_names_by_address(campaign), []
+    names = read_image_names_by_address(campaign)
+    images: list[str] = []
     while len(images) < n and isinstance(turn := begin_next_turn(campaign, person, 1e9), Turn):
         images.append(names[turn.image_address])
         truth = TRUTH[IMAGES.index(images[-1])]

@@ -16,7 +16,7 @@ from reassess.data import check_output_path
 from reassess.data.benchmark_folders import find_part_paths, require_single_path
 from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings, write_settings
 from reassess.errors import Fix, OutputError, ReassessWarning
-from reassess.formats import write_classes, write_labels, write_votes
+from reassess.formats import write_classes, write_labels, write_tasks, write_votes
 from reassess.formats.files import TEMPORARY_PREFIX, atomic_writes, check_output, exists
 from reassess.formats.tables import write_table
 from reassess.text import join_first
@@ -36,6 +36,7 @@ _CLASSES_FILE, _ORIGINAL_FILE, _SUGGESTIONS_FILE, _QUESTION_STATES_FILE = (
     "question-states.csv",
 )
 _VOTES_FILE, _GOLDEN_FILE, _RATER_GOLDEN_FILE = "votes.parquet", "golden.parquet", "rater-golden.parquet"
+_SAMPLE_FILE = "sample.jsonl"
 _PARTS_FROM_VOTES = ("scores", "labels")
 _EXPORTED_FILES = frozenset(
     {
@@ -46,6 +47,7 @@ _EXPORTED_FILES = frozenset(
         _VOTES_FILE,
         _GOLDEN_FILE,
         _RATER_GOLDEN_FILE,
+        _SAMPLE_FILE,
     }
 )
 _STATE_TEXTS = {None: "open", "rule": "closed by the stop rule", "votes": "has all votes"}
@@ -149,6 +151,7 @@ def _collect_files(
         _ORIGINAL_FILE: (write_labels, exported.original_labels),
         _SUGGESTIONS_FILE: (write_table, _make_table(suggestions, classes, people) if suggestions else None),
         _QUESTION_STATES_FILE: (write_table, _make_table(exported.question_states, classes, states)),
+        _SAMPLE_FILE: (write_tasks, exported.sample_tasks),
     }
     return {name: _OutputFile(write, content) for name, (write, content) in files.items() if content is not None}
 

@@ -1,7 +1,6 @@
 """The labels that the answers of a campaign give so far."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,9 +12,7 @@ from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.export import CampaignExport, export_votes
 from reassess.annotation.store.schema import images, questions, tasks
-from reassess.annotation.store.shown_items import read_classes
 from reassess.core import USUAL_THRESHOLD, LabelSets, Scores, Tasks
-from reassess.formats.task_files import parse_tasks
 
 _SELECT_KNOWN_TRUTHS = (
     select(images.c.name, questions.c.class_id, questions.c.truth)
@@ -37,14 +34,13 @@ def read_sample_answers(campaign: Campaign) -> SampleAnswers | None:
     Experts decide golden questions. Other labels are those of the default method, with the campaign's threshold, or 0.5
     without a threshold.
     """
-    classes = read_classes(campaign)
     with connect_for_reading(campaign.engine) as connection:
-        text = connection.scalar(select(schema.campaign.c.sample))
+        if connection.scalar(select(schema.campaign.c.sample)) is None:
+            return None
         truths = {(row.name, row.class_id): row.truth == 1 for row in connection.execute(_SELECT_KNOWN_TRUTHS)}
-    if text is None:
-        return None
-    sample_tasks = parse_tasks(text.split("\n"), classes, Path(campaign.name or "campaign"))
     exported = export_votes(campaign)
+    assert exported.sample_tasks is not None
+    asked, classes = exported.sample_tasks.questions, exported.sample_tasks.questions.classes
     is_valid = dict.fromkeys(
         ((state.image_name, state.class_id) for state in exported.question_states if state.close_reason), False
     )
@@ -53,7 +49,6 @@ def read_sample_answers(campaign: Campaign) -> SampleAnswers | None:
         labels = label_sets(compute_campaign_scores(campaign, exported), threshold)
         is_valid |= {key: True for key in _list_labels(labels) if key in is_valid}
     is_valid |= truths
-    asked = sample_tasks.questions
     keys = [(asked.images[i], c) for i, c in zip(asked.image_ids.tolist(), asked.class_ids.tolist(), strict=True)]
     has_open = np.bincount(asked.image_ids, [key not in is_valid for key in keys], len(asked.images)) > 0
     sets: dict[str, list[int]] = {
@@ -62,7 +57,7 @@ def read_sample_answers(campaign: Campaign) -> SampleAnswers | None:
     for name, class_id in keys:
         if name in sets and is_valid[name, class_id]:
             sets[name].append(class_id)
-    return SampleAnswers(sample_tasks, LabelSets.from_lists(list(sets), list(sets.values()), classes))
+    return SampleAnswers(exported.sample_tasks, LabelSets.from_lists(list(sets), list(sets.values()), classes))
 
 
 def _list_labels(labels: LabelSets) -> Iterator[tuple[str, int]]:

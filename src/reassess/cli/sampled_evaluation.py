@@ -24,9 +24,9 @@ def add_sample_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options = (
         click.option(
             "--sample",
-            type=INPUT_PATH_TYPE,
             metavar="TASKS",
-            help="Estimate results for all images from labels of the images in TASKS, which reassess sample drew.",
+            help="Estimate results for all images from labels of the images in TASKS, which reassess sample drew; none: "
+            "use the labels without an estimate.  [default: the benchmark's]",
         ),
         click.option(
             "--anytime",
@@ -39,13 +39,22 @@ def add_sample_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def check_sample_options(sample: Path | None, anytime: bool, other_options: Mapping[str, object]) -> None:
-    """Raise a usage error if --anytime is given without --sample, or --sample with one of the other options."""
-    if anytime and sample is None:
-        raise click.UsageError("--anytime needs --sample.")
+def find_sample(
+    benchmark: Benchmark | None, sample: str | None, anytime: bool, other_options: Mapping[str, object]
+) -> Path | None:
+    """Return the file of a sample; raise a usage error if other options do not fit."""
+    default = None if benchmark is None else benchmark.sources.get("sample")
+    source = default if sample is None else sample
+    if source is None or source == NO_SOURCE:
+        if anytime:
+            raise click.UsageError("--anytime needs --sample.")
+        return None
     for name, value in other_options.items():
-        if sample is not None and value:
-            raise click.UsageError(f"{name} cannot be used with --sample.")
+        if value:
+            of_benchmark = f" of the benchmark ({source}): give --sample none too" if sample is None else ""
+            raise click.UsageError(f"{name} cannot be used with --sample{of_benchmark}.")
+    path: Path = INPUT_PATH_TYPE.convert(source, None, click.get_current_context())
+    return path
 
 
 def find_scores_of_answers(benchmark: Benchmark | None, scores: str | None) -> str | None:

@@ -38,6 +38,7 @@ _OPTIONAL_PART_INSTRUCTIONS: Mapping[str, str] = {
     "hierarchy": "write hierarchy.csv, with the columns child and parent",
     "folds": "run reassess folds",
     "duplicates": "run reassess scan",
+    "sample": "export a campaign with the tasks of reassess sample",
 }
 _ALL_PART_INSTRUCTIONS: Mapping[str, str] = {**PART_INSTRUCTIONS, **_OPTIONAL_PART_INSTRUCTIONS}
 
@@ -50,8 +51,9 @@ def open_benchmark(name_or_folder: str | Path) -> Benchmark:
     name_or_folder
         The name of a known benchmark, ``imagenet``; or a folder with some of these files, each in any format that
         reassess reads: classes, original, labels, scores, votes, golden, rater-golden, groups, collapsed, hierarchy,
-        folds and duplicates. Images are in the folder images, in images.zip or in images.tar. The file benchmark.json
-        may set the name, threshold, method, match, answers and stop rule, and the path of images that are elsewhere.
+        folds, duplicates and sample. Images are in the folder images, in images.zip or in images.tar. The file
+        benchmark.json may set the name, threshold, method, match, answers and stop rule, and the path of images that
+        are elsewhere.
 
     Returns
     -------

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection, Select, and_, exists, func, select
 from sqlalchemy.exc import DBAPIError
 
+from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign, open_transaction
 from reassess.annotation.store.database import check_integrity, connect_for_reading, is_read_only_error
 from reassess.annotation.store.excluding import finish_recounting
@@ -27,7 +29,8 @@ from reassess.annotation.store.schema import (
     unasked,
 )
 from reassess.annotation.store.shown_items import read_classes
-from reassess.core import KNOWN_ANSWERS, Classes, LabelSets, Questions, Sample, Votes
+from reassess.core import KNOWN_ANSWERS, Classes, LabelSets, Questions, Sample, Tasks, Votes
+from reassess.formats.task_files import parse_tasks
 
 _ROWS_PER_READ = 100_000  # to read at a time
 
@@ -77,6 +80,7 @@ class CampaignExport:
     n_practice_votes: int  # experts' votes on practice questions, which are in `golden_votes`
     n_unrated_golden_questions: int  # golden questions on images without any vote
     n_unrated_images: int  # images of these questions
+    sample_tasks: Tasks | None = None  # of reassess sample, also of earlier batches
 
     @property
     def has_rater_votes_on_golden(self) -> bool:
@@ -125,6 +129,7 @@ def export_votes(campaign: Campaign, *, with_rater_names: bool = False) -> Campa
             ),
             n_unrated_golden_questions=sum(unrated),
             n_unrated_images=len(unrated),
+            sample_tasks=_read_sample_tasks(connection, classes),
         )
 
 
@@ -258,6 +263,12 @@ def _read_sample(connection: Connection, golden_votes: Votes | None) -> Sample |
         probabilities=np.array([row.probability for row in rows.values()], np.float64),
         strata=tuple(row.stratum or "" for row in rows.values()),
     )
+
+
+def _read_sample_tasks(connection: Connection, classes: Classes) -> Tasks | None:
+    """Read the tasks of a sample of images; None if the campaign is not about a sample."""
+    text = connection.scalar(select(schema.campaign.c.sample))
+    return None if text is None else parse_tasks(text.split("\n"), classes, Path("the sample of the campaign"))
 
 
 def _read_original_labels(connection: Connection, classes: Classes) -> LabelSets | None:

@@ -20,8 +20,8 @@ from reassess.cli.options import add_image_matching_options, add_label_options, 
 from reassess.cli.prediction_inputs import iter_predictions, repeat_arguments_for_next_command
 from reassess.cli.sampled_evaluation import (
     add_sample_options,
-    check_sample_options,
     evaluate_with_sample,
+    find_sample,
     find_scores_of_answers,
 )
 from reassess.cli.tables.compare_table import make_comparison_table, print_comparison, to_json
@@ -68,7 +68,7 @@ def compare(
     output: Path | None,
     details: Path | None,
     seed: int,
-    sample: Path | None,
+    sample: str | None,
     anytime: bool,
 ) -> None:
     """Test whether models differ on the same images.
@@ -82,11 +82,11 @@ def compare(
     run.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
     run.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     is_seed_given = click.get_current_context().get_parameter_source("seed") is ParameterSource.COMMANDLINE
-    check_sample_options(sample, anytime, {"--details": details, "--seed": is_seed_given})
-    if sample is not None:
+    sample_path = find_sample(benchmark, sample, anytime, {"--details": details, "--seed": is_seed_given})
+    if sample_path is not None:
         scores = find_scores_of_answers(benchmark, None)
         inputs = load_evaluation_inputs(run, benchmark, labels, original, scores)
-        _compare_with_sample(run, files, inputs, sample, output, is_anytime=anytime)
+        _compare_with_sample(run, files, inputs, sample_path, output, is_anytime=anytime)
         return
     inputs = load_evaluation_inputs(run, benchmark, labels, original, needs_votes=True)
     inputs.add_class_tables_to_inputs(run)

@@ -27,8 +27,8 @@ from reassess.cli.options import (
 from reassess.cli.prediction_inputs import iter_predictions, repeat_arguments_for_next_command
 from reassess.cli.sampled_evaluation import (
     add_sample_options,
-    check_sample_options,
     evaluate_with_sample,
+    find_sample,
     find_scores_of_answers,
 )
 from reassess.cli.tables.evaluate_table import (
@@ -141,7 +141,7 @@ def evaluate(
     details: Path | None,
     duplicates: str | None,
     breakdown: str | None,
-    sample: Path | None,
+    sample: str | None,
     anytime: bool,
 ) -> None:
     """Measure models by reassessed and by original labels.
@@ -153,11 +153,12 @@ def evaluate(
     """
     _check_options(run, files, labels, thresholds, details, breakdown)
     run.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
-    refused = {"--details": details, "--threshold": thresholds, "--top-k": top_k, "--duplicates": duplicates}
-    check_sample_options(sample, anytime, {**refused, "--by": breakdown, "More than one --labels": labels[1:]})
-    if sample is not None:
+    refused: dict[str, object] = {"--details": details, "--threshold": thresholds, "--top-k": top_k, "--duplicates": duplicates}
+    refused |= {"--by": breakdown, "More than one --labels": labels[1:]}
+    sample_path = find_sample(benchmark, sample, anytime, refused)
+    if sample_path is not None:
         inputs = load_evaluation_inputs(run, benchmark, labels, original, find_scores_of_answers(benchmark, scores))
-        _evaluate_with_sample(run, files, inputs, sample, output, is_anytime=anytime)
+        _evaluate_with_sample(run, files, inputs, sample_path, output, is_anytime=anytime)
         return
     run.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
     inputs = load_evaluation_inputs(run, benchmark, labels, original, scores, thresholds)

@@ -20,7 +20,7 @@ from reassess.cli.command_run import (
 from reassess.cli.evaluation_inputs import to_evaluation_labels
 from reassess.cli.help_pages import Choice, Command, benchmark_section_option
 from reassess.cli.options import benchmark_option, match_option, output_option, save_settings
-from reassess.cli.part_inputs import BenchmarkPartReader, find_scores, require_part
+from reassess.cli.part_inputs import NO_SOURCE, BenchmarkPartReader, find_scores, require_part
 from reassess.cli.tables.labels_table import comparison_to_json, make_class_dataframe, print_label_comparison
 from reassess.comparison import LabelDiff, OriginalLabelChanges, label_agreement, label_diff, original_changes
 from reassess.core import IMAGENET, Benchmark, LabelSets, MultiLabels, Scores
@@ -109,6 +109,9 @@ def labels(
         raise click.UsageError("Give -o LABELS, or --details TABLE to list only the changed labels.")
     run.check_output(output, (".json", *TABLE_SUFFIXES), "a label set", benchmark=benchmark, part="labels")
     run.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)
+    if original is None and benchmark is not None and "sample" in benchmark.sources:
+        original = NO_SOURCE
+        run.add_note("the benchmark is about a sample, so images that were not drawn get no label set")
     reader = _read_scores_and_other_parts(run, benchmark, *files, original=original, needs_votes=details is not None)
     parts = reader.align_classes_and_images()
     sets = label_sets(parts["scores"], threshold, original=parts.get("original"))

@@ -22,8 +22,8 @@ from reassess.cli.part_inputs import find_images_path
 from reassess.cli.prediction_inputs import iter_predictions
 from reassess.cli.sampled_evaluation import (
     add_sample_options,
-    check_sample_options,
     evaluate_with_sample,
+    find_sample,
     find_scores_of_answers,
 )
 from reassess.cli.screen import print_table
@@ -93,7 +93,7 @@ def report(
     is_short: bool,
     images: Path | None,
     max_mistakes: int,
-    sample: Path | None,
+    sample: str | None,
     anytime: bool,
     **findings_options: Any,
 ) -> None:
@@ -105,10 +105,11 @@ def report(
 
     With --sample, PAGE shows what the labels of a sample tell about all images, and FIGURE shows the accuracies.
     """
-    refused = {"--chart": chart_kind, "--short": is_short, "--images": images}
-    check_sample_options(sample, anytime, {**refused, "--leaderboard": findings_options["leaderboards"]})
-    if sample is not None:
-        _write_sample_report(run, files, output, sample, is_anytime=anytime, **findings_options)
+    refused: dict[str, object] = {"--chart": chart_kind, "--short": is_short, "--images": images}
+    refused["--leaderboard"] = findings_options["leaderboards"]
+    sample_path = find_sample(findings_options["benchmark"], sample, anytime, refused)
+    if sample_path is not None:
+        _write_sample_report(run, files, output, sample_path, is_anytime=anytime, **findings_options)
         return
     if is_short and (chart_kind is not None or images is not None or findings_options["leaderboards"]):
         raise click.UsageError("--short cannot be combined with --chart, --images or --leaderboard.")

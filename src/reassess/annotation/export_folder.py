@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from reassess.core import Questions
 
 
-_CLASSES_FILE, _ORIGINAL_FILE, _SUGGESTIONS_FILE, _QUESTION_STATES_FILE = (
+_CLASSES_FILE, _ORIGINAL_FILE, _SUGGESTIONS_FILE, QUESTION_STATES_FILE = (
     "classes.csv",
     "original.csv",
     "suggestions.csv",
@@ -43,14 +43,19 @@ _EXPORTED_FILES = frozenset(
         _CLASSES_FILE,
         _ORIGINAL_FILE,
         _SUGGESTIONS_FILE,
-        _QUESTION_STATES_FILE,
+        QUESTION_STATES_FILE,
         _VOTES_FILE,
         _GOLDEN_FILE,
         _RATER_GOLDEN_FILE,
         _SAMPLE_FILE,
     }
 )
-_STATE_TEXTS = {None: "open", "rule": "closed by the stop rule", "votes": "has all votes"}
+STATE_TEXTS = {
+    None: "open",
+    "rule": "closed by the stop rule",
+    "votes": "has all votes",
+    "skipped": "skipped by all raters",
+}
 
 
 def export_campaign(
@@ -139,7 +144,7 @@ def _collect_files(
     people = {"people": [suggestion.n_people for suggestion in suggestions]}
     states: dict[str, list[Any]] = {
         "votes": [question.n_votes for question in exported.question_states],
-        "state": [_STATE_TEXTS[question.close_reason] for question in exported.question_states],
+        "state": [STATE_TEXTS[question.close_reason] for question in exported.question_states],
         "probability": [question.valid_probability for question in exported.question_states],
     }
     files: dict[str, tuple[Callable[..., None], Any]] = {
@@ -150,7 +155,7 @@ def _collect_files(
         _RATER_GOLDEN_FILE: (write_votes, exported.rater_golden_votes),
         _ORIGINAL_FILE: (write_labels, exported.original_labels),
         _SUGGESTIONS_FILE: (write_table, _make_table(suggestions, classes, people) if suggestions else None),
-        _QUESTION_STATES_FILE: (write_table, _make_table(exported.question_states, classes, states)),
+        QUESTION_STATES_FILE: (write_table, _make_table(exported.question_states, classes, states)),
         _SAMPLE_FILE: (write_tasks, exported.sample_tasks),
     }
     return {name: _OutputFile(write, content) for name, (write, content) in files.items() if content is not None}

@@ -31,8 +31,8 @@ class SampleAnswers(NamedTuple):
 def read_sample_answers(campaign: Campaign) -> SampleAnswers | None:
     """Read the answers to the questions about the sample of a campaign; None if it has no sample.
 
-    Experts decide golden questions. Other labels are those of the default method, with the campaign's threshold, or 0.5
-    without a threshold.
+    Experts decide golden questions. Other labels are those of the default method, with the campaign's threshold, or 0.8
+    without a threshold. An image that all raters skipped has no valid class.
     """
     with connect_for_reading(campaign.engine) as connection:
         if connection.scalar(select(schema.campaign.c.sample)) is None:

@@ -1,7 +1,7 @@
 """Read what `reassess sample` draws from: predictions, original labels, candidates and the answers to a pilot."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from reassess.cli.command_run import CommandRun
 from reassess.cli.evaluation_inputs import EvaluationInputs
 from reassess.cli.prediction_inputs import iter_predictions
 from reassess.comparison import Panel
-from reassess.core import LabelSets, Questions, Sample
+from reassess.core import LabelSets, Questions, Sample, Tasks
 from reassess.core.image_names import match_images
 from reassess.data import to_benchmark_names
 from reassess.errors import DataError, Fix, add_error_place
@@ -115,6 +115,14 @@ def read_candidate_questions(
     return questions.convert_to_classes(inputs.labels.classes)
 
 
+class PilotFile(NamedTuple):
+    """The task file of a pilot, with the benchmark's image names."""
+
+    path: Path
+    tasks: Tasks
+    sample: Sample
+
+
 class Pilot(NamedTuple):
     """A pilot's images, and the strata with variances that its answers corrected."""
 
@@ -123,10 +131,10 @@ class Pilot(NamedTuple):
     strata: Strata
 
 
-def read_pilot_sample(run: CommandRun, path: Path) -> Sample:
-    """Read the sample of a pilot's task file."""
-    sample = read_tasks(run.add_input("pilot", path)).sample
-    if sample is None:
+def read_pilot_file(run: CommandRun, path: Path, inputs: EvaluationInputs) -> PilotFile:
+    """Read the tasks of a pilot."""
+    tasks = read_tasks(run.add_input("pilot", path), inputs.labels.classes)
+    if tasks.sample is None:
         raise DataError(
             "wrong-sample",
             "task file has no sample",
@@ -134,17 +142,18 @@ def read_pilot_sample(run: CommandRun, path: Path) -> Sample:
             allowed="a file that reassess sample wrote",
             fix="use the task file of the pilot",
         )
-    return sample
+    sample = tasks.sample.with_images(to_benchmark_names(tasks.sample.images, inputs.benchmark))
+    questions = tasks.questions
+    questions = questions.with_images(to_benchmark_names(questions.images, inputs.benchmark))
+    return PilotFile(path, replace(tasks, questions=questions, sample=sample), sample)
 
 
 def learn_from_pilot_file(
-    run: CommandRun, path: Path, strata: Strata, models: ModelPredictions, inputs: EvaluationInputs, purpose: Purpose
+    pilot: PilotFile, strata: Strata, models: ModelPredictions, inputs: EvaluationInputs, purpose: Purpose
 ) -> Pilot:
-    """Read a pilot and its answers, the label sets of `inputs`, and correct the variances of the strata."""
-    sample = read_pilot_sample(run, path)
-    sample = sample.with_images(to_benchmark_names(sample.images, inputs.benchmark))
-    panel = models.panel
-    with add_error_place(path):
+    """Correct the variances of the strata by the answers to a pilot, the label sets of `inputs`."""
+    sample, panel = pilot.sample, models.panel
+    with add_error_place(pilot.path):
         images = find_pilot(sample, strata, panel.images, purpose=purpose, input_hashes=models.hashes)
     rows = panel.label_rows[images.images]
     if unanswered := np.flatnonzero(rows < 0).tolist():
@@ -166,6 +175,28 @@ def learn_from_pilot_file(
         is_original_valid=np.bincount(np.repeat(np.arange(len(images)), sizes)[is_original], minlength=len(images)) > 0,
     )
     return Pilot(images, sample.seed, corrected)
+
+
+def check_pilot_questions(pilot: PilotFile, questions: Questions, n_images: int) -> None:
+    """Raise if raters were asked other questions about the pilot's images, the first `n_images` of `questions`."""
+    before = set(_list_questions(pilot.tasks.questions, len(pilot.tasks.questions.images)))
+    now = set(_list_questions(questions, n_images))
+    if before != now:
+        image, name = min(before ^ now)
+        raise DataError(
+            "wrong-sample",
+            "the pilot has other questions",
+            where=f"{pilot.path}, image {image}, class {name}",
+            found="a new question" if (image, name) in now else "a question that would not be asked now",
+            fix="use the same candidates (--candidates) and predictions as for the pilot",
+        )
+
+
+def _list_questions(questions: Questions, n_images: int) -> Iterator[tuple[str, str]]:
+    """List the questions about the first images, by names of image and class."""
+    for image, class_id in zip(questions.image_ids.tolist(), questions.class_ids.tolist(), strict=True):
+        if image < n_images:
+            yield questions.images[image], questions.classes.short_name(class_id)
 
 
 def find_answers(

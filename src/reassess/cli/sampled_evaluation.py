@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -12,11 +12,12 @@ from reassess.cli.evaluation_inputs import EvaluationInputs
 from reassess.cli.part_inputs import NO_SOURCE
 from reassess.cli.prediction_inputs import iter_predictions
 from reassess.comparison import SampleFindings
-from reassess.core import Benchmark, Tasks
+from reassess.core import Benchmark, LabelSets, Questions, Tasks
 from reassess.data import to_benchmark_names
-from reassess.errors import DataError
 from reassess.formats import read_tasks
-from reassess.formats.files import sha256
+from reassess.formats.files import exists
+from reassess.formats.question_columns import questions_from_table
+from reassess.formats.tables import find_column, read_table
 
 
 def add_sample_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -25,8 +26,8 @@ def add_sample_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--sample",
             metavar="TASKS",
-            help="Estimate results for all images from labels of the images in TASKS, which reassess sample drew; none: "
-            "use the labels without an estimate.  [default: the benchmark's]",
+            help="Estimate results for all images from the labels of the images in TASKS, which reassess sample drew; "
+            "none: use the labels without an estimate.  [default: the benchmark's]",
         ),
         click.option(
             "--anytime",
@@ -67,16 +68,51 @@ def evaluate_with_sample(
 ) -> SampleFindings:
     """Read a sample and the models that it was drawn with, and evaluate the models."""
     tasks = _read_sample_tasks(run, sample, inputs)
-    for file in files:
-        _check_sample_is_of_file(tasks, sample, file)
-    return SampleFindings.from_predictions(
+    states = _read_question_states(run, inputs)
+    findings = SampleFindings.from_predictions(
         iter_predictions(run, files, inputs),
-        inputs.labels,
+        inputs.labels if states is None else _add_skipped_images(inputs.labels, states.skipped_images),
         tasks,
         original=inputs.original,
         scores=inputs.scores,
+        open_questions=None if states is None else states.open_questions,
         is_anytime=is_anytime,
         **inputs.make_image_matching_arguments(run),
+    )
+    if not is_anytime and len(findings.answered.images) < len(findings.answered.drawn):
+        run.add_note("if you stopped because of results that you have seen, use --anytime")
+    return findings
+
+
+class _QuestionStates(NamedTuple):
+    """The state of the questions in an exported campaign."""
+
+    open_questions: Questions
+    skipped_images: list[str]  # by all raters
+
+
+def _read_question_states(run: CommandRun, inputs: EvaluationInputs) -> _QuestionStates | None:
+    """Read the states of questions in the benchmark's folder; None if there are none."""
+    from reassess.annotation.export_folder import QUESTION_STATES_FILE, STATE_TEXTS
+
+    folder = inputs.benchmark.folder
+    if folder is None or not exists(folder / QUESTION_STATES_FILE):
+        return None
+    path = run.add_input("question states", folder / QUESTION_STATES_FILE)
+    table = read_table(path, requires_rows=False)
+    state = find_column(path, table, "state")
+    is_open, is_skipped = (table.filter(table[state] == text) for text in (STATE_TEXTS[None], STATE_TEXTS["skipped"]))
+    return _QuestionStates(
+        questions_from_table(path, is_open, inputs.labels.classes),
+        is_skipped[find_column(path, table, "image")].cast(str).unique(maintain_order=True).to_list(),
+    )
+
+
+def _add_skipped_images(labels: LabelSets, images: Sequence[str]) -> LabelSets:
+    """Add an empty label set for each image that has none."""
+    new = [image for image, row in zip(images, labels.find(images).tolist(), strict=True) if row < 0]
+    return LabelSets.from_pairs(
+        [*labels.images, *new], labels.image_ids, labels.indices, labels.classes, name=labels.name
     )
 
 
@@ -89,17 +125,3 @@ def _read_sample_tasks(run: CommandRun, path: Path, inputs: EvaluationInputs) ->
         questions=questions.with_images(to_benchmark_names(questions.images, benchmark)),
         sample=None if sample is None else sample.with_images(to_benchmark_names(sample.images, benchmark)),
     )
-
-
-def _check_sample_is_of_file(tasks: Tasks, sample: Path, file: Path) -> None:
-    """Raise if a sample was drawn with other predictions."""
-    known = () if tasks.sample is None else tasks.sample.input_hashes
-    if tasks.sample is not None and sha256(file) not in known:
-        raise DataError(
-            "sample-other-predictions",
-            "the sample was drawn with other predictions",
-            where=sample,
-            allowed=f"files with sha256 {', '.join(text[:12] for text in known)}",
-            found=f"{file} (sha256 {sha256(file)[:12]})",
-            fix="use the files that the sample was drawn with, or draw a new sample",
-        )

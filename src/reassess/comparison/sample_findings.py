@@ -17,7 +17,7 @@ from reassess.comparison.sampled_predictions import (
     join_with_sample,
     make_original_labels,
 )
-from reassess.core import LabelSets, Match, Predictions, Scores, Tasks
+from reassess.core import LabelSets, Match, Predictions, Questions, Scores, Tasks
 from reassess.core.checks import check_unique
 from reassess.errors import DataError, MissingResult, add_error_place
 from reassess.evaluation import (
@@ -189,6 +189,7 @@ class SampleFindings(Printable):
         *,
         original: LabelSets | None = None,
         scores: Scores | None = None,
+        open_questions: Questions | None = None,
         is_anytime: bool = False,
         match: Match = "path",
         ignore_unknown: bool = False,
@@ -206,8 +207,8 @@ class SampleFindings(Printable):
             The tasks that `reassess sample` wrote.
         original
             The original labels of all images.
-        scores
-            The answered questions, see `find_answered_images`.
+        scores, open_questions
+            The answered questions, and questions that will get more votes, see `find_answered_images`.
         is_anytime
             Whether the intervals are valid after every image.
         match
@@ -224,7 +225,9 @@ class SampleFindings(Printable):
         asked = keep_asked_classes(labels, tasks, match=match)
         n_unasked = labels.indices.size - asked.indices.size
         labels = add_known_answers(asked, tasks, match=match)
-        answered = find_answered_images(tasks, labels, scores, match=match, ignore_unknown=ignore_unknown)
+        answered = find_answered_images(
+            tasks, labels, scores, open_questions=open_questions, match=match, ignore_unknown=ignore_unknown
+        )
         design = answered.drawn.design
         assert design is not None
         original = None if original is None else original.convert_to_classes(labels.classes)
@@ -233,7 +236,9 @@ class SampleFindings(Printable):
         for name, predictions in models:
             check_unique([*joined, name], value_name="a model")
             with add_error_place(name):
-                joined[name] = join_with_sample(name, predictions, answered, questions, labels, original, match)
+                joined[name] = join_with_sample(
+                    name, predictions, answered, questions, tasks.facts, labels, original, match
+                )
         return cls(
             names=tuple(joined),
             answered=answered,

@@ -23,6 +23,8 @@ def describe_used_images(answered: AnsweredImages) -> str:
     if answered.open_image is None:
         return text
     place = answered.drawn.images.index(answered.open_image) + 1
+    if n_used < place - 1:
+        return f"{text}; the next batch needs at least one image of each stratum ({place - 1:,} images answered)"
     text += f"; image {place:,} of the drawn order, {answered.open_image}, "
     text += "has no answer" if answered.open_class is None else f"has no answer about class {answered.open_class}"
     if n_later := answered.n_answered - n_used:

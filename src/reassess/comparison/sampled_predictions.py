@@ -28,6 +28,7 @@ def join_with_sample(
     predictions: Predictions,
     answered: AnsweredImages,
     questions: Questions,
+    facts: QuestionFacts | None,
     labels: LabelSets,
     original: LabelSets | None,
     match: Match,
@@ -38,6 +39,8 @@ def join_with_sample(
     """
     outcomes = _find_outcomes(name, predictions, labels, original, match)
     rows = _rows_of_drawn_images(outcomes, answered.drawn.images)
+    if facts is not None:
+        _check_model_is_of_sample(outcomes.top1[rows], answered.drawn.images, questions, facts)
     _check_predictions_were_asked(outcomes, rows, answered.drawn.images, questions)
     return SampledPredictions(
         is_valid=outcomes.best_ranks[rows[: len(answered.images)]] == 0,
@@ -84,6 +87,27 @@ def _check_predictions_were_asked(
             "the sample does not ask about a predicted class",
             where=f"image {drawn[row]}",
             found=f"class {questions.classes.short_name(int(top1[row]))}; {count_noun(n_images, 'such image')}",
+            fix="use the predictions that the sample was drawn with, or draw a new sample",
+        )
+
+
+def _check_model_is_of_sample(
+    top1: npt.NDArray[np.integer], drawn: Sequence[str], questions: Questions, facts: QuestionFacts
+) -> None:
+    """Raise unless a model of the sample predicts the same class for each drawn image."""
+    rows = match_images(questions.images, drawn, where="the tasks")[questions.image_ids]
+    expected = np.full((len(facts.models), len(drawn)), -1)
+    asked, models = np.nonzero(facts.is_predicted)
+    expected[models, rows[asked]] = questions.class_ids[asked]
+    n_different = np.count_nonzero(expected != top1, axis=1)
+    if n_different.all():
+        closest = int(np.argmin(n_different))
+        raise DataError(
+            "sample-other-predictions",
+            "the sample was drawn with other predictions",
+            allowed=f"the first classes of a model of the sample: {join_first(facts.models, max_items=5)}",
+            found=f"other classes for {n_different[closest]:,} of {len(drawn):,} drawn images than "
+            f"{facts.models[closest]}, the most similar model",
             fix="use the predictions that the sample was drawn with, or draw a new sample",
         )
 

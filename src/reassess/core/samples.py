@@ -65,6 +65,8 @@ class SampleDesign:
         check_unique(self.stratum_names, value_name="a stratum")
         check_range(self.stratum_sizes, 1, value_name="number of images of a stratum")
         check_number(self.planned, 1, is_whole=True, value_name="planned number of images")
+        if self.is_settled.size and self.is_settled.all():
+            raise DataError("wrong-sample", "all strata are settled", fix="use the file as reassess sample wrote it")
         steps = np.diff(self.batches, prepend=0)
         if np.any(steps < 0) or np.any(steps > 1):
             raise DataError(

@@ -318,7 +318,7 @@ def test_status_says_how_many_answers_the_first_results_need(pets: Path, run: Ru
     campaign = make_campaign(run)
     answer_tasks(campaign, 1, 10)
     text = in_one_line(output_of(run("status", "c.db")))
-    needed = int(text.partition("needed the first ")[2].split()[0])
+    needed = int(text.partition("needed: the first ")[2].split()[0])
     assert 10 < needed < 40
     assert "sample" not in document_of(run("status", "c.db", "--json"), "status")["results"]
     answer_tasks(campaign, 1, needed - 10)

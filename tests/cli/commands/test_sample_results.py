@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,10 @@ import pytest
 
 from reassess.comparison import SampleFindings
 from reassess.core import Tasks
+from reassess.evaluation import find_question_facts
 from reassess.formats import write_tasks
 from reassess.formats.files import sha256
-from tests.helpers import Needs, Runner, document_of, in_one_line, message_of, output_of, results_of
+from tests.helpers import Needs, Runner, document_of, in_one_line, message_of, output_of, results_of, write_csv
 from tests.sampled import IMAGES, MODELS, simulate_benchmark, with_hashes
 
 BENCH = simulate_benchmark()
@@ -162,7 +164,7 @@ def test_scores_of_the_benchmark_tell_which_questions_are_answered(tasks: Tasks,
             run(command, "a.npz", "b.npz", "--sample", "tasks.jsonl", "--benchmark", "pets", "--json"), command
         )
         sample = document["sample"] if command == "evaluate" else document["results"]["sample"]
-        assert (sample["used"], sample["answered"]) == (150, 150)
+        assert sample["used"] == 150
 
 
 def test_tables_are_written(tasks: Tasks, run: Runner) -> None:
@@ -177,16 +179,40 @@ def test_tables_are_written(tasks: Tasks, run: Runner) -> None:
 
 
 def test_sample_of_other_predictions_is_refused(tasks: Tasks, run: Runner) -> None:
+    """Files may be saved again; other classes are refused."""
+    write_tasks("tasks.jsonl", add_facts(tasks), force=True)
+    np.savez_compressed("again.npz", ids=BENCH.top1[0], names=np.array(IMAGES))
+    results = document_of(run("evaluate", "again.npz", *OPTIONS, "--json"), "evaluate")["results"]
+    assert results[0]["real"] == find_expected(tasks, 0).models[0].accuracy.to_json()
     np.savez("new.npz", ids=BENCH.top1[0], names=np.array(IMAGES[::-1]))
-    message = message_of(run("evaluate", "new.npz", *OPTIONS))
-    hashes = ", ".join(sha256(Path(name))[:12] for name in MODELS)
-    assert message == (
-        "Error: the sample was drawn with other predictions\n"
-        "  where:   tasks.jsonl\n"
-        f"  allowed: files with sha256 {hashes}\n"
-        f"  found:   new.npz (sha256 {sha256(Path('new.npz'))[:12]})\n"
-        "  fix:     use the files that the sample was drawn with, or draw a new sample\n"
+    message = in_one_line(message_of(run("evaluate", "new.npz", *OPTIONS)))
+    assert message.startswith(
+        "Error: the sample was drawn with other predictions where: new.npz allowed: the first classes"
     )
+    assert "of 300 drawn images than " in message
+
+
+def add_facts(tasks: Tasks) -> Tasks:
+    """Add what the three models predict."""
+    positions = np.array([int(name[:4]) for name in tasks.questions.images])
+    facts = find_question_facts(tasks.questions, positions, MODELS, BENCH.top1, BENCH.original)
+    return replace(tasks, facts=facts)
+
+
+def test_empty_label_sets_need_no_scores(tasks: Tasks, run: Runner) -> None:
+    """Nobody could judge the third image; image 61 has a label, and no score."""
+    names = tasks.sample.images
+    sets = {name: list(BENCH.sets[int(name[:4])]) for name in names} | {names[2]: [], names[60]: [3]}
+    Path("labels.json").write_text(json.dumps(sets))
+    questions = tasks.questions
+    rows = [
+        (questions.images[image], class_id, 1.0)
+        for image, class_id in zip(questions.image_ids.tolist(), questions.class_ids.tolist(), strict=True)
+        if questions.images[image] not in (names[2], names[60])
+    ]
+    write_csv("scores.csv", "image,class,score", rows)
+    document = document_of(run("evaluate", "a.npz", *OPTIONS, "--scores", "scores.csv", "--json"), "evaluate")
+    assert (document["sample"]["used"], document["sample"]["first_without_answer"]) == (60, names[60])
 
 
 def test_labels_of_all_images_are_refused(tasks: Tasks, run: Runner) -> None:

@@ -70,7 +70,10 @@ def test_too_few_answers_are_refused(tasks: Tasks) -> None:
     with pytest.raises(DataError) as caught:
         find_answered_images(tasks, labels)
     needed = next(n for n in range(100) if _can_use(tasks, n))
-    assert (caught.value.code, caught.value.found) == ("too-few-images", "the first 12")
+    assert (caught.value.code, caught.value.found) == (
+        "too-few-images",
+        f"the first 12; image 13, {tasks.sample.images[12]}, has no answer",
+    )
     assert caught.value.allowed == f"the first {needed} or more of the 100 drawn images"
 
 

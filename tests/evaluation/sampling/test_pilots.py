@@ -64,7 +64,7 @@ def test_other_samples_are_not_this_pilot(refused: Refused) -> None:
 
 
 def test_answers_correct_the_variances_of_the_estimate() -> None:
-    """The variance of a ratio is that of the residuals, which are 0 for an image without a valid class."""
+    """The variance of a ratio is that of the residuals; the share of wrong labels is a mean of all images."""
     rng = np.random.default_rng(0)
     scored, correct = rng.random(60) < 0.9, rng.random((2, 60)) < [[0.9], [0.6]]
     valid = rng.random(60) < 0.8
@@ -73,11 +73,12 @@ def test_answers_correct_the_variances_of_the_estimate() -> None:
     outcomes = {
         "accuracy": hits,
         "difference": hits[:1] - hits[1:],
-        "labels": (scored & ~valid)[None].astype(float),
+        "labels": (~valid)[None].astype(float),
     }
     for purpose, rows in outcomes.items():
         values = (rows * weights).sum(axis=1) / (scored * weights).sum()
-        expected = rescale_variances(STRATA, PILOT.strata, rows - values[:, None] * scored).variances
+        residuals = rows if purpose == "labels" else rows - values[:, None] * scored
+        expected = rescale_variances(STRATA, PILOT.strata, residuals).variances
         learned = learn_from_pilot(
             STRATA, PILOT, purpose=purpose, is_correct=correct, is_scored=scored, is_original_valid=valid
         )

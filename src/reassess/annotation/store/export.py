@@ -1,5 +1,6 @@
 """Exporting the votes of a campaign, and the suggested classes."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from reassess.annotation.store.database import check_integrity, connect_for_read
 from reassess.annotation.store.excluding import finish_recounting
 from reassess.annotation.store.schema import (
     WITHDRAWN,
+    RaterStage,
     Role,
     TaskKind,
     TurnState,
@@ -51,7 +53,7 @@ class QuestionState:
     image_name: str
     class_id: int
     n_votes: int  # counted votes
-    close_reason: str | None
+    close_reason: str | None  # rule, votes, or skipped: all raters skipped the image
     valid_probability: float  # probability that the class is valid, after the last vote
 
 
@@ -119,7 +121,7 @@ def export_votes(campaign: Campaign, *, with_rater_names: bool = False) -> Campa
             sample=_read_sample(connection, golden),
             original_labels=_read_original_labels(connection, classes),
             suggestions=tuple(Suggestion(*row) for row in connection.execute(_SELECT_SUGGESTIONS)),
-            question_states=tuple(QuestionState(*row) for row in connection.execute(_SELECT_QUESTION_STATES)),
+            question_states=tuple(_read_question_states(connection)),
             n_unneeded_answers=count_uncounted_answers(IS_NOT_SKIPPED, ~is_withdrawn),
             n_skipped_answers=count_uncounted_answers(~IS_NOT_SKIPPED),
             n_withdrawn_answers=count_uncounted_answers(IS_NOT_SKIPPED, is_withdrawn),
@@ -216,12 +218,20 @@ _SELECT_GOLDEN_COUNTS = (
     .group_by(images.c.id, images.c.name)
 )
 _SELECT_QUESTION_STATES = (
-    select(images.c.name, questions.c.class_id, questions.c.votes, questions.c.ended, questions.c.valid)
+    select(images.c.name, *questions.c["class_id", "votes", "ended", "valid", "task"])
     .select_from(questions.join(tasks).join(images))
     .where(~questions.c.golden, questions.c.ended.is_distinct_from(WITHDRAWN))
     .order_by(images.c.id, questions.c.class_id)
 )
 
+_IS_ACTIVE_RATER = and_(people.c.role == Role.RATER, ~people.c.excluded, people.c.stage != RaterStage.FAILED)
+_SELECT_TASKS_SKIPPED_BY_ALL = select(tasks.c.id).where(
+    exists().where(_IS_ACTIVE_RATER),
+    ~exists().where(
+        _IS_ACTIVE_RATER,
+        ~exists().where(turns.c.person == people.c.id, turns.c.task == tasks.c.id, turns.c.state == TurnState.SKIPPED),
+    ),
+)
 _SELECT_GOLDEN_QUESTIONS = (
     select(tasks.c.image, questions.c.class_id)
     .select_from(questions.join(tasks))
@@ -263,6 +273,14 @@ def _read_sample(connection: Connection, golden_votes: Votes | None) -> Sample |
         probabilities=np.array([row.probability for row in rows.values()], np.float64),
         strata=tuple(row.stratum or "" for row in rows.values()),
     )
+
+
+def _read_question_states(connection: Connection) -> Iterator[QuestionState]:
+    """Read the questions that raters vote on; open questions are closed if all raters skipped their image."""
+    skipped = set(connection.scalars(_SELECT_TASKS_SKIPPED_BY_ALL))
+    for row in connection.execute(_SELECT_QUESTION_STATES):
+        reason = "skipped" if row.ended is None and row.task in skipped else row.ended
+        yield QuestionState(row.name, row.class_id, row.votes, reason, row.valid)
 
 
 def _read_sample_tasks(connection: Connection, classes: Classes) -> Tasks | None:

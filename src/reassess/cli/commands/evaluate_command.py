@@ -153,8 +153,8 @@ def evaluate(
     """
     _check_options(run, files, labels, thresholds, details, breakdown)
     run.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
-    refused: dict[str, object] = {"--details": details, "--threshold": thresholds, "--top-k": top_k, "--duplicates": duplicates}
-    refused |= {"--by": breakdown, "More than one --labels": labels[1:]}
+    refused: dict[str, object] = {"--details": details, "--threshold": thresholds, "--top-k": top_k}
+    refused |= {"--duplicates": duplicates, "--by": breakdown, "More than one --labels": labels[1:]}
     sample_path = find_sample(benchmark, sample, anytime, refused)
     if sample_path is not None:
         inputs = load_evaluation_inputs(run, benchmark, labels, original, find_scores_of_answers(benchmark, scores))

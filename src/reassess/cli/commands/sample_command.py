@@ -32,16 +32,20 @@ from reassess.cli.options import (
 )
 from reassess.cli.sample_inputs import (
     ModelPredictions,
+    PilotFile,
+    check_pilot_questions,
     find_answers,
     learn_from_pilot_file,
     read_candidate_questions,
     read_model_predictions,
+    read_pilot_file,
 )
 from reassess.cli.tables.sample_table import DrawnTasks, print_sample, to_json
 from reassess.core import Benchmark, Tasks
 from reassess.errors import DataError
 from reassess.evaluation import (
     Purpose,
+    add_known_answers,
     draw_images,
     find_question_facts,
     find_sample_size,
@@ -136,9 +140,12 @@ def sample(
         if pilot is None
         else load_evaluation_inputs(run, benchmark, labels, original)
     )
+    pilot_file = None if pilot is None else read_pilot_file(run, pilot, inputs)
+    if pilot_file is not None:
+        inputs = replace(inputs, label_sets={None: add_known_answers(inputs.labels, pilot_file.tasks)})
     models = read_model_predictions(run, files, inputs)
     half_width = None if half_width_in_points is None else half_width_in_points / 100
-    result = _draw_tasks(run, models, inputs, purpose, size, half_width, candidates, pilot, seed)
+    result = _draw_tasks(run, models, inputs, purpose, size, half_width, candidates, pilot_file, seed)
     write_tasks(output, result.tasks, force=run.force)
     run.suggest_command(
         "annotate", "create", find_unused_path("campaign.db"), output, *make_benchmark_arguments(benchmark)
@@ -176,7 +183,7 @@ def _draw_tasks(
     size: int | None,
     half_width: float | None,
     candidates: Path | None,
-    pilot_file: Path | None,
+    pilot_file: PilotFile | None,
     seed: int | None,
 ) -> DrawnTasks:
     """Draw the images, and make the tasks about them."""
@@ -185,7 +192,7 @@ def _draw_tasks(
     strata = make_strata(panel.top1[order], guesses[order], models.original, purpose=purpose)
     earlier = None
     if pilot_file is not None:
-        pilot = learn_from_pilot_file(run, pilot_file, strata, models, inputs, purpose)
+        pilot = learn_from_pilot_file(pilot_file, strata, models, inputs, purpose)
         earlier, strata = pilot.images, pilot.strata
         seed = pilot.seed if seed is None else seed
     seed = secrets.randbits(_N_SEED_BITS) if seed is None else seed
@@ -198,6 +205,8 @@ def _draw_tasks(
     n_pilot = 0 if earlier is None else len(earlier)
     drawn = draw_images(strata, plan.n - n_pilot, seed=seed, earlier=earlier)
     tasks, rule = _make_tasks(run, models, inputs, drawn.images, n_pilot, candidates)
+    if pilot_file is not None:
+        check_pilot_questions(pilot_file, tasks.questions, n_pilot)
     named = name_sample(
         drawn, panel.images, purpose=purpose, seed=seed, input_hashes=sorted(models.hashes), question_rule=rule
     )

@@ -85,9 +85,9 @@ def _find_sample_results(run: CommandRun, tasks: Tasks, labels: LabelSets) -> Sa
     try:
         return SampleFindings.from_tasks(tasks, labels, is_anytime=True)
     except DataError as error:
-        if error.code != "too-few-images":
+        if error.code not in ("too-few-images", "wrong-sample"):
             raise
-        run.add_note(f"no results of the sample yet: {error.problem} (found {error.found}, needed {error.allowed})")
+        run.print_line(f"sample: no results yet: {error.problem} (needed: {error.allowed}; found: {error.found})")
         return None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core import LabelSets, Match, Sample, Scores, Tasks
+from reassess.core import LabelSets, Match, Questions, Sample, Scores, Tasks
 from reassess.core.checks import check_type
 from reassess.core.image_names import match_images
 from reassess.errors import DataError, Fix
@@ -74,6 +74,7 @@ def find_answered_images(
     labels: LabelSets,
     scores: Scores | None = None,
     *,
+    open_questions: Questions | None = None,
     match: Match = "path",
     ignore_unknown: bool = False,
 ) -> AnsweredImages:
@@ -88,8 +89,10 @@ def find_answered_images(
     labels
         The label sets of the answered images, and of no other images; see `add_known_answers`.
     scores
-        The answered questions. An image is answered if it has a label set and all its questions have a score. Without
-        scores, a label set is enough.
+        The answered questions. An image is answered if it has a label set and all its questions have a score, or if it
+        has an empty label set and no score. Without scores, a label set is enough.
+    open_questions
+        Questions that will get more votes, although they may have scores.
     match
         Join images by path, file name or stem.
     ignore_unknown
@@ -122,19 +125,19 @@ def find_answered_images(
     label_rows = match_images(
         drawn.images, labels.images, match=match, where="the sample", known_where="the label sets"
     )
-    open_questions = _find_open_questions(tasks, labels, scores, match)
+    open_rows = _find_open_questions(tasks, labels, scores, open_questions, match)
     question_images = match_images(tasks.questions.images, drawn.images, match=match, where="the tasks")
     has_open = np.zeros(len(drawn), bool)
-    rows_of_open = question_images[tasks.questions.image_ids[open_questions]]
+    rows_of_open = question_images[tasks.questions.image_ids[open_rows]]
     has_open[rows_of_open[rows_of_open >= 0]] = True
     is_open = (label_rows < 0) | has_open
     first_open = int(np.argmax(is_open)) if is_open.any() else len(drawn)
     usable = count_usable(sample.first(first_open))
     if not usable:
-        raise _too_few_images(sample, first_open)
+        raise _too_few_images(sample, first_open, drawn, np.flatnonzero(~is_open))
     open_class = None
     if first_open < len(drawn) and label_rows[first_open] >= 0:
-        question = int(open_questions[np.argmax(rows_of_open == first_open)])
+        question = int(open_rows[np.argmax(rows_of_open == first_open)])
         open_class = tasks.questions.classes.short_name(int(tasks.questions.class_ids[question]))
     return AnsweredImages(
         images=drawn.images[:usable],
@@ -237,26 +240,36 @@ def _count_unknown_images(labels: LabelSets, drawn: Sample, match: Match, ignore
     return len(unknown)
 
 
-def _find_open_questions(tasks: Tasks, labels: LabelSets, scores: Scores | None, match: Match) -> _Ints:
-    """Return the positions of questions without a score or a known answer; none if scores are missing."""
-    if scores is None:
-        return np.empty(0, np.int64)
+def _find_open_questions(
+    tasks: Tasks, labels: LabelSets, scores: Scores | None, open_questions: Questions | None, match: Match
+) -> _Ints:
+    """Return the positions of questions that are open, or have no score; empty label sets need no scores."""
     questions = tasks.questions.convert_to_classes(labels.classes)
-    scores = scores.convert_to_classes(labels.classes)
-    score_rows = match_images(
-        questions.images, scores.questions.images, match=match, where="the tasks", known_where="the scores"
-    )
-    is_open = ~scores.is_asked(score_rows[questions.image_ids], questions.class_ids)
+    is_open = np.zeros(len(questions), bool)
+    if scores is not None:
+        scores = scores.convert_to_classes(labels.classes)
+        rows = match_images(
+            questions.images, scores.questions.images, match=match, where="the tasks", known_where="the scores"
+        )[questions.image_ids]
+        label_rows = match_images(questions.images, labels.images, match=match, where="the tasks")
+        is_empty = (label_rows >= 0) & (np.append(labels.sizes, 1)[label_rows] == 0)
+        is_open |= ~scores.is_asked(rows, questions.class_ids) & ~(is_empty[questions.image_ids] & (rows < 0))
+    if open_questions is not None:
+        open_questions = open_questions.convert_to_classes(labels.classes)
+        rows = match_images(questions.images, open_questions.images, match=match, where="the tasks")
+        is_open |= open_questions.find_positions(rows[questions.image_ids], questions.class_ids) >= 0
     return np.flatnonzero(is_open if tasks.facts is None else is_open & (tasks.facts.answers < 0))
 
 
-def _too_few_images(sample: ImageSample, n_answered: int) -> DataError:
+def _too_few_images(sample: ImageSample, n_answered: int, drawn: Sample, answered: _Ints) -> DataError:
     sizes = range(n_answered + 1, len(sample))
     needed = next((n for n in sizes if count_usable(sample.first(n))), len(sample))
     return DataError(
         "too-few-images",
         "too few images at the beginning of the sample are answered",
         allowed=f"the first {needed:,} or more of the {count_noun(len(sample), 'drawn image')}",
-        found=f"the first {n_answered:,}",
+        found=f"the first {n_answered:,}"
+        + (f"; image {n_answered + 1:,}, {drawn.images[n_answered]}, has no answer" if n_answered < len(drawn) else "")
+        + (f"; {count_noun(n_later, 'later image')} answered" if (n_later := answered.size - n_answered) else ""),
         fix="answer the tasks in their order",
     )

@@ -17,7 +17,7 @@ _EARLY_EXPONENT = 0.15
 
 
 def anytime_quantile(n: int, planned: int) -> float:
-    """Return what replaces the normal quantile 1.96 in an interval after n images that is valid after every image.
+    """Return the quantile of an interval after n images that is valid after every image, instead of 1.96.
 
     Parameters
     ----------
@@ -60,17 +60,18 @@ def expect_images_needed(distance: float, margin: float, n: int, planned: int, *
     Returns
     -------
     int or None
-        The number of images, at least n; None if even all images are expected to be too few.
+        The number of images, at least n; None if the distance is 0.
 
     Examples
     --------
     >>> expect_images_needed(0.02, 0.03, 100, 500, most=10_000)
-    187
+    186
     """
 
     def is_enough(later: int) -> bool:
         factor = anytime_quantile(later, planned) / anytime_quantile(n, planned)
-        return margin * factor * math.sqrt(n / later) < distance
+        # The standard error is 0 if all images are answered.
+        return margin * factor * math.sqrt(n / later * (1 - later / most) / max(1 - n / most, 1 / most)) < distance
 
     if not is_enough(most):
         return None

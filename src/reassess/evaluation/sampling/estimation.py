@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core.checks import check_range, check_shape
+from reassess.errors import DataError
 from reassess.evaluation.sampling.anytime import anytime_quantile
 from reassess.evaluation.sampling.drawing import ImageSample
 from reassess.evaluation.sampling.image_weights import weights_and_factors
@@ -98,8 +99,8 @@ def estimate_ratio(
     sample
         The images. Only the first images of the drawn order may be used, not whichever were answered first.
     numerators, denominators
-        One number for each image of the sample; denominators in [0, 1], numerators at most as large, and negative only
-        for differences. Shape (n,).
+        One number for each image of the sample, shape (n,); denominators in [0, 1]. Numerators are at most as large as
+        the denominators, and negative only for differences; after `adjust_by_guesses`, some may be a little outside.
     is_difference
         Whether this is a difference of two models of a sample, which is 0 for images of settled strata.
     planned
@@ -129,6 +130,8 @@ def estimate_ratio(
     check_shape(denominators, (n,), value_name="denominators")
     check_range(numerators, value_name="numerator", where=lambda row: f"image {row + 1} of the sample")
     check_range(denominators, 0, 1, value_name="denominator", where=lambda row: f"image {row + 1} of the sample")
+    if sample.is_settled.all():
+        raise DataError("wrong-sample", "all strata are settled", fix="use the sample as reassess sample drew it")
     weights, factors = weights_and_factors(sample)
     mean = float(weights @ denominators)
     if not mean > 0:

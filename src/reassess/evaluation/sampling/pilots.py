@@ -117,16 +117,16 @@ def learn_from_pilot(
             found=count_noun(len(pilot), "image"),
             fix="check the labels of the pilot",
         )
-    numerators = _outcomes(purpose, is_correct & is_scored, is_scored & ~is_original_valid)
+    if purpose == "labels":
+        return rescale_variances(strata, pilot.strata, (~is_original_valid[None]).astype(np.float64))
+    numerators = _make_numerators(purpose, is_correct & is_scored)
     weights = image_weights(pilot)
     estimates = (numerators @ weights) / (is_scored @ weights)
     return rescale_variances(strata, pilot.strata, numerators - estimates[:, None] * is_scored)
 
 
-def _outcomes(purpose: Purpose, is_hit: _Bools, is_label_wrong: _Bools) -> npt.NDArray[np.float64]:
-    """Return what is estimated for each image: a row for each model, pair of models, or for the labels."""
-    if purpose == "labels":
-        return is_label_wrong[None].astype(np.float64)
+def _make_numerators(purpose: Purpose, is_hit: _Bools) -> npt.NDArray[np.float64]:
+    """Return the numerators of the estimates: a row for each model or pair of models."""
     hits: npt.NDArray[np.float64] = is_hit.astype(np.float64)
     if purpose == "accuracy":
         return hits

@@ -79,10 +79,17 @@ def test_predictions_in_the_tasks_give_the_same_results_as_files(bench: Simulate
     assert from_tasks.differences == expected.differences
     assert [model.accuracy for model in from_tasks.models] == [model.accuracy for model in expected.models]
     assert from_tasks.original_labels == expected.original_labels
-    everything = SampleFindings.from_predictions(
-        bench.predictions(0, 1, 2), bench.labels_of(tasks, range(250)), tasks, is_anytime=True
-    )
-    assert everything.differences == expected.differences
+    everything = bench.labels_of(tasks, range(250))
+    again = SampleFindings.from_predictions(bench.predictions(0, 1, 2), everything, tasks, is_anytime=True)
+    assert again.differences == expected.differences
+    if pilot:
+        sets = [list(everything[name]) for name in everything.images]
+        sets[0] = [] if sets[0] else [int(tasks.questions.class_ids[0])]
+        with pytest.raises(DataError) as caught:
+            SampleFindings.from_predictions(
+                bench.predictions(0), LabelSets.from_lists(everything.images, sets), tasks, is_anytime=True
+            )
+        assert caught.value.code == "two-answers"
 
 
 def with_facts(bench: SimulatedBenchmark, tasks: Tasks, models: tuple[int, ...]) -> Tasks:
@@ -227,10 +234,22 @@ def test_other_predictions_are_refused(bench: SimulatedBenchmark) -> None:
         "sample-class-not-asked",
         "the sample does not ask about a predicted class",
     )
-    with pytest.raises(DataError, match="drawn images are missing from the predictions"):
+    with pytest.raises(DataError, match="from more images than the model predicts"):
         SampleFindings.from_predictions(
             [("a", Predictions.from_ids(bench.top1[0, :99], images=IMAGES[:99]))], labels, tasks
         )
+    others = [f"new {name}" if name in tasks.sample.images[:5] else name for name in IMAGES]
+    with pytest.raises(DataError, match="drawn images are missing from the predictions"):
+        SampleFindings.from_predictions([("a", Predictions.from_ids(bench.top1[0], images=others))], labels, tasks)
+    told = with_facts(bench, tasks, (0, 1))
+    with pytest.raises(DataError) as caught:
+        SampleFindings.from_predictions([("a", Predictions.from_ids(bench.top1[0][::-1], images=IMAGES))], labels, told)
+    assert caught.value.code == "sample-other-predictions"
+    with pytest.raises(DataError) as caught:
+        SampleFindings.from_predictions(
+            bench.predictions(0), labels, told, original=LabelSets.from_lists(IMAGES, bench.top1[0][:, None].tolist())
+        )
+    assert caught.value.code == "sample-other-original"
     with pytest.raises(DataError, match="a model is named twice"):
         SampleFindings.from_predictions(bench.predictions(0, 0), labels, tasks)
 

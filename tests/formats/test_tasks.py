@@ -151,15 +151,27 @@ def test_invalid_tasks_raise(refused: Refused, tmp_path: Path, line: str, expect
 
 
 DESIGN = SampleDesign(
-    np.array([0, 0, 1]), ("settled", "1"), np.array([10, 5]), np.array([True, False]), 3, ("top-1", "candidates")
+    np.array([0, 0, 0, 0, 1]),
+    ("settled", "1"),
+    np.array([10, 5]),
+    np.array([True, False]),
+    5,
+    ("top-1", "candidates"),
 )
 DRAWN = Sample(
-    ("c.png", "a.png", "b.png"), np.array([0.1, 0.2, 0.25]), ("settled", "1", "1"), "difference", 4, ("ab",), DESIGN
+    ("c.png", "a.png", "d.png", "e.png", "b.png"),
+    np.array([0.2, 0.4, 0.2, 0.4, 1 / 3]),
+    ("settled", "1", "settled", "1", "1"),
+    "difference",
+    4,
+    ("ab",),
+    DESIGN,
 )
 
 
 def write_drawn(path: Path) -> str:
-    pairs = Questions.from_columns(["c.png", "a.png", "a.png", "b.png"], np.array([0, 1, 2, 1]), NAMED)
+    names = ["c.png", "a.png", "a.png", "d.png", "e.png", "b.png"]
+    pairs = Questions.from_columns(names, np.array([0, 1, 2, 0, 1, 1]), NAMED)
     write_tasks(path, replace(make_tasks(pairs), sample=DRAWN))
     return path.read_text()
 
@@ -168,7 +180,7 @@ def test_design_of_a_sample_is_read_back_in_drawn_order(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     first = write_drawn(path).splitlines()[0]
     assert first == (
-        '{"sample": {"for": "difference", "seed": 4, "images": 3, "questions": 4, "predictions": ["ab"], "planned": 3, '
+        '{"sample": {"for": "difference", "seed": 4, "images": 5, "questions": 6, "predictions": ["ab"], "planned": 5, '
         '"question_rule": ["top-1", "candidates"], "strata": [{"name": "settled", "images": 10, "settled": true}, '
         '{"name": "1", "images": 5, "settled": false}]}}'
     )
@@ -182,22 +194,29 @@ def test_design_of_a_sample_is_read_back_in_drawn_order(tmp_path: Path) -> None:
     )
     for name in ("batches", "stratum_sizes", "is_settled"):
         assert getattr(again.design, name).tolist() == getattr(DESIGN, name).tolist()
-    assert (again.design.planned, again.design.n_images) == (3, 15)
+    assert (again.design.planned, again.design.n_images) == (5, 15)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ('"planned": 3', '"planned": 0', "wrong-sample at t.jsonl"),
-        ('"planned": 3, ', "", "wrong-sample at t.jsonl"),
+        ('"planned": 5', '"planned": 4', "wrong-sample at t.jsonl"),
+        ('"planned": 5, ', "", "wrong-sample at t.jsonl"),
+        ('"for": "difference"', '"for": "golden"', "wrong-sample at t.jsonl"),
+        ('["top-1", "candidates"]', '["top-1", "top-1"]', "wrong-sample at t.jsonl"),
+        ('"probability": 0.2', '"probability": 0.25', "wrong-sample at t.jsonl, image c.png"),
+        ('"images": 10', '"images": 11', "wrong-sample at t.jsonl, image c.png"),
+        ('"images": 10', f'"images": {2**62}', "out-of-range at t.jsonl"),
+        ('"settled": false', '"settled": true', "wrong-sample at t.jsonl"),
+        ('"task": 2', '"task": 9', "wrong-sample at t.jsonl, line 4"),
         ('["top-1", "candidates"]', "[1]", "wrong-sample at t.jsonl"),
         ('"settled": true', '"settled": 1', "wrong-sample at t.jsonl"),
         ('"images": 10', '"images": 0', "out-of-range at t.jsonl"),
         ('"name": "settled"', '"name": "1"', "duplicate-name at t.jsonl"),
         ('"stratum": "settled"', '"stratum": "2"', "unknown-name at t.jsonl, image c.png"),
-        ('"images": 5', '"images": 1', "wrong-sample at t.jsonl, stratum 1"),
-        (', "batch": 1', "", "wrong-sample at t.jsonl, line 4"),
-        ('"batch": 1', '"batch": -1', "not-a-task at t.jsonl, line 4"),
+        ('"1", "images": 5', '"1", "images": 1', "wrong-sample at t.jsonl, stratum 1"),
+        (', "batch": 1', "", "wrong-sample at t.jsonl, line 6"),
+        ('"batch": 1', '"batch": -1', "not-a-task at t.jsonl, line 6"),
         ('"batch": 1', '"batch": 2', "wrong-sample at t.jsonl"),
     ],
 )
@@ -211,4 +230,4 @@ def test_lines_out_of_drawn_order_are_refused(tmp_path: Path, refused: Refused) 
     path = tmp_path / "t.jsonl"
     first, *lines = write_drawn(path).splitlines()
     path.write_text("\n".join([first, *reversed(lines)]))
-    assert refused(read_tasks, path, NAMED) == "wrong-sample at t.jsonl"
+    assert refused(read_tasks, path, NAMED) == "wrong-sample at t.jsonl, line 2"

@@ -128,6 +128,7 @@ def load_campaign_parts(
             drawn = drawn.with_images(to_benchmark_names(drawn.images, reader.benchmark))
             sample_tasks = replace(tasks_to_rate, sample=drawn, is_golden=None)
             tasks_to_rate = select_last_batch(run, tasks_file, replace(tasks_to_rate, sample=drawn))
+            parts["tasks"] = tasks_to_rate.questions
         source_tasks = Candidates.from_questions(parts["tasks"])
         if golden_count_or_source == NO_SOURCE:
             tasks_to_rate = replace(tasks_to_rate, is_golden=None)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from reassess.comparison.differences import SIGNIFICANCE_LEVEL
 from reassess.comparison.sampled_predictions import (
     SampledPredictions,
+    check_original_labels,
     find_original_kinds,
     find_valid_predictions,
     join_with_sample,
@@ -95,17 +96,6 @@ class SampledDifference:
             return f"no significant difference between {self.model_a} and {self.model_b}: {points}, {images}"
         first, second = (self.model_a, self.model_b) if sign > 0 else (self.model_b, self.model_a)
         return f"{first} is ahead of {second} by {points}, {images}"
-
-    def expect_images_needed(self, planned: int, n_images: int) -> int | None:
-        """Estimate after how many images of `n_images` the difference is significant, if it stays as it is.
-
-        None if it is expected to be too small. The interval is valid at all times, and `planned` its planned number.
-        """
-        value, interval, n = self.estimate.value, self.estimate.interval, self.estimate.n
-        if not value or interval is None:
-            return None
-        margin = value - interval[0] if value > 0 else interval[1] - value
-        return expect_images_needed(abs(value), margin, n, planned, most=n_images)
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output."""
@@ -220,18 +210,21 @@ class SampleFindings(Printable):
         ------
         DataError
             See `find_answered_images`. Or a drawn image is missing from the predictions; a model predicts a class of a
-            drawn image that nobody was asked about; or a model is named twice.
+            drawn image that nobody was asked about; a model, or the original labels, are not those that the sample was
+            drawn with; or a model is named twice.
         """
-        asked = keep_asked_classes(labels, tasks, match=match)
-        n_unasked = labels.indices.size - asked.indices.size
-        labels = add_known_answers(asked, tasks, match=match)
+        labels = add_known_answers(labels, tasks, match=match)
         answered = find_answered_images(
             tasks, labels, scores, open_questions=open_questions, match=match, ignore_unknown=ignore_unknown
         )
+        n_labels = labels.indices.size
+        labels = keep_asked_classes(labels, tasks, match=match)
         design = answered.drawn.design
         assert design is not None
         original = None if original is None else original.convert_to_classes(labels.classes)
         questions = tasks.questions.convert_to_classes(labels.classes)
+        if original is not None and tasks.facts is not None:
+            check_original_labels(original, answered.drawn.images, questions, tasks.facts, match)
         joined: dict[str, SampledPredictions] = {}
         for name, predictions in models:
             check_unique([*joined, name], value_name="a model")
@@ -249,7 +242,7 @@ class SampleFindings(Printable):
             detected_inputs=tuple(model.detected_input for model in joined.values()),
             label_set=labels.title,
             planned=design.planned if is_anytime else None,
-            n_unasked=n_unasked,
+            n_unasked=n_labels - labels.indices.size,
         )
 
     @classmethod
@@ -345,6 +338,18 @@ class SampleFindings(Printable):
         models = [model.model for model in self.models]
         neighbours = set(pairwise(models))
         return tuple(pair for pair in self.differences if (pair.model_a, pair.model_b) in neighbours)
+
+    def expect_images_needed(self, pair: SampledDifference) -> int | None:
+        """Estimate after how many images a difference is significant at all looks, if it stays the same.
+
+        None without a difference, or if the intervals are for one look.
+        """
+        value, interval = pair.estimate.value, pair.estimate.interval
+        if not value or interval is None or self.planned is None:
+            return None
+        margin = value - interval[0] if value > 0 else interval[1] - value
+        n, n_images = len(self.answered.images), self.answered.n_images
+        return expect_images_needed(abs(value), margin, n, self.planned, most=n_images)
 
     @cached_property
     def original_labels(self) -> Mapping[str, SampleEstimate] | MissingResult:

@@ -67,35 +67,33 @@ def explain_sample_results(findings: SampleFindings) -> Iterator[str]:
 
 
 def describe_results_so_far(findings: SampleFindings) -> Iterator[str]:
-    """State what a sample shows before all its images are answered; intervals are valid at all looks together."""
-    sample, n_images = findings.answered.drawn, findings.answered.n_images
-    planned, n_used = findings.planned, len(findings.answered.images)
-    assert planned is not None
+    """State the results of a sample before all its images are answered, and how many images may be needed."""
+    sample, n_used = findings.answered.drawn, len(findings.answered.images)
     if sample.purpose == "difference":
         for difference in findings.neighbour_differences:
             yield difference.verdict
-            if not difference.winner_sign:
-                needed = difference.expect_images_needed(planned, n_images)
-                yield "  " + _describe_images_needed(needed, n_used, planned, n_images)
+            if not difference.winner_sign and (needed := findings.expect_images_needed(difference)) is not None:
+                yield "  " + _describe_images_needed(needed - n_used, len(sample) - n_used)
         return
     estimates = {model.model: model.accuracy for model in findings.models}
     if sample.purpose == "labels" and not isinstance(findings.original_labels, MissingResult):
         estimates = {"wrong original labels": findings.original_labels["wrong"]}
     for name, estimate in estimates.items():
-        if estimate.value is not None and estimate.interval is not None:
-            low, high = estimate.interval
-            factor = anytime_quantile(planned, planned) / anytime_quantile(n_used, planned)
-            expected = 50 * (high - low) * factor * math.sqrt(n_used / planned)
-            yield (
-                f"{name}: {format_percent(estimate.value)} % [{format_percent_interval(estimate.interval)}], "
-                f"{count_noun(n_used, 'image')} asked"
-                + (f"; about plus or minus {expected:.1f} points expected at {planned:,}" if n_used < planned else "")
-            )
+        if estimate.value is None or estimate.interval is None:
+            continue
+        low, high = estimate.interval
+        text = f"{name}: {format_percent(estimate.value)} % ({format_percent_interval(estimate.interval)})"
+        if findings.planned is not None and n_used < len(sample):
+            factor = anytime_quantile(len(sample), findings.planned) / anytime_quantile(n_used, findings.planned)
+            expected = 50 * (high - low) * factor * math.sqrt(n_used / len(sample))
+            text += f"; about plus or minus {expected:.1f} points with all {len(sample):,} images"
+        yield text
 
 
-def _describe_images_needed(needed: int | None, n_used: int, planned: int, n_images: int) -> str:
+def _describe_images_needed(n_needed: int, n_left: int) -> str:
     """State how many more images may be needed until a difference is significant."""
-    if needed is None:
-        return f"if it stays as it is, even all {n_images:,} images are too few to show it"
-    text = f"if it stays as it is, about {count_noun(needed - n_used, 'more image')} show it"
-    return text if needed <= planned else f"{text}, but only {planned - n_used:,} more were drawn"
+    images = count_noun(n_needed, "more image")
+    text = f"if the difference stays the same, about {images} {'is' if n_needed == 1 else 'are'} needed"
+    if n_needed <= n_left:
+        return text
+    return f"{text}, but only {n_left:,} more were drawn: reassess sample --pilot draws more"

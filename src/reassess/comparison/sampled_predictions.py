@@ -38,7 +38,7 @@ def join_with_sample(
     `questions` are the questions about the drawn images, in the classes of the labels.
     """
     outcomes = _find_outcomes(name, predictions, labels, original, match)
-    rows = _rows_of_drawn_images(outcomes, answered.drawn.images)
+    rows = _rows_of_drawn_images(outcomes, answered.drawn.images, answered.n_images)
     if facts is not None:
         _check_model_is_of_sample(outcomes.top1[rows], answered.drawn.images, questions, facts)
     _check_predictions_were_asked(outcomes, rows, answered.drawn.images, questions)
@@ -58,9 +58,17 @@ def _find_outcomes(
     return find_outcomes(predictions, labels, original=original, match=match, ignore_unknown=True, name=name)
 
 
-def _rows_of_drawn_images(outcomes: Outcomes, drawn: Sequence[str]) -> npt.NDArray[np.int64]:
+def _rows_of_drawn_images(outcomes: Outcomes, drawn: Sequence[str], n_images: int) -> npt.NDArray[np.int64]:
     """Return the row of each drawn image; raise if the model does not predict an image."""
     rows = match_images(drawn, outcomes.images, match=outcomes.match, where="the sample", known_where="the predictions")
+    if len(outcomes) < n_images:
+        raise DataError(
+            "wrong-sample",
+            "the sample was drawn from more images than the model predicts",
+            allowed=count_noun(n_images, "image"),
+            found=count_noun(len(outcomes), "image"),
+            fix="use the predictions that the sample was drawn with",
+        )
     if missing := [drawn[row] for row in np.flatnonzero(rows < 0).tolist()]:
         raise DataError(
             "missing-images",
@@ -141,6 +149,29 @@ def find_original_kinds(
     is_valid = np.bincount(images[class_ids == originals[images]], minlength=sizes.size) > 0
     kinds = np.where(sizes == 0, 2, np.where(is_valid, np.where(sizes > 1, 3, 0), 1))
     return np.where(has_original, kinds, -1).astype(np.int8)
+
+
+def check_original_labels(
+    original: LabelSets, drawn: Sequence[str], questions: Questions, facts: QuestionFacts, match: Match
+) -> None:
+    """Raise if an original label of a drawn image is not the one that the sample was drawn with."""
+    rows = match_images(drawn, original.images, match=match, where="the sample", known_where="the original labels")
+    given = np.where(rows >= 0, original.indices[rows], -1)
+    asked = np.full(len(drawn), -1)
+    image_of_question = match_images(questions.images, drawn, where="the tasks")[questions.image_ids]
+    asked[image_of_question[facts.is_original]] = questions.class_ids[facts.is_original]
+    is_different = (given != asked) & (given >= 0) & (asked >= 0)
+    if is_different.any():
+        row = int(np.argmax(is_different))
+        raise DataError(
+            "sample-other-original",
+            "the sample was drawn with other original labels",
+            where=f"image {drawn[row]}",
+            allowed=f"class {questions.classes.short_name(int(asked[row]))}",
+            found=f"class {questions.classes.short_name(int(given[row]))}; "
+            f"{count_noun(int(np.count_nonzero(is_different)), 'such image')} of {len(drawn):,}",
+            fix="use the original labels that the sample was drawn with, or draw a new sample",
+        )
 
 
 def find_valid_predictions(

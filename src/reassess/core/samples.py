@@ -21,6 +21,9 @@ from reassess.errors import DataError
 from reassess.numeric.arrays import freeze
 from reassess.text import count_noun
 
+_MAX_STRATUM_SIZE = 1 << 40  # so that sums are exact
+_MIN_IMAGES_PER_STRATUM = 2  # of the first batch; a variance needs two images
+
 
 @dataclass(frozen=True, eq=False)
 class SampleDesign:
@@ -63,7 +66,7 @@ class SampleDesign:
             check_length(len(values), len(self.stratum_names), plural_name=plural_name, item_name="stratum")
         check_unicode(self.stratum_names, value_name="the name of a stratum")
         check_unique(self.stratum_names, value_name="a stratum")
-        check_range(self.stratum_sizes, 1, value_name="number of images of a stratum")
+        check_range(self.stratum_sizes, 1, _MAX_STRATUM_SIZE, value_name="number of images of a stratum")
         check_number(self.planned, 1, is_whole=True, value_name="planned number of images")
         if self.is_settled.size and self.is_settled.all():
             raise DataError("wrong-sample", "all strata are settled", fix="use the file as reassess sample wrote it")
@@ -186,6 +189,7 @@ class Sample:
             check_length(len(self.design.batches), len(self), plural_name="batches", item_name="image")
             check_known(self.strata, self.design.stratum_names, value_name="stratum", where=where)
             self._check_stratum_sizes(self.design)
+            self._check_design(self.design)
         freeze(self, "probabilities")
 
     def __len__(self) -> int:
@@ -248,6 +252,39 @@ class Sample:
                     found=count_noun(counts[name], "image"),
                     fix="use the file as reassess sample wrote it",
                 )
+
+    def _check_design(self, design: SampleDesign) -> None:
+        """Raise if the first batch has too few images of a stratum, or a probability does not fit the batches."""
+        number_of = {name: stratum for stratum, name in enumerate(design.stratum_names)}
+        strata = np.array([number_of[name] for name in self.strata], np.int64)
+        left, expected = design.stratum_sizes.astype(np.int64), np.zeros(len(self))
+        for batch in range(int(design.batches.max(initial=-1)) + 1):
+            rows = np.flatnonzero(design.batches == batch)
+            counts = np.bincount(strata[rows], minlength=left.size)
+            if batch == 0 and np.any(counts < (needed := np.minimum(_MIN_IMAGES_PER_STRATUM, left))):
+                stratum = int(np.argmax(counts < needed))
+                raise DataError(
+                    "wrong-sample",
+                    "too few images of a stratum were drawn",
+                    where=f"stratum {design.stratum_names[stratum]}",
+                    allowed=f"at least {needed[stratum]} in the first batch",
+                    found=count_noun(int(counts[stratum]), "image"),
+                    fix="use the complete file as reassess sample wrote it",
+                )
+            expected[rows] = (counts / np.maximum(left, 1))[strata[rows]]
+            left = left - counts
+        is_wrong = ~np.isclose(self.probabilities, expected, rtol=1e-9, atol=0)
+        if is_wrong.any():
+            row = int(np.argmax(is_wrong))
+            raise DataError(
+                "wrong-sample",
+                "probability does not follow from the strata and batches",
+                where=self._locate(row),
+                allowed=f"{expected[row]:.12g}, the drawn share of stratum {self.strata[row]} in its batch",
+                found=f"{self.probabilities[row]:.12g}",
+                fix="use the complete file as reassess sample wrote it",
+            )
+        check_number(design.planned, len(self), len(self), is_whole=True, value_name="planned number of images")
 
     def _locate(self, row: int) -> str:
         return f"image {self.images[row]}"

@@ -11,6 +11,9 @@ from reassess.core import QuestionFacts, Sample, SampleDesign
 from reassess.errors import DataError
 from reassess.formats.task_lines import MAX_NUMBER, TaskLine, is_whole_number_up_to
 
+_PURPOSES = ("accuracy", "difference", "labels")
+_QUESTION_RULES = ("top-1", "original", "candidates")
+
 
 def make_header(sample: Sample, facts: QuestionFacts | None, n_images: int, n_questions: int) -> dict[str, Any]:
     """Return the object that the first line of a task file has under ``sample``."""
@@ -88,6 +91,8 @@ def make_sample(path: Path, lines: Sequence[TaskLine], header: Mapping[str, Any]
     _check_models(lines, len(header.get("models", [])))
     if not drawn_lines:
         return None
+    if "strata" in header:
+        _check_lines(lines, header)
     return Sample(
         images=tuple(line.image for line in drawn_lines),
         probabilities=np.array([line.probability for line in drawn_lines], np.float64),
@@ -97,6 +102,39 @@ def make_sample(path: Path, lines: Sequence[TaskLine], header: Mapping[str, Any]
         input_hashes=tuple(header.get("predictions", [])),
         design=_make_design(drawn_lines, header) if "strata" in header else None,
     )
+
+
+def _check_lines(lines: Sequence[TaskLine], header: Mapping[str, Any]) -> None:
+    """Raise if the lines of a sample are not in drawn order, or answers are missing, or known too early."""
+    last_batch = max(line.batch or 0 for line in lines)
+    for number, line in enumerate(lines):
+        has_answers = {fact.is_valid is not None for fact in line.facts}
+        problem = ""
+        if line.number != number:
+            problem = f"task {line.number} is on the line of task {number}: lines are missing, or not in drawn order"
+        elif line.probability is None:
+            problem = "the image of the task was not drawn"
+        elif "models" in header and has_answers != {(line.batch or 0) < last_batch}:
+            problem = "only questions of earlier batches have answers (valid), and all of them have one"
+        if problem:
+            raise DataError(
+                "wrong-sample",
+                "task does not fit the sample",
+                where=line.where,
+                found=problem,
+                fix="use the complete file as reassess sample wrote it",
+            )
+    has_original = {line.image for line in lines for fact in line.facts if fact.is_original}
+    if "models" in header and "original" in header.get("question_rule", []):
+        for line in lines:
+            if line.image not in has_original:
+                raise DataError(
+                    "wrong-sample",
+                    "no class of an image is its original label",
+                    where=line.where,
+                    found=f"image {line.image}",
+                    fix="use the complete file as reassess sample wrote it",
+                )
 
 
 def _describe_keys(line: TaskLine) -> str:
@@ -118,13 +156,13 @@ def _check_header(path: Path, header: Mapping[str, Any], n_images: int, n_questi
         is_named = len(models) == n_models and len(set(models)) == n_models
         expected["models"] = models if is_named else [f"model {number}" for number in range(1, n_models + 1)]
     if "strata" in header:
+        expected["for"] = purpose if purpose in _PURPOSES else _PURPOSES[0]
         header = {"planned": None, "question_rule": None, **header}
-        planned, strata = header["planned"], header["strata"]
-        is_planned = is_whole_number_up_to(planned, MAX_NUMBER) and planned > 0
+        strata = header["strata"]
         are_strata = isinstance(strata, list) and strata and all(map(_is_stratum, strata))
         expected |= {
-            "planned": planned if is_planned else n_images,
-            "question_rule": _texts_or_empty(header["question_rule"]),
+            "planned": n_images,
+            "question_rule": _check_rule(header["question_rule"]),
             "strata": strata if are_strata else [{"name": "1", "images": n_images, "settled": False}],
         }
     if wrong := {name: header[name] for name, value in expected.items() if header.get(name, value) != value}:
@@ -187,6 +225,13 @@ def _is_stratum(value: Any) -> bool:
         and is_whole_number_up_to(value.get("images"), MAX_NUMBER)
         and isinstance(value.get("settled"), bool)
     )
+
+
+def _check_rule(rule: Any) -> list[str]:
+    """Return a question rule if it is valid, otherwise the usual one."""
+    names = _texts_or_empty(rule)
+    is_valid = "top-1" in names and len(set(names)) == len(names) and set(names) <= set(_QUESTION_RULES)
+    return names if is_valid else list(_QUESTION_RULES[:2])
 
 
 def _texts_or_empty(value: Any) -> list[str]:

@@ -199,7 +199,7 @@ def _make_difference_section(findings: SampleFindings) -> Section:
         groups=[_format_pair(pair) for pair in pairs],
         series={
             shorten_label_set_name(findings.label_set): [_to_mark(pair.estimate) for pair in pairs],
-            _PLAIN_SAMPLE: [_to_plain_mark(pair.estimate) for pair in pairs],
+            _PLAIN_SAMPLE: [_to_plain_mark(pair.estimate, least=-100) for pair in pairs],
         },
         axis_title="difference in top-1 accuracy, points",
         number_format=POINTS,
@@ -263,12 +263,12 @@ def _to_mark(estimate: SampleEstimate) -> MeasuredValue | None:
     return MeasuredValue(100 * estimate.value, interval_to_percent(estimate.interval))
 
 
-def _to_plain_mark(estimate: SampleEstimate) -> MeasuredValue | None:
+def _to_plain_mark(estimate: SampleEstimate, least: float = 0) -> MeasuredValue | None:
     """Return an estimate with the interval of a plain sample of as many images."""
     if estimate.value is None or estimate.plain_half_width is None:
         return None
     value, half_width = 100 * estimate.value, 100 * estimate.plain_half_width
-    return MeasuredValue(value, (value - half_width, value + half_width))
+    return MeasuredValue(value, (max(value - half_width, least), min(value + half_width, 100)))
 
 
 def _estimate_cells(estimate: SampleEstimate) -> list[float | tuple[float, float] | None]:

@@ -1,6 +1,7 @@
 """`reassess sample`: the task file, what is printed, pilots, campaigns and errors."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
@@ -16,9 +17,10 @@ from reassess.annotation import (
     open_campaign,
     read_image_names_by_address,
     save_answers,
+    skip_task,
 )
 from reassess.evaluation import locate_sample
-from reassess.formats import read_tasks
+from reassess.formats import read_tasks, write_tasks
 from tests.helpers import Needs, Runner, document_of, in_one_line, message_of, output_of, write_csv, write_files
 
 N = 2_000
@@ -241,8 +243,8 @@ def test_drawn_golden_questions_leave_the_other_tasks_in_drawn_order(pets: Path,
 
 def make_campaign(run: Runner, *options: str) -> Campaign:
     """Make a campaign of ask.jsonl with one vote per question, for the rater ann and the expert eve."""
-    create = ["annotate", "create", "c.db", "ask.jsonl", "--benchmark", "pets", "--per-question", "1", "--seed", "3"]
-    output_of(run(*create, *options))
+    create = ["annotate", "create", "c.db", "ask.jsonl", "--benchmark", "pets", "--seed", "3"]
+    output_of(run(*create, *(options if "--per-question" in options else ["--per-question", "1", *options])))
     output_of(run("annotate", "invite", "c.db", "ann", "eve:expert"))
     return open_campaign("c.db")
 
@@ -270,12 +272,13 @@ def test_status_shows_what_compare_finds_from_the_answers_so_far(
     assert f"sample: {n} of 150 drawn images used; they stand for 2,000 images" in text
     if purpose == "difference":
         assert sample["pairs"][0]["verdict"] in text
-        assert "if it stays as it is, about " in text or sample["pairs"][0]["better"]
+        assert "if the difference stays the same, about " in text
+        assert sample["pairs"][0]["images_needed"] > n
     else:
         value = sample["models"][0]["real"] if purpose == "accuracy" else sample["original_labels"]["wrong"]
         name = "a" if purpose == "accuracy" else "wrong original labels"
-        assert f"{name}: {100 * value['value']:.2f} % [{100 * value['low']:.2f} to {100 * value['high']:.2f}]" in text
-        assert ("points expected at 150" in text) == (n < 150)
+        assert f"{name}: {100 * value['value']:.2f} % ({100 * value['low']:.2f} to {100 * value['high']:.2f})" in text
+        assert ("points with all 150 images" in text) == (n < 150)
 
 
 def test_status_uses_the_answers_to_the_pilot(pets: Path, run: Runner, needs: Needs) -> None:
@@ -306,6 +309,68 @@ def test_status_uses_the_answers_of_experts_to_golden_questions(pets: Path, run:
     assert (after["used"], after["first_without_answer"]) == (60, None)
 
 
+def export_labels(run: Runner) -> None:
+    """Export the campaign c.db, and make label sets as the commands suggest."""
+    output_of(run("annotate", "export", "c.db", "-o", "rated"))
+    output_of(run("aggregate", "--benchmark", "rated", "-o", "rated/scores.csv"))
+    output_of(run("labels", "--benchmark", "rated", "-o", "rated/labels.csv"))
+
+
+def test_exported_campaign_gives_the_results_of_its_status(pets: Path, run: Runner, needs: Needs) -> None:
+    """One rater has answered 80 images, another one 50 of these; two votes are needed."""
+    needs("sqlalchemy")
+    draw(run, [*DIFFERENCE, "--size", "150"])
+    campaign = make_campaign(run, "--per-question", "2")
+    output_of(run("annotate", "invite", "c.db", "bo"))
+    answer_tasks(campaign, 1, 80)
+    answer_tasks(campaign, 3, 50)
+    expected = results_so_far(run)
+    assert expected["sample"]["used"] == 50
+    export_labels(run)
+    compare = ["compare", "a.npz", "b.npz", "--benchmark", "rated", "--json"]
+    results = document_of(run(*compare, "--anytime"), "compare")["results"]
+    assert results["pairs"][0]["real_difference"] == pytest.approx(expected["pairs"][0]["real_difference"])
+    assert results["sample"]["used"] == 50
+    assert "if you stopped because of results that you have seen, use --anytime" in in_one_line(
+        output_of(run("evaluate", "a.npz", "--benchmark", "rated"))
+    )
+    plain = document_of(run(*compare, "--sample", "none"), "compare")["results"]
+    assert "sample" not in plain
+    message = message_of(run("evaluate", "a.npz", "--benchmark", "rated", "--by", "class"))
+    assert message.endswith(
+        "--by cannot be used with --sample of the benchmark (rated/sample.jsonl): give --sample none too.\n"
+    )
+    output_of(run("report", "a.npz", "b.npz", "--benchmark", "rated", "-o", "page.html"))
+    assert "Accuracy, estimated" in Path("page.html").read_text() or "Which model" in Path("page.html").read_text()
+
+
+def test_image_that_all_raters_skip_has_no_valid_class(pets: Path, run: Runner, needs: Needs) -> None:
+    needs("sqlalchemy")
+    draw(run, [*ACCURACY, "--size", "60"])
+    campaign = make_campaign(run)
+    images = answer_tasks(campaign, 1, 20)
+    turn = begin_next_turn(campaign, 1, 1e9)
+    assert isinstance(turn, Turn)
+    skip_task(campaign, 1, turn.task_id, 1e9)
+    images += answer_tasks(campaign, 1)
+    sample = results_so_far(run)["sample"]
+    assert (sample["used"], sample["first_without_answer"], len(images)) == (60, None, 59)
+    export_labels(run)
+    results = document_of(run("evaluate", "a.npz", "--benchmark", "rated", "--anytime", "--json"), "evaluate")
+    assert (results["sample"]["used"], results["sample"]["empty"]) == (60, sample["empty"])
+
+
+def test_status_of_a_file_without_models_shows_progress(pets: Path, run: Runner, needs: Needs) -> None:
+    needs("sqlalchemy")
+    draw(run, [*ACCURACY, "--size", "60"])
+    tasks = read_tasks("ask.jsonl")
+    write_tasks("ask.jsonl", replace(tasks, facts=None), force=True)
+    answer_tasks(make_campaign(run), 1)
+    text = in_one_line(output_of(run("status", "c.db")))
+    assert text.startswith("sample: no results yet: tasks do not say what the models predict")
+    assert "questions: 0 open" in text
+
+
 def results_so_far(run: Runner) -> dict[str, Any]:
     """Return what `reassess status` says about the sample of a campaign."""
     results: dict[str, Any] = document_of(run("status", "c.db", "--json"), "status")["results"]["sample"]
@@ -320,7 +385,9 @@ def test_status_says_how_many_answers_the_first_results_need(pets: Path, run: Ru
     text = in_one_line(output_of(run("status", "c.db")))
     needed = int(text.partition("needed: the first ")[2].split()[0])
     assert 10 < needed < 40
-    assert "sample" not in document_of(run("status", "c.db", "--json"), "status")["results"]
+    results = document_of(run("status", "c.db", "--json"), "status")["results"]
+    assert results["sample"] is None
+    assert "; image 11, " in results["sample_reason"]
     answer_tasks(campaign, 1, needed - 10)
     assert f"sample: {needed} of 150 drawn images used" in in_one_line(output_of(run("status", "c.db")))
 
@@ -361,6 +428,26 @@ def test_image_without_an_original_label_is_named(pets: Path, run: Runner) -> No
     assert "a.npz: 1 unknown image ignored\n" in text
     text = message_of(run(*ACCURACY, "--size", "99", "--pilot", "pilot.jsonl", "-o", "ask.jsonl"))
     assert "predicted image has no original label\n  where:   image 0000.png\n" in text
+
+
+def test_pilot_with_other_questions_is_refused(pets: Path, run: Runner) -> None:
+    pilot = draw(run, [*ACCURACY, "--size", "60"], "pilot.jsonl")
+    answer("answers.csv", [task["image"] for task in pilot[1:]])
+    write_csv("more.csv", "image,class", [(image, "fox") for image in IMAGES])
+    argv = [*ACCURACY, "--size", "120", "--pilot", "pilot.jsonl", "--labels", "answers.csv", "-o", "both.jsonl"]
+    message = message_of(run(*argv, "--candidates", "more.csv"))
+    assert message.startswith("Error: the pilot has other questions\n  where:   pilot.jsonl, image ")
+    assert not Path("both.jsonl").exists()
+
+
+def test_third_batch_uses_the_answers_in_the_file(pets: Path, run: Runner) -> None:
+    pilot = draw(run, [*ACCURACY, "--size", "60"], "pilot.jsonl")
+    answer("answers.csv", [task["image"] for task in pilot[1:]])
+    both = draw(run, [*ACCURACY, "--size", "120", "--pilot", "pilot.jsonl", "--labels", "answers.csv"], "both.jsonl")
+    answer("second.csv", [task["image"] for task in both[61:]])
+    lines = draw(run, [*ACCURACY, "--size", "200", "--pilot", "both.jsonl", "--labels", "second.csv"], "all.jsonl")
+    assert [task["batch"] for task in lines[1:]] == [0] * 60 + [1] * 60 + [2] * 80
+    assert all("valid" in entry for task in lines[1:121] for entry in task["classes"])
 
 
 def test_wrong_pilots_are_refused(pets: Path, run: Runner) -> None:

@@ -224,7 +224,7 @@ def _evaluate_with_sample(
     findings = evaluate_with_sample(run, files, inputs, sample, is_anytime=is_anytime)
     if output is not None:
         make_sampled_models_table(findings).write(output, force=run.force)
-    if len(files) > 1:
+    if len(files) > 1 and (inputs.scores is None or inputs.benchmark.folder is not None):  # compare has no --scores
         run.suggest_command("compare", *repeat_arguments_for_next_command(files))
     if run.json:
         run.print_json("evaluate", [model.to_json() for model in findings.models], **sample_to_json(findings))

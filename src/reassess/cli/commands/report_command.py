@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from reassess.cli.command_run import (
     INPUT_PATH_TYPE,
@@ -106,9 +107,11 @@ def report(
     With --sample, PAGE shows what the labels of a sample tell about all images, and FIGURE shows the accuracies.
     """
     refused: dict[str, object] = {"--chart": chart_kind, "--short": is_short, "--images": images}
-    refused["--leaderboard"] = findings_options["leaderboards"]
+    is_limit_given = click.get_current_context().get_parameter_source("max_mistakes") is ParameterSource.COMMANDLINE
+    refused |= {"--leaderboard": findings_options["leaderboards"], "--limit": is_limit_given}
     sample_path = find_sample(findings_options["benchmark"], sample, anytime, refused)
     if sample_path is not None:
+        del findings_options["leaderboards"]
         _write_sample_report(run, files, output, sample_path, is_anytime=anytime, **findings_options)
         return
     if is_short and (chart_kind is not None or images is not None or findings_options["leaderboards"]):
@@ -150,7 +153,6 @@ def _write_sample_report(
     benchmark: Benchmark | None,
     labels: str | None,
     original: str | None,
-    leaderboards: tuple[Path, ...],  # noqa: ARG001 - empty
 ) -> None:
     """Write a report about the labels of a sample."""
     check_packages("report", "a report")

@@ -102,7 +102,10 @@ _N_SEED_BITS = 63  # seeds in task files are signed 64-bit integers
     "and the new file contains these images too.",
 )
 @click.option(
-    "--seed", type=click.IntRange(0), metavar="S", help="Seed of the draw.  [default: the pilot's, or random]"
+    "--seed",
+    type=click.IntRange(0, (1 << _N_SEED_BITS) - 1),
+    metavar="S",
+    help="Seed of the draw.  [default: the pilot's, or random]",
 )
 @benchmark_option
 @benchmark_section_option(

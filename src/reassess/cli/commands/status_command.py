@@ -13,7 +13,7 @@ from reassess.cli.help_pages import Command
 from reassess.cli.screen import format_message, print_text
 from reassess.comparison import SampleFindings
 from reassess.core import IMAGENET, LabelSets, Tasks
-from reassess.errors import DataError
+from reassess.errors import DataError, MissingResult
 
 if TYPE_CHECKING:
     from reassess.annotation import Progress
@@ -68,27 +68,24 @@ def _print_campaign_state(run: CommandRun, campaign: str | Path) -> None:
         answers = annotation.read_sample_answers(opened)
     command, *arguments = _find_next_annotate_command(progress)
     run.suggest_command("annotate", command, annotation.hide_password(campaign), *arguments)
-    findings = None if answers is None else _find_sample_results(run, *answers)
+    results = None if answers is None else _find_sample_results(*answers)
     if run.json:
-        sample = {} if findings is None else {"sample": results_so_far_to_json(findings)}
-        run.print_json("status", progress.to_json() | sample)
+        run.print_json("status", progress.to_json() | results_so_far_to_json(results))
     else:
+        print_results_so_far(run, results)
         print_progress(run, progress)
-        if findings is not None:
-            print_results_so_far(run, findings)
     has_begun = any(person.role == "rater" and person.last_answer_time is not None for person in progress.people)
     warn_if_practice_is_easy(progress.practice_round, has_begun=has_begun)
 
 
-def _find_sample_results(run: CommandRun, tasks: Tasks, labels: LabelSets) -> SampleFindings | None:
-    """Return what the answers to a sample show so far; None, with a note, if they are too few."""
+def _find_sample_results(tasks: Tasks, labels: LabelSets) -> SampleFindings | MissingResult:
+    """Return the results of a sample so far, or the reason why there are none."""
     try:
         return SampleFindings.from_tasks(tasks, labels, is_anytime=True)
     except DataError as error:
         if error.code not in ("too-few-images", "wrong-sample"):
             raise
-        run.print_line(f"sample: no results yet: {error.problem} (needed: {error.allowed}; found: {error.found})")
-        return None
+        return MissingResult(f"{error.problem} (needed: {error.allowed}; found: {error.found})")
 
 
 def _find_next_annotate_command(progress: "Progress") -> list[str]:

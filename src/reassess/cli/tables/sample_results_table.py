@@ -67,28 +67,31 @@ def print_sampled_differences(run: CommandRun, findings: SampleFindings) -> None
     _print_notes(run, findings)
 
 
-def print_results_so_far(run: CommandRun, findings: SampleFindings) -> None:
-    """Print what a sample shows while raters answer."""
+def print_results_so_far(run: CommandRun, findings: SampleFindings | MissingResult | None) -> None:
+    """Print the results of a sample while raters answer; nothing without a sample."""
+    if findings is None:
+        return
+    if isinstance(findings, MissingResult):
+        print_text(f"sample: no results yet: {findings}")
+        return
     print_text(f"sample: {describe_used_images(findings.answered)}")
     for line in describe_results_so_far(findings):
         print_text(line)
-    for line in explain_sample_results(findings):
-        run.add_note(line)
+    n_images = count_noun(findings.answered.n_images, "image")
+    run.add_note(f"the estimates are about all {n_images}, and stay valid if you look often and stop when you like")
+    run.add_note("give --anytime to evaluate, compare and report too")
 
 
-def results_so_far_to_json(findings: SampleFindings) -> dict[str, Any]:
-    """Return what a sample shows while raters answer, for JSON."""
-    return {
-        "models": [model.to_json() for model in findings.models],
-        "pairs": [
-            {
-                **pair.to_json(),
-                "images_needed": pair.expect_images_needed(findings.planned or 1, findings.answered.n_images),
-            }
-            for pair in findings.differences
-        ],
-        **sample_to_json(findings),
-    }
+def results_so_far_to_json(findings: SampleFindings | MissingResult | None) -> dict[str, Any]:
+    """Return the results of a sample while raters answer, for JSON; nothing without a sample."""
+    if findings is None:
+        return {}
+    if isinstance(findings, MissingResult):
+        return {"sample": None, "sample_reason": findings.reason}
+    sample = sample_to_json(findings)
+    pairs = [pair.to_json() | {"images_needed": findings.expect_images_needed(pair)} for pair in findings.differences]
+    models = [model.to_json() for model in findings.models]
+    return {"sample": {"models": models, "pairs": pairs, **sample}}
 
 
 def make_sampled_models_table(findings: SampleFindings) -> ResultTable:

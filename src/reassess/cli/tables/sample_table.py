@@ -87,6 +87,8 @@ def print_sample(run: CommandRun, result: DrawnTasks, output: Path) -> None:
     if result.n_pilot:
         run.print_line(f"pilot: {count_noun(result.n_pilot, 'image')}, answered already")
     run.print_line(_describe_plan(result))
+    if not result.n_pilot:
+        run.add_note("the expected interval is a guess, and often too wide; a pilot makes it better (--pilot)")
     if unscored := [name for name, has in zip(models.panel.models, models.has_scores, strict=True) if not has]:
         names = ", ".join(unscored)
         run.add_note(f"{names}: without scores, strata only follow the agreement with the original label")

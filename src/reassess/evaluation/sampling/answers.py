@@ -15,6 +15,7 @@ from reassess.evaluation.sampling.image_weights import count_usable
 from reassess.evaluation.sampling.named_samples import as_image_sample
 from reassess.text import count_noun, join_first
 
+_Bools = npt.NDArray[np.bool_]
 _Ints = npt.NDArray[np.int64]
 
 
@@ -193,6 +194,7 @@ def add_known_answers(labels: LabelSets, tasks: Tasks, *, match: Match = "path")
     label_rows = match_images(
         questions.images, labels.images, match=match, where="the tasks", known_where="the label sets"
     )
+    _refuse_other_answers(labels, label_rows, questions, answers, has_open)
     added = np.flatnonzero(~has_open & (label_rows < 0))
     new_rows = np.full(len(questions.images), -1)
     new_rows[added] = len(labels) + np.arange(added.size)
@@ -205,6 +207,27 @@ def add_known_answers(labels: LabelSets, tasks: Tasks, *, match: Match = "path")
         labels.classes,
         name=labels.name,
     )
+
+
+def _refuse_other_answers(
+    labels: LabelSets, label_rows: _Ints, questions: Questions, answers: npt.NDArray[np.int8], has_open: _Bools
+) -> None:
+    """Raise if a label set differs from the answers about an earlier batch, which are in the tasks."""
+    rows = label_rows[questions.image_ids]
+    base = 1 + max(int(questions.class_ids.max(initial=0)), int(labels.indices.max(initial=0)))
+    is_in_set = np.isin(rows * base + questions.class_ids, labels.image_ids * base + labels.indices)
+    is_different = (rows >= 0) & ~has_open[questions.image_ids] & (is_in_set != (answers == 1))
+    if is_different.any():
+        question = int(np.argmax(is_different))
+        texts = ("invalid", "valid")
+        raise DataError(
+            "two-answers",
+            "label set differs from the answer in the task file",
+            where=questions.describe_question(question),
+            allowed=f"{texts[int(answers[question])]}, as in the task file",
+            found=f"{texts[int(is_in_set[question])]}; {count_noun(int(is_different.sum()), 'such answer')}",
+            fix="leave out the label sets of the earlier images, or draw the last batch again with the new answers",
+        )
 
 
 def _require_sample(tasks: Tasks) -> Sample:

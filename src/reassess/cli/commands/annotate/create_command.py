@@ -166,7 +166,7 @@ def create(
         consent_text=_read_consent(run, parts.benchmark.folder),
         hierarchy=_read_hierarchy(run, parts),
         images_path=None if source is None else str(source.source_path.resolve()),
-        settings={name: value for name in _COPIED_SETTINGS if (value := getattr(parts.benchmark, name))},
+        settings={name: value for name in _COPIED_SETTINGS if (value := getattr(parts.benchmark, name)) is not None},
     )
     if source is not None:
         with show_progress_bars(run) as progress:

@@ -74,14 +74,15 @@ def test_one_model_without_valid_classes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".svg", ".png", ".pdf"])
-def test_figure_has_the_accuracies(tmp_path: Path, suffix: str) -> None:
-    findings = find_results(0, 1)
-    write_sample_report(tmp_path / f"figure{suffix}", findings)
-    content = (tmp_path / f"figure{suffix}").read_bytes()
-    assert len(content) > 5_000
+def test_figure_has_the_accuracies_or_differences(tmp_path: Path, suffix: str) -> None:
+    one, two = find_results(0), find_results(0, 1)
+    for name, findings in (("one", one), ("two", two)):
+        write_sample_report(tmp_path / f"{name}{suffix}", findings)
+    content = [(tmp_path / f"{name}{suffix}").read_bytes() for name in ("one", "two")]
+    assert content[0] != content[1]
     if suffix == ".svg":
-        for model in findings.models:
-            assert f"{100 * model.accuracy.value:.2f}".encode() in content
+        assert f"{100 * one.models[0].accuracy.value:.2f}".encode() in content[0]
+        assert f"+{100 * two.differences[0].estimate.value:.2f}".encode() in content[1]
 
 
 def test_other_suffix_is_an_error(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def explain_sample_results(findings: SampleFindings) -> Iterator[str]:
         "estimated: other images, and classes that nobody was asked about"
     )
     if findings.planned is None:
-        yield "95 %: valid for one look, at a number of images that does not depend on the answers (see --anytime)"
+        yield "95 %: valid for one look, at a number of images that does not depend on the answers"
     else:
         yield (
             f"95 %: valid at all looks together, narrowest at {count_noun(findings.planned, 'image')}; each model and "
@@ -60,10 +60,6 @@ def explain_sample_results(findings: SampleFindings) -> Iterator[str]:
     others = {share.n for share in findings.original_accuracies if share is not None} - {n_images}
     if others:
         yield f"original: on {count_noun(max(others), 'image')} with an original label, not on the {n_images:,}"
-    yield (
-        "plain, ±: half width of the interval from as many images drawn without strata; plain images: how many such "
-        "images are as precise"
-    )
 
 
 def describe_results_so_far(findings: SampleFindings) -> Iterator[str]:

@@ -41,6 +41,11 @@ from reassess.report.writing import REPORT_SUFFIXES, make_report_sources, write_
 from reassess.text import count_noun, format_percent, format_percent_interval, join_and
 
 _PLAIN_SAMPLE = "as many images without strata"
+_TITLES = {
+    "accuracy": "Accuracy, estimated from a sample",
+    "difference": "Which model is better?",
+    "labels": "Wrong original labels, estimated from a sample",
+}
 _PURPOSES = {
     "accuracy": "the accuracy of each model",
     "difference": "differences between models",
@@ -61,7 +66,7 @@ def write_sample_report(
     inputs: Sequence[Mapping[str, str | None]] = (),
     force: bool = False,
 ) -> None:
-    """Write an HTML page about the results of a sample, or only the figure of the accuracies.
+    """Write an HTML page about the results of a sample, or only a figure: of differences, or of accuracies.
 
     Parameters
     ----------
@@ -86,43 +91,48 @@ def write_sample_report(
     check_type(SampleFindings, findings, value_name="findings", fix="SampleFindings.from_predictions(...)")
     path = as_path(path)
     check_suffix(path, (*REPORT_SUFFIXES, *FIGURE_SUFFIXES), "a report about a sample")
+    purpose = findings.answered.drawn.purpose
     if path.suffix.lower() in FIGURE_SUFFIXES:
-        chart = _make_accuracy_chart(findings)
+        is_about_pairs = purpose == "difference" and len(findings.names) > 1
+        chart = (_make_difference_chart if is_about_pairs else _make_accuracy_chart)(findings)
         save_figure(path, chart.draw, title=chart.title, size=chart.size, force=force)
         return
-    n_images = findings.answered.n_images
+    sections = {
+        "accuracy": _make_accuracy_section(findings),
+        **({"difference": _make_difference_section(findings)} if len(findings.names) > 1 else {}),
+        "labels": _make_original_label_section(findings),
+    }
+    sentences = dict(_summarize(findings))
+    first = [key for key in sections if key == purpose]
+    order = [*first, *(key for key in sections if key not in first)]
     page = Page(
-        title="Accuracy, estimated from a sample",
-        subtitle=f"{count_noun(len(findings.answered.images), 'image')} stand for {n_images:,}.",
-        summary=[f"{text}." for text in _summarize(findings)],
-        sections=[
-            _make_accuracy_section(findings),
-            *([_make_difference_section(findings)] if len(findings.names) > 1 else []),
-            _make_original_label_section(findings),
-            _make_sample_section(findings),
-        ],
+        title=_TITLES.get(purpose, _TITLES["accuracy"]),
+        subtitle=f"Estimated for {count_noun(findings.answered.n_images, 'image')} from the labels of "
+        f"{len(findings.answered.images):,}.",
+        summary=[f"{sentences[key]}." for key in order if key in sentences],
+        sections=[*(sections[key] for key in order), _make_sample_section(findings)],
         sources=make_report_sources(command, inputs),
         format_descriptions={model.model: model.detected_input for model in findings.models},
     )
     write_page(path, page, force=force)
 
 
-def _summarize(findings: SampleFindings) -> Iterator[str]:
-    """State the main results in one line each."""
+def _summarize(findings: SampleFindings) -> Iterator[tuple[str, str]]:
+    """Yield a purpose and a sentence with its main result."""
     best = findings.models[0]
     if best.accuracy.value is not None and best.accuracy.interval is not None:
-        yield (
-            f"{best.model} has an accuracy of {format_percent(best.accuracy.value)} % "
-            f"({format_percent_interval(best.accuracy.interval)})"
-        )
+        yield "accuracy", f"{best.model} has an accuracy of {_format_share(best.accuracy)}"
     if findings.neighbour_differences:
-        yield _capitalize_verdict(findings.neighbour_differences[0].verdict)
+        yield "difference", _capitalize_verdict(findings.neighbour_differences[0].verdict)
     labels = findings.original_labels
-    if not isinstance(labels, MissingResult) and labels["wrong"].value is not None and labels["wrong"].interval:
-        yield (
-            f"{format_percent(labels['wrong'].value)} % ({format_percent_interval(labels['wrong'].interval)}) of the "
-            "original labels are wrong"
-        )
+    if not isinstance(labels, MissingResult) and labels["wrong"].value is not None:
+        yield "labels", f"Wrong original labels: {_format_share(labels['wrong'])}"
+
+
+def _format_share(estimate: SampleEstimate) -> str:
+    assert estimate.value is not None
+    assert estimate.interval is not None
+    return f"{format_percent(estimate.value)} % (95 % interval: {format_percent_interval(estimate.interval)})"
 
 
 def _capitalize_verdict(verdict: str) -> str:
@@ -138,6 +148,12 @@ def _make_accuracy_section(findings: SampleFindings) -> Section:
         "images had equal probabilities of being drawn. Accuracies by original labels are measured on all images."
     )
     notes = [describe_images_without_valid_class(findings), *explain_sample_results(findings)]
+    if findings.n_unasked:
+        notes.append(
+            f"{count_noun(findings.n_unasked, 'class', 'classes')} ignored: the sample does not ask about them"
+        )
+    if findings.answered.drawn.purpose == "difference":
+        notes.append("most images of the sample are images where predictions differ, so accuracies are less precise")
     return Section(
         key="accuracy",
         title="Accuracy",
@@ -172,7 +188,7 @@ def _make_accuracy_chart(findings: SampleFindings) -> Chart:
     intervals = Intervals(
         groups=[model.model for model in drawn],
         series={name: marks for name, marks in series.items() if any(marks)},
-        axis_title="top-1 accuracy, %",
+        axis_title="top-1 accuracy, % (95 % intervals)",
         number_format=PERCENT,
     )
     numbers = make_table("sample-accuracy", "Accuracy, estimated from a sample", columns, rows)
@@ -180,16 +196,27 @@ def _make_accuracy_chart(findings: SampleFindings) -> Chart:
 
 
 def _make_difference_section(findings: SampleFindings) -> Section:
+    return Section(
+        key="differences",
+        title="Differences between models",
+        paragraphs=[f"{_capitalize_verdict(pair.verdict)}." for pair in findings.neighbour_differences],
+        charts=[_make_difference_chart(findings)],
+        notes=["In parentheses: 95 % intervals."],
+    )
+
+
+def _make_difference_chart(findings: SampleFindings) -> Chart:
     pairs = findings.differences[:MAX_DRAWN]
-    columns = {"a": TEXT, "b": TEXT, "a - b, points": POINTS, "95 %": POINTS, "p": P_VALUE, "Holm p": P_VALUE}
+    columns = {"a": TEXT, "b": TEXT, "a - b, points": POINTS, "95 %": POINTS}
+    if findings.planned is None:
+        columns |= {"p": P_VALUE, "Holm p": P_VALUE}
     columns |= {"without strata, ± points": PERCENT, "images without strata": COUNT}
     rows = [
         [
             pair.model_a,
             pair.model_b,
             *_estimate_cells(pair.estimate),
-            pair.estimate.p_value,
-            pair.holm_p_value,
+            *([] if findings.planned is not None else [pair.estimate.p_value, pair.holm_p_value]),
             to_percent(pair.estimate.plain_half_width),
             pair.estimate.plain_n,
         ]
@@ -201,17 +228,12 @@ def _make_difference_section(findings: SampleFindings) -> Section:
             shorten_label_set_name(findings.label_set): [_to_mark(pair.estimate) for pair in pairs],
             _PLAIN_SAMPLE: [_to_plain_mark(pair.estimate, least=-100) for pair in pairs],
         },
-        axis_title="difference in top-1 accuracy, points",
+        axis_title="difference in top-1 accuracy, points (95 % intervals)",
         number_format=POINTS,
         reference_line=(0.0, "no difference"),
     )
-    numbers = make_table("sample-differences", "Differences between models", columns, rows)
-    return Section(
-        key="differences",
-        title="Which model is better?",
-        paragraphs=[f"{_capitalize_verdict(pair.verdict)}." for pair in findings.neighbour_differences],
-        charts=[make_interval_chart(intervals, numbers, hidden_items_note(len(findings.differences), "pairs"))],
-    )
+    numbers = make_table("sample-differences", "Differences between models, from a sample", columns, rows)
+    return make_interval_chart(intervals, numbers, hidden_items_note(len(findings.differences), "pairs"))
 
 
 def _format_pair(pair: SampledDifference) -> str:

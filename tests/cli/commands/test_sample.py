@@ -336,12 +336,10 @@ def test_exported_campaign_gives_the_results_of_its_status(pets: Path, run: Runn
     )
     plain = document_of(run(*compare, "--sample", "none"), "compare")["results"]
     assert "sample" not in plain
-    message = message_of(run("evaluate", "a.npz", "--benchmark", "rated", "--by", "class"))
-    assert message.endswith(
-        "--by cannot be used with --sample of the benchmark (rated/sample.jsonl): give --sample none too.\n"
-    )
+    message = message_of(run("evaluate", "a.npz", "--benchmark", "rated", "--by", "class"), 2)
+    assert "--by cannot be used with --sample of the benchmark (rated/sample.jsonl): give --sample none too." in message
     output_of(run("report", "a.npz", "b.npz", "--benchmark", "rated", "-o", "page.html"))
-    assert "Accuracy, estimated" in Path("page.html").read_text() or "Which model" in Path("page.html").read_text()
+    assert "<h1>Which model is better?</h1>" in Path("page.html").read_text()
 
 
 def test_image_that_all_raters_skip_has_no_valid_class(pets: Path, run: Runner, needs: Needs) -> None:

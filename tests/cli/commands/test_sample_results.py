@@ -54,7 +54,8 @@ def test_evaluate_prints_accuracies_and_wrong_original_labels(tasks: Tasks, run:
     assert in_one_line(out).endswith(
         "estimated: what relabelling these 2,000 images with the same questions would give; not estimated: other "
         "images, and classes that nobody was asked about "
-        "95 %: valid for one look, at a number of images that does not depend on the answers (see --anytime) "
+        "95 %: valid for one look, at a number of images that does not depend on the answers "
+        "if you look more than once, use --anytime "
         "plain, ±: half width of the interval from as many images drawn without strata; plain images: how many such "
         "images are as precise "
         "next: reassess compare a.npz b.npz --labels labels.json --original original.json --sample tasks.jsonl"

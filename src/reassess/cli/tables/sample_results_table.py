@@ -185,3 +185,9 @@ def _print_notes(run: CommandRun, findings: SampleFindings) -> None:
         run.print_line(f"{classes} in label sets ignored, because the sample does not ask about them")
     for line in explain_sample_results(findings):
         run.add_note(line)
+    if findings.planned is None:
+        run.add_note("if you look more than once, use --anytime")
+    run.add_note(
+        "plain, ±: half width of the interval from as many images drawn without strata; plain images: how many such "
+        "images are as precise"
+    )

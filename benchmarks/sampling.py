@@ -119,9 +119,7 @@ def simulate_imagenet() -> Population:
         correct = np.array([label in labels for label, labels in zip(top1.tolist(), sets, strict=True)])
         models[name] = top1, 1 / (1 + rest * np.exp(rng.normal(0, 1.2, n))), correct
     has_label = np.array([bool(labels) for labels in sets])
-    wrong = np.array(
-        [bool(labels) and label not in labels for label, labels in zip(original.tolist(), sets, strict=True)]
-    )
+    wrong = np.array([label not in labels for label, labels in zip(original.tolist(), sets, strict=True)])
     return Population(original, has_label, wrong, models)
 
 
@@ -153,7 +151,7 @@ def accuracy_cells(populations: dict[str, Population], *, of_labels: bool) -> It
     for data, population in populations.items():
         for name, (top1, confidences, correct) in population.models.items():
             numerators = (population.is_label_wrong if of_labels else correct).astype(float)
-            denominators = population.has_label.astype(float)
+            denominators = np.ones(correct.size) if of_labels else population.has_label.astype(float)
             yield Cell(f"{data} {name}", top1[None], confidences[None], population.original, numerators, denominators)
     rng = np.random.default_rng(5)
     for accuracy in () if of_labels else (0.5, 0.85, 0.95, 0.98):

@@ -29,7 +29,7 @@ _NEEDED_PARTS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("evaluate", "compare", "report"), ("labels",)),
     "show": ("labels or original or scores or votes or golden",),
     **dict.fromkeys(("predict", "scan"), ("images",)),
-    "clean": ("original",),
+    **dict.fromkeys(("clean", "sample"), ("original",)),
     **dict.fromkeys(("aggregate", "raters"), ("votes",)),
     "labels": ("scores",),
     "curve": ("scores", "golden"),

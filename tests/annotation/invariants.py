@@ -326,9 +326,20 @@ def check_export(state: Stored, campaign: Campaign) -> None:
         (question.image_name, question.class_id, question.n_votes, question.close_reason, question.valid_probability)
         for question in exported.question_states
     ] == [
-        (state.images[state.image(row)], row.class_id, row.votes, row.ended, row.valid)
+        (state.images[state.image(row)], row.class_id, row.votes, row.ended or _skipped_by_all(state, row), row.valid)
         for row in sorted(state.main, key=lambda row: (state.image(row), row.class_id))
     ]
+
+
+def _skipped_by_all(state: Stored, question: Row[Any]) -> str | None:
+    """Return "skipped" if all raters who can rate skipped the image of a question."""
+    raters = [
+        row.id
+        for row in state.people.values()
+        if row.role == Role.RATER and not row.excluded and row.stage != RaterStage.FAILED
+    ]
+    turns = [state.turns.get((rater, question.task)) for rater in raters]
+    return "skipped" if turns and all(turn is not None and turn.state == "skipped" for turn in turns) else None
 
 
 _NOT_EXPORTED = {  # field of the export, by reason

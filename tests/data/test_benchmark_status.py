@@ -82,6 +82,7 @@ def test_empty_folder_has_all_parts_missing(tmp_path: Path) -> None:
         "compare": ["labels"],
         "report": ["labels"],
         "predict": ["images"],
+        "sample": ["original"],
         "propose": ["images"],
         "scan": ["images"],
         "clean": ["original"],
@@ -99,7 +100,7 @@ def test_empty_folder_has_all_parts_missing(tmp_path: Path) -> None:
     ("file", "content", "ready"),
     [
         ("labels.json", '{"a": ["x"]}', {"evaluate", "compare", "report", "show"}),
-        ("original.json", '{"a": "x"}', {"clean", "propose", "show"}),
+        ("original.json", '{"a": "x"}', {"clean", "propose", "sample", "show"}),
         ("votes.csv", VOTES + "a,x,ann,yes\n", {"aggregate", "raters", "show"}),
         ("votes.csv", "item,rater,answer\n1,ann,yes\n", {"aggregate", "raters", "show"}),
         ("scores.csv", "image,class,score\na,x,1\n", {"labels", "show"}),

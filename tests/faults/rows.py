@@ -71,6 +71,7 @@ WRITING = (
     "leaderboard board.csv -o out.pdf",
     f"report {_MODELS} --chart label-count -o out.png",
     f"propose {_MODELS} --per-image 3 -o out.parquet",
+    f"sample {_MODELS} --for accuracy --size 6 --seed 0 -o out.jsonl",
     f"propose {_MODELS} --choose recall=0.5 --details out.svg -o out.csv",
     f"propose {_MODELS} --unasked -o out.jsonl",
     "raters --benchmark b -o out.csv",

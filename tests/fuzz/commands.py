@@ -45,6 +45,7 @@ _CALLS: Mapping[str, tuple[str, int]] = {
     "raters": ("--benchmark b", 2),
     "report": ("one.csv two.csv --benchmark b -o out.html", 1),
     "scan": ("pictures images.zip images.tar --workers 0 -o out.csv", 2),
+    "sample": ("one.csv two.csv --benchmark b --for accuracy --size 6 -o out.jsonl", 4),
     "show": ("a.png one.csv --benchmark b", 4),
     "tasks": ("candidates.csv --benchmark b -o out.jsonl", 4),
 }

@@ -178,7 +178,7 @@ def check_benchmark(name_or_folder: str | Path) -> BenchmarkCheck:
     >>> check.mismatches[0]
     NameProblem(name_kind='image', description='in labels and not in original', count=1, examples=('c.png',), fix=None)
     >>> [command for command, parts in check.missing_parts.items() if not parts]
-    ['evaluate', 'compare', 'report', 'show', 'clean', 'propose']
+    ['evaluate', 'compare', 'report', 'show', 'clean', 'sample', 'propose']
     """
     folder, parts = _find_folder_and_parts(name_or_folder)
     checker = PartChecker(folder=folder)

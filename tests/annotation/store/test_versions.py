@@ -21,7 +21,7 @@ from tests.helpers import message
 
 ADDED = (
     *(("tasks", "probability"), ("tasks", "stratum"), ("classes", "path")),
-    *(("campaign", f"tempering_{name}") for name in ("power", "questions", "answers")),
+    *(("campaign", name) for name in ("sample", *(f"tempering_{each}" for each in ("power", "questions", "answers")))),
 )
 
 

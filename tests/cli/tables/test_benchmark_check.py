@@ -45,7 +45,7 @@ def test_status_prints_parts_commands_and_mismatches(pets: Path, run: Runner) ->
         "groups write groups.csv, with the columns class and group",
         "collapsed write collapsed.csv, with the columns class and also",
         "",
-        "ready: evaluate, compare, report, show, predict, scan, clean, propose",
+        "ready: evaluate, compare, report, show, predict, scan, clean, sample, propose",
         "not ready: aggregate, raters (votes missing); labels (scores missing); curve (scores missing, golden missing)",
         "1 image twice in images, with different case or slashes: cat/TOM.jpg and cat/tom.jpg.",
         "1 image in labels and not in images: x.jpg.",
@@ -65,7 +65,7 @@ def test_unreadable_part_has_exit_code_1_and_its_error(pets: Path, run: Runner) 
     waiting = next(line for line in output_text if line.startswith("not ready: "))
     assert "classes classes.txt txt cannot be read" in output_text
     assert "groups groups.csv csv not read, because the classes cannot be read" in output_text
-    assert "evaluate, compare, report, show, predict, scan, clean, propose (classes cannot be read)" in waiting
+    assert "evaluate, compare, report, show, predict, scan, clean, sample, propose (classes cannot be read)" in waiting
     assert "aggregate, raters (classes cannot be read, votes cannot be read)" in waiting
     assert "labels labels.json json 3 images, 3 labels, 2 classes, 1 empty set" in output_text
 

@@ -225,12 +225,12 @@ _SELECT_QUESTION_STATES = (
 )
 
 _IS_ACTIVE_RATER = and_(people.c.role == Role.RATER, ~people.c.excluded, people.c.stage != RaterStage.FAILED)
-_SELECT_TASKS_SKIPPED_BY_ALL = select(tasks.c.id).where(
-    exists().where(_IS_ACTIVE_RATER),
-    ~exists().where(
-        _IS_ACTIVE_RATER,
-        ~exists().where(turns.c.person == people.c.id, turns.c.task == tasks.c.id, turns.c.state == TurnState.SKIPPED),
-    ),
+_SELECT_TASKS_SKIPPED_BY_ALL = (
+    select(turns.c.task)
+    .select_from(turns.join(people))
+    .where(_IS_ACTIVE_RATER, turns.c.state == TurnState.SKIPPED)
+    .group_by(turns.c.task)
+    .having(func.count() == select(func.count()).select_from(people).where(_IS_ACTIVE_RATER).scalar_subquery())
 )
 _SELECT_GOLDEN_QUESTIONS = (
     select(tasks.c.image, questions.c.class_id)

@@ -230,7 +230,10 @@ _SELECT_TASKS_SKIPPED_BY_ALL = (
     .select_from(turns.join(people))
     .where(_IS_ACTIVE_RATER, turns.c.state == TurnState.SKIPPED)
     .group_by(turns.c.task)
-    .having(func.count() == select(func.count()).select_from(people).where(_IS_ACTIVE_RATER).scalar_subquery())
+    .having(
+        func.count()
+        == select(func.count()).select_from(people).where(_IS_ACTIVE_RATER).correlate(None).scalar_subquery()
+    )
 )
 _SELECT_GOLDEN_QUESTIONS = (
     select(tasks.c.image, questions.c.class_id)

@@ -137,7 +137,8 @@ def test_raters_that_err_together_are_named() -> None:
     order = rng.permutation(7)
     result = measure(make_votes(errors[:, order], truth), truth)
     expected = {f"r{place}" for place in np.flatnonzero(order < 3)}
-    assert [set(group) for group in result.groups] == [expected]
+    assert [set(group.raters) for group in result.groups] == [expected]
+    assert result.groups[0].correlation == pytest.approx(0.53, abs=0.08)
     independent = measure(make_votes(rng.random((600, 7)) < 0.25, truth), truth)
     assert independent.groups == ()
 

@@ -11,6 +11,7 @@ from reassess.aggregation.aggregation_result import Aggregation
 from reassess.aggregation.golden import expert_truth
 from reassess.aggregation.golden_items import align_with_golden, count_votes_on
 from reassess.aggregation.methods import (
+    DEPENDENCE,
     METHODS,
     STACKING,
     TEMPERING,
@@ -31,6 +32,7 @@ _NEEDS_EXPERTS = {
     "rater_golden": "raters' golden votes",
     "min_experts": "a minimum number of experts",
     TEMPERING: "tempering",
+    DEPENDENCE: "dependence",
 }
 
 
@@ -46,6 +48,7 @@ def aggregate(
     smoothing: float | None = None,
     pooling: float | None = None,
     tempering: bool | None = None,
+    dependence: bool | None = None,
 ) -> Aggregation:
     """Compute scores from votes.
 
@@ -93,6 +96,8 @@ def aggregate(
     tempering
         If True, probabilities are made less or more certain, so that they agree with golden answers. By default False;
         stacking always does this.
+    dependence
+        If True, votes of raters that err together on golden items count less. For calibrated; by default False.
 
     Returns
     -------
@@ -139,10 +144,12 @@ def aggregate(
         "smoothing": smoothing,
         "pooling": pooling,
         "tempering": tempering,
+        "dependence": dependence,
     }
     options = {name: check_option(name, value) for name, value in arguments.items() if value is not None}
-    if not options.get(TEMPERING):
-        options.pop(TEMPERING, None)  # as by default
+    for name in (TEMPERING, DEPENDENCE):
+        if not options.get(name):
+            options.pop(name, None)  # as by default
     name, reason = _choose_default_method(votes, options) if method == AUTO else (method, "")
     _check_options(name, options)
     result = _run_method(name, votes, options, reason)

@@ -12,6 +12,7 @@ import numpy as np
 from reassess.aggregation.aggregation_result import Aggregation
 from reassess.aggregation.baselines import aggregate_by_majority, aggregate_by_mean
 from reassess.aggregation.bcc import DEFAULT_SUBTYPES
+from reassess.aggregation.dependence import compute_with_discount
 from reassess.aggregation.em_inputs import DEFAULT_POOLING, default_possible_truths
 from reassess.aggregation.em_method import aggregate_by_em
 from reassess.aggregation.golden_methods import aggregate_by_calibration, aggregate_by_imagenet_real
@@ -26,11 +27,12 @@ _GOLDEN_OPTIONS = ("experts", "rater_golden", "min_experts")
 _MATRIX_OPTIONS = ("smoothing", "pooling")
 STACKING = "stacking"
 TEMPERING = "tempering"  # the option of all methods that take golden answers and do not temper anyway
+DEPENDENCE = "dependence"  # an option of calibrated
 _MATRIX_DEFAULTS = {"min_experts": None, TEMPERING: False, "smoothing": 0.0, "pooling": DEFAULT_POOLING}
 # The values of these options depend on the files, see `format_method`.
 _OPTIONS_WITHOUT_DEFAULT = {"experts", "rater_golden", "truths_are_answers"}
 _ARE_VOTES = {"experts", "rater_golden"}
-_ARE_BOOLEANS = {TEMPERING, "truths_are_answers"}
+_ARE_BOOLEANS = {TEMPERING, DEPENDENCE, "truths_are_answers"}
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Method:
         differing = [
             name
             for name in self.options
-            if name != TEMPERING
+            if name not in (TEMPERING, DEPENDENCE)
             and arguments.get(name, ...) != self.defaults.get(name, arguments.get(name))
             and (name != "original" or name not in arguments)
         ]
@@ -68,9 +70,9 @@ METHODS: Mapping[str, Method] = {
         aggregate_by_calibration,
         uses_all_votes=False,
         is_biased_by_early_stopping=False,
-        options=(*_GOLDEN_OPTIONS, TEMPERING, "original", "truths_are_answers", *_MATRIX_OPTIONS),
+        options=(*_GOLDEN_OPTIONS, TEMPERING, DEPENDENCE, "original", "truths_are_answers", *_MATRIX_OPTIONS),
         required_options=("experts",),
-        defaults={"original": False, **_MATRIX_DEFAULTS},
+        defaults={"original": False, DEPENDENCE: False, **_MATRIX_DEFAULTS},
     ),
     "em": Method(
         "Dawid and Skene's EM",
@@ -170,9 +172,13 @@ def list_methods_with(option: str) -> list[str]:
     return [name for name, method in METHODS.items() if option in method.options]
 
 
-def compute_by_method(method_name: str, votes: Votes, *, tempering: bool = False, **options: Any) -> Aggregation:
-    """Compute scores with a method, and temper them if `tempering` is true."""
+def compute_by_method(
+    method_name: str, votes: Votes, *, tempering: bool = False, dependence: bool = False, **options: Any
+) -> Aggregation:
+    """Compute scores with a method; discount raters that err together, and temper the scores, if asked to."""
     compute = METHODS[method_name].compute
+    if dependence:
+        compute = partial(compute_with_discount, compute)
     return compute_tempered(compute, votes, options) if tempering else compute(votes, **options)
 
 

@@ -23,12 +23,13 @@ from reassess.numeric.arrays import split_rows
 from reassess.numeric.proportions import adjust_p_values
 
 MIN_ERRORS = 20  # with fewer errors, the correlation is not estimated
-TOGETHER = 0.3  # raters err together if the correlation of their errors is at least this, and significant
+_MIN_CORRELATION = 0.3  # raters err together if the correlation of their errors is at least this, and significant
 _LEVEL = 0.05  # of all pairs together
 _MIN_COMMON = 20  # images with votes by both raters, to test a pair
 _MAX_RATERS = 4_096  # for tables of all pairs
 _ROWS_PER_BLOCK = 4_096
 _MIN_DESIGN_EFFECT = 1e-3
+_NORMAL_QUANTILE = 1.6448536269514722  # 95 % point of the standard normal distribution
 
 Floats = npt.NDArray[np.float64]
 
@@ -65,17 +66,31 @@ class EffectiveNumber:
 
 
 @dataclass(frozen=True)
+class ErrorGroup:
+    """Raters that err together."""
+
+    raters: tuple[Id, ...]
+    correlation: float  # mean correlation of two raters' errors, given the truth
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a dict for JSON output."""
+        return {"raters": list(self.raters), "correlation": self.correlation}
+
+
+@dataclass(frozen=True)
 class SharedErrors:
     """The effective number of raters for each truth, and groups of raters that err together."""
 
     by_truth: tuple[EffectiveNumber, ...]
-    groups: tuple[tuple[Id, ...], ...]
+    groups: tuple[ErrorGroup, ...]
+    between_groups: float  # correlation of the errors of raters who are not in the same group; 0 if not significant
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output."""
         return {
             "effective": [number.to_json() for number in self.by_truth],
-            "groups": [list(group) for group in self.groups],
+            "groups": [group.to_json() for group in self.groups],
+            "between_groups": self.between_groups,
         }
 
 
@@ -115,9 +130,11 @@ def measure_shared_errors(
         return None
     votes = keep_first_votes(votes)
     errors = [_find_errors(votes, truth_ids == truth, is_correct[truth]) for truth in range(len(truths))]
+    groups = tuple(_find_groups(errors, votes.raters))
     return SharedErrors(
         by_truth=tuple(_measure_truth(truth, each) for truth, each in zip(truths, errors, strict=True)),
-        groups=tuple(tuple(votes.raters[i] for i in group) for group in _find_groups(errors, len(votes.raters))),
+        groups=groups,
+        between_groups=_measure_between_groups(errors, votes.raters, groups),
     )
 
 
@@ -164,15 +181,18 @@ def _effective_number(votes_per_item: float, correlation: float) -> float:
     return min(votes_per_item / effect, votes_per_item)
 
 
-def _sum_by_item(errors: _Errors) -> tuple[Floats, Floats, Floats]:
+def _sum_by_item(errors: _Errors, is_pair: npt.NDArray[np.bool_] | None = None) -> tuple[Floats, Floats, Floats]:
     """Sum over the pairs of votes on each item: products of errors, products of standard deviations, influence.
 
-    The influence is that of the item's errors on the standard deviations, by the first derivative.
+    The influence is that of the item's errors on the standard deviations, by the first derivative. `is_pair`, shape
+    (R, R), says which pairs of raters count; by default all.
     """
     common, deviations, n = errors.count_common(), errors.deviations, errors.n_votes
     expected = 1 - 1 / n[:, None] - 1 / n + common / np.outer(n, n)
     weights = 1 / np.maximum(expected, np.finfo(float).eps)
     spreads = np.outer(deviations, deviations)
+    if is_pair is not None:
+        weights, spreads = weights * is_pair, spreads * is_pair
     np.fill_diagonal(weights, 0)
     np.fill_diagonal(spreads, 0)
     variances = deviations**2
@@ -186,15 +206,16 @@ def _sum_by_item(errors: _Errors) -> tuple[Floats, Floats, Floats]:
     return products, scales, errors.centred @ slopes
 
 
-def _find_groups(errors: Sequence[_Errors], n_raters: int) -> list[list[int]]:
+def _find_groups(errors: Sequence[_Errors], raters: Sequence[Id]) -> Iterator[ErrorGroup]:
     """Find groups of raters, linked by pairs whose errors are correlated, given the truth."""
+    n_raters = len(raters)
     products, scales = np.zeros((n_raters, n_raters)), np.zeros((n_raters, n_raters))
     for each in errors:
         at = np.ix_(each.raters, each.raters)
         products[at] += each.centred.T @ each.centred
         scales[at] += each.count_common() * np.outer(each.deviations, each.deviations)
     correlations = products / np.maximum(scales, np.finfo(float).tiny)
-    first, second = np.nonzero(np.triu((correlations >= TOGETHER) & (scales > 0), 1))
+    first, second = np.nonzero(np.triu((correlations >= _MIN_CORRELATION) & (scales > 0), 1))
     tested = [(r, s, z) for r, s in zip(first.tolist(), second.tolist(), strict=True) if (z := _test(errors, r, s))]
     n_tests = n_raters * (n_raters - 1) // 2
     from scipy.stats import norm  # deferred import: slow
@@ -202,7 +223,24 @@ def _find_groups(errors: Sequence[_Errors], n_raters: int) -> list[list[int]]:
     p_values = np.append(norm.sf([z for _, _, z in tested]), np.ones(n_tests - len(tested)))
     is_significant = adjust_p_values(p_values.tolist())[: len(tested)] < _LEVEL
     links = [(r, s) for (r, s, _), is_linked in zip(tested, is_significant.tolist(), strict=True) if is_linked]
-    return list(_join_links(links))
+    for group in _join_links(links):
+        pairs = np.triu(np.ones((len(group), len(group))), 1)
+        total, scale = (float((sums[np.ix_(group, group)] * pairs).sum()) for sums in (products, scales))
+        yield ErrorGroup(tuple(raters[i] for i in group), total / scale)
+
+
+def _measure_between_groups(errors: Sequence[_Errors], raters: Sequence[Id], groups: tuple[ErrorGroup, ...]) -> float:
+    """Measure the correlation of the errors of raters in different groups; 0 if it is not significantly above 0."""
+    group_of = {rater: number for number, group in enumerate(groups) for rater in group.raters}
+    numbers = np.array([group_of.get(rater, len(groups) + i) for i, rater in enumerate(raters)], np.int64)
+    total, scale, square = 0.0, 0.0, 0.0
+    for each in errors:
+        own = numbers[each.raters]
+        products, scales, _ = _sum_by_item(each, own[:, None] != own)
+        by_image = np.bincount(each.images, products) if products.size else products
+        total, scale, square = total + by_image.sum(), scale + scales.sum(), square + (by_image**2).sum()
+    is_significant = total > _NORMAL_QUANTILE * np.sqrt(square)
+    return float(total / scale) if scale > 0 and is_significant else 0.0
 
 
 def _test(errors: Sequence[_Errors], first: int, second: int) -> float | None:

@@ -29,11 +29,12 @@ _ARGUMENTS_BY_OPTION = {
     "original": "original",
     "pooling": "pooling",
     "tempering": "tempering",
+    "dependence": "dependence",
     "smoothing": "smoothing",
     "truths_are_answers": "truths_are_answers",
 }
 _PLAIN_ARGUMENTS = ("pooling", "smoothing", "truths_are_answers")  # need no golden answers
-_NEED_EXPERTS = ("min_experts", "tempering")
+_NEED_EXPERTS = ("min_experts", "tempering", "dependence")
 NO_METHOD_OPTIONS: dict[str, Any] = dict.fromkeys(_ARGUMENTS_BY_OPTION)
 IMAGENET_METHOD = "imagenet-real"  # uses ImageNet's votes, golden answers and original labels by default
 
@@ -173,6 +174,7 @@ def compute_scores(
         "original": parts.get("original"),
         "min_experts": method_options["min_experts"],
         "tempering": method_options["tempering"],
+        "dependence": method_options["dependence"],
     }
     arguments = {argument: value for argument, value in arguments.items() if argument in METHODS[name].options}
     return ComputedScores(parts["votes"], votes_with_golden, aggregate(votes_with_golden, method_name, **arguments))

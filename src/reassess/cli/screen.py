@@ -332,6 +332,7 @@ OPTION_TEMPLATES = {
     "duplicates": "--duplicates {}",
     "class_folder_order": "--names class-folder",
     "find_class_list": "--classes auto",
+    "dependence": "--dependence",
     "force": "--force",
     "ignore_unknown": "--ignore-unknown",
     "image_names": "--names FILE",

@@ -131,8 +131,9 @@ def compute_and_write_folder_scores(
     if used_options["original"] not in (None, NO_SOURCE):
         raise click.UsageError("--original cannot be used with a folder of votes.")
     used_options["original"] = None
-    if used_options["tempering"]:
-        raise click.UsageError("--tempering cannot be used with a folder of votes.")
+    for option in ("tempering", "dependence"):
+        if used_options[option]:
+            raise click.UsageError(f"--{option} cannot be used with a folder of votes.")
     name = method or "stacking"
     check_method_options(name, used_options, Benchmark())
     written_path = Path(os.path.realpath(output)) if output.is_symlink() else output

@@ -74,6 +74,12 @@ _MAX_TRUTH_LETTERS = 40  # of a class in the line of the prior
     default=None,
     help="Make probabilities less or more certain, so that they agree with golden answers. Stacking always does this.",
 )
+@click.option(
+    "--dependence",
+    is_flag=True,
+    default=None,
+    help="With calibrated: votes of raters that err together on golden items count less.",
+)
 @answers_option
 @match_option
 @output_option("SCORES", "npz, csv, tsv, jsonl or parquet; for a folder of votes, a folder.")
@@ -224,8 +230,18 @@ def _describe_facts(facts: Mapping[str, Any], item: str) -> Iterator[str]:
         elif fact == "without_votes":
             if value:
                 yield f"without votes: {count_noun(value, item)}"
+        elif fact == "dependent_groups":
+            yield from (_describe_group(group) for group in value) if value else ("no raters err together",)
         elif not fact.startswith("predicted_"):
             yield f"{fact.replace('_', ' ')}: {_format_value(value)}"
+
+
+def _describe_group(group: Mapping[str, Any]) -> str:
+    """Describe raters whose votes count less."""
+    raters, correlation = group["raters"], group["correlation"]
+    names = join_first(raters, max_items=5)
+    worth = len(raters) / (1 + (len(raters) - 1) * correlation)
+    return f"{count_noun(len(raters), 'rater')} err together, and count as {worth:.1f} if all of them vote: {names}"
 
 
 def _count_repeated_votes(votes: Votes) -> int:

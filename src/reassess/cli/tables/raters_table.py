@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from reassess.aggregation import Dependence, GoldenVotesWithTruth, Reliability
-from reassess.aggregation.shared_errors import TOGETHER, SharedErrors
+from reassess.aggregation.shared_errors import SharedErrors
 from reassess.cli.command_run import CommandRun
 from reassess.cli.screen import ResultTable, print_table, print_text
 from reassess.core import VALIDITY
@@ -125,8 +125,9 @@ def _describe_shared_errors(shared: SharedErrors) -> Iterator[str]:
             f"{number.correlation:.2f})"
         )
     for group in shared.groups:
-        raters = count_noun(len(group), "rater")
-        yield f"{raters} err together (correlations of {TOGETHER:g} or more): {join_first(group, max_items=5)}"
+        raters = count_noun(len(group.raters), "rater")
+        names = join_first(group.raters, max_items=5)
+        yield f"{raters} err together (mean correlation {group.correlation:.2f}): {names}"
 
 
 def _make_footnotes(result: Reliability) -> Iterator[str]:

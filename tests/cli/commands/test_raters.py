@@ -215,7 +215,7 @@ def test_known_votes_are_found_by_name(run: Runner, known_data: None) -> None:
         "votes: 2.5 (correlation of errors 0.25)",
         "effective number of raters if valid: 78.0 votes per item are worth 2.8 independent votes [2.6 to 3.2]; 5 "
         "votes: 2.1 (correlation of errors 0.34)",
-        "75 raters err together (mean correlation 0.34): 183, 184, 143, 188, 126 and 70 more",
+        "75 raters err together (mean correlation 0.30): 183, 184, 143, 188, 126 and 70 more",
         "the first 10 of 85 raters (--verbose shows all)",
     ]
     assert lines[8].startswith("145 uninformative, one answer 0.000 0.000 to 0.00")

@@ -23,6 +23,7 @@ from reassess.text import count_noun, escape_controls, format_percent, format_pe
 
 if TYPE_CHECKING:
     from reassess.core import Benchmark, Id, Match
+    from reassess.core.free_text import Extract
     from reassess.formats.predictions.id_columns import UnknownClass
     from reassess.numeric import Proportion
 
@@ -42,6 +43,7 @@ class ReadingOptions:
     row_names: tuple[str, ...] = ()
     output_classes: tuple[str, ...] = ()
     unknown_class: "UnknownClass" = "wrong"
+    extract: "Extract" = "first"
     answers: "tuple[Id, ...] | None" = None
 
 

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from reassess.cli.command_run import OUTPUT_PATH_TYPE, CommandRun, find_unused_path, make_benchmark_arguments
 from reassess.cli.help_pages import Choice, benchmark_section_option, reading_section_option
 from reassess.core import IMAGENET, Benchmark, Id, StopRule
+from reassess.core.free_text import EXTRACT
 from reassess.core.image_names import MATCHES
 from reassess.core.items import parse_id
 from reassess.data import open_benchmark, update_benchmark
@@ -130,7 +131,7 @@ def add_label_options(command: Callable[..., Any], *, is_repeatable: bool = Fals
 
 
 def add_prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options for reading predictions: --names, --classes and --unknown-class."""
+    """Add the options for reading predictions: --names, --classes, --unknown-class and --extract."""
     return _add_options(
         command,
         reading_section_option(
@@ -154,6 +155,13 @@ def add_prediction_options(command: Callable[..., Any]) -> Callable[..., Any]:
             default="wrong",
             show_default=True,
             help="Unknown class names: count them as wrong, stop with an error, or drop them.",
+        ),
+        reading_section_option(
+            "--extract",
+            type=Choice(EXTRACT),
+            default="first",
+            show_default=True,
+            help="Which classes in a text count: the first, the last, or all, ranked in the order of the text.",
         ),
     )
 

@@ -34,6 +34,7 @@ _SHARED_OPTIONS = (
     "row_names",
     "output_classes",
     "unknown_class",
+    "extract",
     "match",
     "ignore_unknown",
     "sample",
@@ -191,6 +192,7 @@ def _read_prediction_file(
             image_names=image_names,
             outputs=output_classes,
             unknown_class=run.reading_options.unknown_class,
+            extract=run.reading_options.extract,
         )
     except DataError as error:
         if error.code in ("ids-of-names", "names-without-list") and inputs.class_file is not None:

@@ -24,6 +24,7 @@ from .duplicates import DuplicateCounts as DuplicateCounts
 from .duplicates import Duplicates as Duplicates
 from .duplicates import count_duplicates as count_duplicates
 from .folds import Folds as Folds
+from .free_text import FreeText as FreeText
 from .hierarchy import Hierarchy as Hierarchy
 from .image_names import Match as Match
 from .image_names import find_image as find_image

@@ -70,6 +70,11 @@ class ClassNames:
         return self._ids_by_name.get(name) or self._ids_by_lower_name.get(lower) or self._ids_by_text.get(lower, ())
 
     @cached_property
+    def ids_by_folded_name(self) -> dict[str, tuple[int, ...]]:
+        """The class ids that `find_ids` returns for each name, wnid or word of a name in lower case."""
+        return self._ids_by_text | self._ids_by_lower_name
+
+    @cached_property
     def _ids_by_name(self) -> dict[str, tuple[int, ...]]:
         return _index_by_text(self._names_of_each_class())
 

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, count
@@ -219,6 +219,15 @@ class Classes(Printable):
     def has_class(self, text: str) -> bool:
         """Return whether one or more classes have this id, wnid or name."""
         return len(self._class_names.find_ids(text)) > 1 or self.id_of(text, where="") >= 0
+
+    @property
+    def ids_by_name(self) -> Mapping[str, tuple[int, ...]]:
+        """Class ids of each name, synonym, wnid and word of a name, in lower case; several ids if classes share it.
+
+        >>> dict(Classes(2, names=("crane", "Crane")).ids_by_name)
+        {'crane': (0, 1)}
+        """
+        return self._class_names.ids_by_folded_name
 
     def class_file_line(self, class_id: int) -> str:
         """Return the line of a class file for a class: its wnid or name if no other class has the same, else its id.

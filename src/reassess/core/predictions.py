@@ -13,6 +13,7 @@ import numpy.typing as npt
 from reassess.core.checks import check_is_collection, check_length, check_range, check_shape
 from reassess.core.class_names import UnknownClasses
 from reassess.core.classes import ID_ONLY_CLASSES, Classes
+from reassess.core.free_text import FreeText
 from reassess.core.image_names import check_image_names
 from reassess.errors import DataError
 from reassess.numeric.arrays import as_floats, as_scores, convert_to_numpy, infinity_bits
@@ -48,6 +49,8 @@ class Predictions:
         predictions are compared with, in the same order.
     has_class_names
         Whether the file has class names instead of ids.
+    free_text
+        How classes were found in texts; None for predictions that are not texts.
 
     Raises
     ------
@@ -70,6 +73,7 @@ class Predictions:
     unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)
     classes: Classes = ID_ONLY_CLASSES
     has_class_names: bool = False
+    free_text: FreeText | None = None
 
     def __post_init__(self) -> None:
         if (self.ids is None) == (self.scores is None):

@@ -46,7 +46,7 @@ from reassess.cli.tables.sample_results_table import (
     sample_to_json,
 )
 from reassess.comparison import ModelOrders, compare_orders, restrict_to_common_images
-from reassess.core import Benchmark
+from reassess.core import Benchmark, FreeText
 from reassess.errors import DataError, MissingResult, add_error_place
 from reassess.evaluation import (
     ExclusionEffect,
@@ -246,10 +246,11 @@ def _evaluate_models(
     results: dict[LabelSetKey, EvaluationsByFile] = {key: {} for key in inputs.label_sets}
     outcomes: dict[LabelSetKey, dict[str, Outcomes]] = {key: {} for key in inputs.label_sets}
     class_lists: dict[str, FoundClassList | None] = {}
+    free_texts: dict[str, FreeText | None] = {}
     effects: dict[LabelSetKey, dict[str, dict[int, ExclusionEffect]]] = {key: {} for key in inputs.label_sets}
     matching_arguments = inputs.make_image_matching_arguments(run)
     for file, predictions in iter_predictions(run, files, inputs):
-        class_lists[file] = None
+        class_lists[file], free_texts[file] = None, predictions.free_text
         with add_error_place(file):
             for key, sets in inputs.label_sets.items():
                 outcome = inputs.compute_outcomes(
@@ -271,6 +272,7 @@ def _evaluate_models(
         evaluations=sorted_evaluations,
         common_evaluations=common,
         class_lists=class_lists,
+        free_texts=free_texts,
         multi_label_accuracies={}
         if reviewed is None
         else {

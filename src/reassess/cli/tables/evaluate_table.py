@@ -9,7 +9,7 @@ from reassess.cli.screen import ResultTable, print_table, print_text
 from reassess.cli.tables.labels_table import make_label_sets_table, orders_to_json, print_orders
 from reassess.cli.tables.multi_label_table import print_multi_label_accuracy
 from reassess.comparison import ModelOrders
-from reassess.core import Classes
+from reassess.core import Classes, FreeText
 from reassess.errors import MissingResult
 from reassess.evaluation import Evaluation, ExclusionEffect, FoundClassList, MultiLabelAccuracy, ranks_by_model
 from reassess.evaluation.evaluation_words import MISTAKE_NAMES, describe_missing_results, shorten_label_set_name
@@ -34,6 +34,7 @@ class EvaluationResults:
     # On common images; None if all are common.
     common_evaluations: Mapping[LabelSetKey, EvaluationsByFile] | MissingResult | None
     class_lists: Mapping[str, FoundClassList | None]  # class list of each model's ids, if it differs from the labels'
+    free_texts: Mapping[str, FreeText | None]  # how classes were found in the texts of each model that wrote texts
     # Of each model, if label sets have more than valid classes.
     multi_label_accuracies: Mapping[str, MultiLabelAccuracy]
     model_orders: ModelOrders | MissingResult | None  # model orders by several label sets; None for one label set
@@ -147,7 +148,7 @@ def _iter_json_results(results: EvaluationResults, breakdown: str | None) -> Ite
         for file, result in evaluations.items():
             key_name = "labels" if isinstance(key, str) else "threshold"
             key_fields = {} if key is None else {key_name: key, "rank": rank_of.get(file)}
-            class_list = results.class_lists[file]
+            class_list, free_text = results.class_lists[file], results.free_texts[file]
             document = (
                 {"file": file}
                 | key_fields
@@ -155,6 +156,7 @@ def _iter_json_results(results: EvaluationResults, breakdown: str | None) -> Ite
                 | _common_results_to_json(results.common_evaluations, key, file)
             )
             document["class_list"] = None if class_list is None else class_list.to_json(classes)
+            document |= {} if free_text is None else {"free_text": free_text.to_json()}
             document |= {"by_class": result.per_class.to_json(classes)} if breakdown == "class" else {}
             if results.excluded_images is not None:
                 effects = results.exclusion_effects[key][file]

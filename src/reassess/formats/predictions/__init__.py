@@ -12,6 +12,7 @@ import numpy.typing as npt
 from reassess.core import Classes, Predictions
 from reassess.core.checks import check_known, check_type
 from reassess.core.classes import require_known_class_ids
+from reassess.core.free_text import EXTRACT, Extract
 from reassess.core.predictions import MAX_IDS_PER_ROW
 from reassess.errors import DataError, Fix, ReassessError, ReassessWarning
 from reassess.formats.files import (
@@ -42,6 +43,7 @@ from reassess.formats.predictions.prediction_arrays import (
     read_torch_content,
 )
 from reassess.formats.predictions.prediction_tables import read_prediction_table
+from reassess.formats.predictions.text_column import describe_unknown_texts, suggest_class_names
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.numeric.arrays import as_floats
 from reassess.text import count_noun
@@ -51,12 +53,12 @@ if TYPE_CHECKING:
 
 
 _Columns = npt.NDArray[np.int64] | None  # class id of each output
-_Reader = Callable[[Path, Classes, _Columns, UnknownClass], Predictions]
+_Reader = Callable[[Path, Classes, _Columns, UnknownClass, Extract], Predictions]
 _BLOCK = 1024
 
 
 def _make_array_reader(read_content: Callable[[Path], ArrayContent]) -> _Reader:
-    return lambda path, classes, columns, _: predictions_from_array(read_content(path), classes, columns)
+    return lambda path, classes, columns, *_: predictions_from_array(read_content(path), classes, columns)
 
 
 # The reader of each suffix; messages list the suffixes in this order.
@@ -77,6 +79,7 @@ def read_predictions(
     image_names: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
     unknown_class: UnknownClass = "wrong",
+    extract: Extract = "first",
 ) -> Predictions:
     r"""Read predictions; their `detected_format` says how the file was understood.
 
@@ -105,6 +108,11 @@ def read_predictions(
         class is ignored, since it may have another meaning. If such a column has the highest score of a row, a
         `ReassessWarning` is given; with "error", a `DataError` is raised. An output whose name in `outputs` is not a
         class is ignored too, and its predictions are counted; with "error", a `DataError` is raised.
+    extract
+        For a column ``text`` with texts that a model wrote: which of several classes in a text counts, "first" or
+        "last"; or "all", ranked in the order of the text. A text without a class is wrong. A name that several classes
+        share is an unknown class, since it is never guessed which class the model means. `Predictions.free_text` counts
+        such texts and names.
 
     Returns
     -------
@@ -142,10 +150,11 @@ def read_predictions(
     check_type(Classes, classes, is_optional=True)
     classes = classes or Classes()
     check_known([unknown_class], UNKNOWN_CLASS, value_name="value of unknown_class")
+    check_known([extract], EXTRACT, value_name="value of extract")
     read = READERS[check_suffix(path, READERS, "predictions")]
     columns, class_of = OutputList() if outputs is None else parse_output_list(path, outputs, classes, unknown_class)
     try:
-        predictions = replace(read(path, classes, columns, unknown_class), classes=classes)
+        predictions = replace(read(path, classes, columns, unknown_class, extract), classes=classes)
         if outputs is not None and predictions.output_class_ids is columns is not None:
             predictions = ignore_unknown_outputs(predictions, outputs)
         if class_of is not None and not predictions.has_class_names:
@@ -177,13 +186,22 @@ def read_predictions(
     except ReassessError as error:
         error.add_location(path)
         raise
+    return _warn_about_unknown_classes(path, predictions, unknown_class)
+
+
+def _warn_about_unknown_classes(path: Path, predictions: Predictions, unknown_class: UnknownClass) -> Predictions:
+    """Warn about unknown classes, and add them to the detected format."""
     if not predictions.unknown_classes.n_predictions:
         return predictions
-    unknown = describe_unknown_classes(predictions, unknown_class)
     fix = None
-    if unknown_class != "drop" and predictions.output_class_ids is None:
-        fix = suggest_spelling(predictions.unknown_classes, classes, other_setting="error")
-    warnings.warn(ReassessWarning(f"{path}: {unknown}", fix), stacklevel=2)
+    if predictions.free_text is not None:
+        unknown = describe_unknown_texts(predictions, unknown_class)
+        fix = suggest_class_names(other_setting="error")
+    else:
+        unknown = describe_unknown_classes(predictions, unknown_class)
+        if unknown_class != "drop" and predictions.output_class_ids is None:
+            fix = suggest_spelling(predictions.unknown_classes, predictions.classes, other_setting="error")
+    warnings.warn(ReassessWarning(f"{path}: {unknown}", fix), stacklevel=3)
     return replace(predictions, detected_format=f"{predictions.detected_format}; {unknown}")
 
 
@@ -228,12 +246,13 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
             where=path,
             fix="write a table, such as .parquet",
         )
-    if predictions.unknown_classes.n_predictions:
+    if predictions.ids is not None and (predictions.ids < 0).any():  # an unknown class, or a text without more classes
         raise DataError(
             "missing-outputs",
-            "npy files cannot store a predicted class name that is not in the class list",
+            "npy files cannot store a prediction that is not in the class list",
             where=path,
-            found=predictions.unknown_classes,
+            found=predictions.unknown_classes if predictions.free_text is None else "classes of texts",
+            fix="write a table, such as .parquet",
         )
     if predictions.ids is not None:
         require_known_class_ids(predictions.classes, where=path)

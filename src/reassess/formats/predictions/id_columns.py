@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-_RANKED_COLUMNS = (("prediction_", 1), ("index_", 0), ("label_", 0))  # prefix, number of the best
+RANKED_COLUMNS = (("prediction_", 1), ("index_", 0), ("label_", 0))  # prefix, number of the best
 ID_COLUMNS = ("prediction", "predicted_class", "pred", "label", "top1", "index")
 _MIN_ROWS = 10  # with fewer rows, class ids may be 0, 1, 2, ... by chance
 _UnknownNames = dict[str, tuple[int, str]]  # folded name that is not a class: its negative id and its first spelling
@@ -139,7 +139,7 @@ def drop_unusable_id_columns(
     """
     if output_class_ids is not None or not classes.has_local_ids:
         return table
-    prefixes = "|".join(prefix for prefix, _ in _RANKED_COLUMNS)
+    prefixes = "|".join(prefix for prefix, _ in RANKED_COLUMNS)
     headings = [name for name in table.columns if name in ID_COLUMNS or re.fullmatch(rf"({prefixes})\d+", name)]
     numbers = [name for name in headings if _has_numbers(table[name])]
     if numbers and len(numbers) == len(headings):
@@ -162,7 +162,7 @@ def _read_rank_columns(
     path: Path, table: "pl.DataFrame", classes: Classes, output_class_ids: npt.NDArray[np.int64] | None
 ) -> IdColumns | None:
     """Read predicted ids from several columns, one column for each rank."""
-    for prefix, best in _RANKED_COLUMNS:
+    for prefix, best in RANKED_COLUMNS:
         headings = {name for name in table.columns if re.fullmatch(prefix + r"\d+", name)}
         if not headings:
             continue

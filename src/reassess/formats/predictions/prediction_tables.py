@@ -6,6 +6,8 @@ The first column with image names is used. Then, in this order:
 2. `prediction`, `predicted_class`, `pred`, `label` or `top1` (or timm's `index`) are ids, with an id or a list per row.
 3. Otherwise the table has a column of scores per class, named by id, wnid or name (or timm's lists of all outputs).
 
+A column `text` has texts that a model wrote; `text_column` finds classes in the texts.
+
 Ids may be written as wnids or names. If k is the number of classes, `score_1..k` next to `prediction_1..k` are the
 scores of all classes; with fewer scores, only the ids are read.
 
@@ -24,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Classes, Predictions
+from reassess.core.free_text import Extract
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError
 from reassess.formats.json_files import read_json, read_json_lines
@@ -36,6 +39,7 @@ from reassess.formats.predictions.id_columns import (
     refuse_scores_beside_ids,
 )
 from reassess.formats.predictions.score_columns import predictions_from_score_columns
+from reassess.formats.predictions.text_column import TEXT_COLUMN, has_text_column, predictions_from_texts
 from reassess.formats.tables import read_table, refuse_fork, refuse_missing_values, to_text
 from reassess.text import join_first
 
@@ -127,14 +131,21 @@ _NAME_COLUMNS = ("image", "file_name", "filename", "name", "path", "index")
 
 
 def read_prediction_table(
-    path: Path, classes: Classes, output_class_ids: npt.NDArray[np.int64] | None, unknown_class: UnknownClass
+    path: Path,
+    classes: Classes,
+    output_class_ids: npt.NDArray[np.int64] | None,
+    unknown_class: UnknownClass,
+    extract: Extract,
 ) -> Predictions:
     """Read predictions from a table with the columns that this module's docstring describes."""
     table = _read_any_table(path)
     name = _find_name_column(path, table)
     images = _read_names(path, table[name])
-    rest = drop_unusable_id_columns(path, table.drop(name), classes, output_class_ids)
     source = f"{path.suffix.lower().lstrip('.')}, image names from {name!r}"
+    if has_text_column(path, table.drop(name), classes):
+        predictions = predictions_from_texts(path, table[TEXT_COLUMN], classes, unknown_class, extract)
+        return predictions.with_images(images, detected_format=f"{source}, {predictions.detected_format}")
+    rest = drop_unusable_id_columns(path, table.drop(name), classes, output_class_ids)
     ids = find_id_columns(path, rest, classes, output_class_ids)
     if ids is not None:
         refuse_scores_beside_ids(path, rest.drop(ids.headings), ids.headings, classes)

@@ -72,9 +72,10 @@ def predictions_from_texts(
     )
     width = MAX_IDS_PER_ROW if extract == "all" else 1
     ids_of = {text: _list_ids(names, unknown_class, width) for text, names in counted_of.items()}
+    several = f"{count_noun(n_several, 'text')} with several classes"
     predictions = Predictions(
         np.array([ids_of[text] for text in texts], np.int32),
-        detected_format=f"{_EXTRACTED[extract]} in {series.name!r} ({count_noun(n_several, 'text')} with several classes)",
+        detected_format=f"{_EXTRACTED[extract]} in {series.name!r} ({several})",
         unknown_classes=UnknownClasses(
             n_predictions=free_text.n_without_class + free_text.n_ambiguous,
             names=(*free_text.without_class, *free_text.ambiguous_names),

@@ -71,6 +71,7 @@ TABLES: Mapping[str, tuple[Table, ...]] = {
         ),
         _table("filename cat dog cup", *([image, *row] for image, row in zip(IMAGES, _SCORES.tolist(), strict=True))),
         _table("index label prob", ["a.png", "[0 1]", "[0.75 0.25]"], ["b.png", "[2 1]", "[0.5 0.5]"]),
+        _table("image text", ["a.png", "A cat, or a dog."], ["b.png", "no idea"], ["c.png", None]),
         _table("0 1 2", *_SCORES.tolist()),
     ),
     "classes": (

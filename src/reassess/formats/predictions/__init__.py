@@ -88,8 +88,8 @@ def read_predictions(
     path
         npy or npz: integers (N,) or (N, k <= 20) are ids, best first; floats (N, outputs) are scores; an npz may have
         image names as ``names``, ``filenames`` or ``paths``. CSV, TSV, JSON lines, Parquet, and the JSON of timm's
-        inference script: a column of image names, and columns of ids or of scores. pt, pth, safetensors: one tensor,
-        if torch or safetensors is installed.
+        inference script: a column of image names, and columns of ids or of scores, or a column ``text``. pt, pth,
+        safetensors: one tensor, if torch or safetensors is installed.
     classes
         The classes of the benchmark. If they are known only by the names in the labels (`Classes.has_local_ids`), ids
         have no meaning, so predictions must use names. Scores may have one output per class, in sorted order.

@@ -138,7 +138,7 @@ def _find_heading_classes(
         "missing-column",
         "column 'prediction' is missing",
         where=path,
-        allowed=f"prediction_1..k, {', '.join(ID_COLUMNS)}, or a column per class, named by id, wnid or name",
+        allowed=f"prediction_1..k, {', '.join(ID_COLUMNS)}, text, or a column per class, named by id, wnid or name",
         found=join_first(table.columns),
         fix="rename the column with predicted classes",
     )

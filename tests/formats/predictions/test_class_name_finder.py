@@ -137,6 +137,26 @@ def test_punctuation_in_a_name_may_be_left_out_of_a_text() -> None:
     assert found(text, classes) == ["crane (bird)", "crane (machine)", "C++", "C"]
 
 
+def test_symbol_at_the_end_of_a_single_word_is_not_left_out() -> None:
+    assert found("vitamin C", Classes(2, names=("C++", "other"))) == []
+
+
+def test_apostrophe_before_a_hyphen_does_not_matter() -> None:
+    assert found("a jack-o'-lantern", Classes(1, names=("jack-o-lantern",))) == ["jack-o-lantern"]
+
+
+def test_words_that_only_look_like_plurals_are_other_words() -> None:
+    assert found("its grass, gras", Classes(3, names=("it", "gras", "gra"))) == ["gras"]
+
+
+@pytest.mark.parametrize("names", [("fox cats", "foxes cat"), ("foxes cat", "fox cats")])
+def test_text_that_is_similar_to_two_names_is_ambiguous_under_the_first_in_alphabetical_order(
+    names: tuple[str, ...],
+) -> None:
+    assert found("foxes cats", Classes(2, names=names)) == ["fox cats?"]
+    assert found("fox cats", Classes(2, names=names)) == ["fox cats"]
+
+
 def test_accents_distinguish_classes_only_if_the_text_has_them() -> None:
     classes = Classes(3, names=("papa", "pap\u00e1", "Stra\u00dfe"))
     assert found("papa, Pap\u00e1, p\u00e0pa, STRASSE", classes) == ["papa", "pap\u00e1", "papa?", "Stra\u00dfe"]

@@ -98,9 +98,13 @@ def test_all_gives_top_k_and_recall_of_texts_with_different_numbers_of_classes(t
 
 
 def test_all_has_at_most_20_names(tmp_path: Path) -> None:
-    names = [f"class {chr(ord('a') + i)}" for i in range(25)]
-    path = write(tmp_path, ", ".join(names))
-    assert read(path, Classes(25, names=tuple(names)), extract="all").class_ids.tolist() == [list(range(20))]
+    names = [f"class {chr(ord('a') + i)}" for i in range(20)]
+    wnids = [f"n{i:08d}" for i in range(22)]
+    path = write(tmp_path, ", ".join([*names, "crane", *wnids]))
+    classes = Classes(22, wnids=tuple(wnids), names=(*names, "crane", "crane"))
+    predictions = read(path, classes, extract="all")
+    assert predictions.class_ids.tolist() == [list(range(20))]
+    assert predictions.unknown_classes == UnknownClasses()
 
 
 # --- counts ---------------------------------------------------------------------------------------------------------

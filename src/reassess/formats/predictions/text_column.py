@@ -115,10 +115,8 @@ def suggest_class_names(*, other_setting: str) -> Fix:
 
 def _order_names(found: Sequence[FoundName], extract: Extract) -> list[FoundName]:
     """Return the names in the order that counts, each class once."""
-    name_of: dict[tuple[int, ...], FoundName] = {}
-    for name in reversed(found) if extract == "last" else found:
-        name_of.setdefault(name.class_ids, name)
-    return list(name_of.values())
+    ordered = reversed(found) if extract == "last" else found
+    return list({name.class_ids: name for name in ordered}.values())
 
 
 def _select_names(names: list[FoundName], extract: Extract, unknown_class: UnknownClass) -> list[FoundName]:

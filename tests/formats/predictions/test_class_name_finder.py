@@ -1,9 +1,11 @@
 """Names of classes in texts: examples of each rule, and a slow search of all runs of words."""
 
 import random
+import re
 import unicodedata
 from collections.abc import Iterator
 from itertools import product
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -312,6 +314,18 @@ def test_each_name_of_imagenet_finds_its_classes(imagenet: Classes) -> None:
     names = {name: finder.find(f"It is, I think, {name.upper()}.") for name in imagenet.ids_by_name}
     assert [name for name, ids in imagenet.ids_by_name.items() if [one.class_ids for one in names[name]] != [ids]] == []
     assert {one.name: one.class_ids for ones in names.values() for one in ones if one.is_ambiguous} == SHARED
+
+
+def test_page_lists_the_ambiguous_names_and_everyday_words_of_imagenet(imagenet: Classes) -> None:
+    page = " ".join((Path(__file__).parents[3] / "docs" / "free-text.md").read_text(encoding="utf-8").split())
+    listed = re.search(r"(\d+) names are ambiguous: (.*?)\.", page)
+    assert listed is not None
+    assert (int(listed[1]), re.split(", | and ", listed[2].lower())) == (len(SHARED), sorted(SHARED))
+    words = re.search(r"ImageNet's class (fly)\. Other names of ImageNet that are everyday words are (.*?)\.", page)
+    assert words is not None
+    finder = ClassNameFinder(imagenet)
+    assert {len(finder.find(word)) for word in [words[1], *re.split(", | and ", words[2])]} == {1}
+    assert finder.find("cat") == []
 
 
 def test_imagenet_names_inside_longer_names_are_not_found(imagenet: Classes) -> None:

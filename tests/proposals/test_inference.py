@@ -693,7 +693,7 @@ def test_damaged_record_is_named(images: Path, interrupted: Callable[..., Path],
         path.write_bytes(content)
     assert message(run, images, output, batch_size=2) == (
         f"file of an unfinished run is damaged\n  where:   {path}\n"
-        f"  fix:     delete all finished shards and start again: rm -r {path.parent}"
+        f"  fix:     delete the finished part and start again: rm -r {path.parent}"
     )
 
 

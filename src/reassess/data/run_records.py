@@ -132,4 +132,4 @@ def _damaged_error(path: Path) -> DataError:
 
 def describe_how_to_start_again(folder: Path) -> str:
     """Return advice to delete the folder of an unfinished run."""
-    return f"delete all finished shards and start again: rm -r {shlex.quote(str(folder))}"
+    return f"delete the finished part and start again: rm -r {shlex.quote(str(folder))}"

@@ -45,6 +45,7 @@ class UnfinishedRun:
 
     command: str  # such as "predict"
     output: Path  # output of the run; the folder is beside it
+    journal_name: str | None = None  # file in the folder with the results of a run without shards
 
     @property
     def folder(self) -> Path:
@@ -110,7 +111,7 @@ class UnfinishedRun:
 
         Several shares can run at the same time; without a share, this process must be the only one. Images without
         results, such as unreadable images, may have changed; their shards are computed again. If the run is stopped,
-        the exception has a note about the finished part. Without a finished shard, the folder is removed.
+        the exception has a note about the finished part. Without results, the folder is removed.
         """
         self._refuse_folder_with_other_files()
         self._refuse_files_in_place_of_folders(shards)
@@ -135,7 +136,7 @@ class UnfinishedRun:
             except BaseException as error:
                 if isinstance(error, DataError) and not is_ours:  # the folder belongs to another run
                     raise
-                if self._has_shards():
+                if self._has_results():
                     error.add_note(f"{self.folder} contains the finished part; run the same command again to continue.")
                 else:
                     with suppress(OSError), self._hold_start_lease():
@@ -153,7 +154,8 @@ class UnfinishedRun:
         with suppress(OSError):  # for example if the folder contains other files
             shutil.rmtree(self.folder / _SHARDS_FOLDER, ignore_errors=True)
             temporary = self.folder.glob(f"{TEMPORARY_PREFIX}*")  # files of a killed process
-            for path in (*temporary, *self.folder.glob(f"{_IMAGES_PREFIX}*"), self.folder / _OUTPUTS_FILE):
+            images = self.folder.glob(f"{_IMAGES_PREFIX}*")
+            for path in (*temporary, *images, *self._journal, self.folder / _OUTPUTS_FILE):
                 path.unlink(missing_ok=True)
             shutil.rmtree(self.folder / _LEASES_FOLDER, ignore_errors=True)  # last: until then, no share can start
             self.folder.rmdir()
@@ -194,7 +196,7 @@ class UnfinishedRun:
         return [each for each in holders if each.lease_name not in (_lease_name(share), _START)]
 
     def _in_use_error(self, holders: Sequence[LeaseHolder]) -> DataError:
-        other_output = "" if self._has_shards() else ", or choose another output"
+        other_output = "" if self._has_results() else ", or choose another output"
         return DataError(
             "in-use",
             "another process is computing this output",
@@ -204,9 +206,15 @@ class UnfinishedRun:
             + other_output,
         )
 
-    def _has_shards(self) -> bool:
-        """Return whether the folder contains shards."""
-        return any(self.folder.rglob("[!.]*.npz"))
+    def _has_results(self) -> bool:
+        """Return whether the folder contains shards or a journal that is not empty."""
+        journal = self._journal
+        return any(self.folder.rglob("[!.]*.npz")) or any(path.stat().st_size for path in journal if path.is_file())
+
+    @property
+    def _journal(self) -> list[Path]:
+        """The path of the journal; an empty list for a run without a journal."""
+        return [] if self.journal_name is None else [self.folder / self.journal_name]
 
     def _write_or_check_record(
         self, record: Mapping[str, Any], sizes: Mapping[str, ImageSizes], *, is_alone: bool
@@ -219,10 +227,10 @@ class UnfinishedRun:
             setting_changes = [*describe_changes({**recorded, "images": None}, {**record, "images": None})]
         if recorded is not None and not setting_changes:
             image_changes = [*self._describe_image_changes(recorded, record, sizes, compares_sizes=not is_alone)]
-        if is_alone and (recorded is None or ((setting_changes or image_changes) and not self._has_shards())):
+        if is_alone and (recorded is None or ((setting_changes or image_changes) and not self._has_results())):
             shutil.rmtree(self.folder / _SHARDS_FOLDER, ignore_errors=True)  # of an earlier run; no results are lost
             (self.folder / _OUTPUTS_FILE).unlink(missing_ok=True)
-        elif recorded is None and self._has_shards():
+        elif recorded is None and self._has_results():
             raise DataError(
                 "different-run",
                 "folder contains results of a run, but the file with its settings is missing",
@@ -274,7 +282,7 @@ class UnfinishedRun:
 
     def _refuse_folder_with_other_files(self) -> None:
         """Raise `DataError` if the folder is not a folder, or contains files that no run has written."""
-        own_names = {_RECORD_FILE, _OUTPUTS_FILE, _LEASES_FOLDER, _SHARDS_FOLDER}
+        own_names = {_RECORD_FILE, _OUTPUTS_FILE, _LEASES_FOLDER, _SHARDS_FOLDER, self.journal_name}
         if _is_not_folder(self.folder) or (
             not (self.folder / _RECORD_FILE).exists()
             and any(

@@ -164,7 +164,7 @@ def test_interrupted_run_is_continued(pets: Path, run: Runner, monkeypatch: pyte
     assert run(*argv[:-4], "--batch-size", "3", "-o", "model.npy").err == (
         "Error: unfinished run has other settings\n  where:   model.npy.unfinished\n"
         "  found:   batch_size: 2 before, 3 now\n"
-        "  fix:     use the same settings to continue, or delete all finished shards and start again: rm -r "
+        "  fix:     use the same settings to continue, or delete the finished part and start again: rm -r "
         "model.npy.unfinished\n"
     )
     assert run(*argv).out.splitlines()[1] == "model.npy.unfinished: continues after 1 of 1 shard"

@@ -190,7 +190,7 @@ def test_share_after_the_last_command_does_not_advise_force(images: Path, run: R
 
 def test_share_with_changed_code_or_images_says_so(images: Path, run: Runner) -> None:
     share = ("predict", MODEL, *OPTIONS, "--workers", "0", "-o", "out.npy", "--share")
-    start_again = "or delete all finished shards and start again: rm -r out.npy.unfinished\n"
+    start_again = "or delete the finished part and start again: rm -r out.npy.unfinished\n"
     output_of(run(*share, "0/2"))
     (images / "cluster_models.py").write_text(f"{CODE}\n")
     sys.modules.pop("cluster_models")

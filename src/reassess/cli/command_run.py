@@ -291,11 +291,11 @@ def with_progress(run: CommandRun, items: Sequence[_Item], label: str) -> Iterab
 
 
 @contextmanager
-def show_progress_bars(run: CommandRun) -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a function that updates a progress bar, given a task name, the images done and their total.
+def show_progress_bars(run: CommandRun) -> Iterator[Callable[..., None]]:
+    """Yield a function that updates a progress bar, given a task name, the images done, their total, and a note.
 
-    Bars are only shown on a terminal. A bar shows the images per second and the remaining time. A total of 0 means
-    that the total is unknown.
+    Bars are only shown on a terminal. A bar shows the images per second, the remaining time, and the note, which may be
+    missing. A total of 0 means that the total is unknown.
     """
     if run.quiet or not is_terminal(err=True):
         yield lambda *_: None
@@ -304,16 +304,24 @@ def show_progress_bars(run: CommandRun) -> Iterator[Callable[[str, int, int], No
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     rate = TextColumn("{task.fields[rate]}")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
+    note_column = TextColumn("{task.fields[note]}")
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        rate,
+        TimeRemainingColumn(),
+        note_column,
+    )
     bars: dict[str, TaskID] = {}
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
 
-        def update_bar(task_name: str, n_done: int, total: int) -> None:
+        def update_bar(task_name: str, n_done: int, total: int, note: str = "") -> None:
             if task_name not in bars:  # images of an earlier run do not count for the rate
                 bars[task_name] = progress.add_task(
-                    escape_controls(task_name), total=total or None, completed=n_done, rate=""
+                    escape_controls(task_name), total=total or None, completed=n_done, rate="", note=note
                 )
-            progress.update(bars[task_name], completed=n_done)
+            progress.update(bars[task_name], completed=n_done, note=note)
             speed = progress.tasks[bars[task_name]].speed
             progress.update(bars[task_name], rate="" if speed is None else f"{speed:,.1f} per second")
 

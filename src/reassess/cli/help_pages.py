@@ -31,10 +31,11 @@ COMMANDS: SectionLines = {
         "curve": "Measure precision and recall, and choose a threshold.",
         "raters": "Measure the accuracy of raters.",
     },
-    "Ask people": {
+    "Ask people and models": {
         "propose": "Choose candidate classes to ask about.",
         "sample": "Draw images to ask about, so that few answers measure models well.",
         "tasks": "Group candidates into tasks, and estimate the work.",
+        "rate": "Let a model answer tasks.",
         "annotate create": "Create a campaign, where people answer tasks.",
         "annotate invite": "Add people, and print a sign-in link for each.",
         "annotate serve": "Serve the rating pages.",

@@ -10,6 +10,7 @@ EXTRA_MODULES: Mapping[str, tuple[str, ...]] = {
     "annotate": ("sqlalchemy", "alembic", "starlette", "uvicorn", "jinja2", "msgspec", "PIL"),
     "confident": ("cleanlab",),
     "dask": ("distributed",),
+    "machine": ("openai", "PIL"),
     "onnx": ("onnxruntime", "onnx", "PIL"),
     "report": ("matplotlib", "jinja2", "PIL"),
     "scan": ("PIL",),

@@ -150,7 +150,7 @@ def sha256(path: Path) -> str:
 
 def check_output(path: Path, *, force: bool = False) -> None:
     """Raise `OutputError` if `path` cannot be written, or exists without `force`."""
-    with _convert_os_errors(path), suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+    with convert_os_errors(path), suppress(FileNotFoundError, NotADirectoryError, PermissionError):
         path.stat()  # fails if a name is too long, or a link points to itself
     if _is_folder(path):
         raise OutputError("output-is-folder", "output path is a folder", where=path, fix="give the path of a file")
@@ -177,7 +177,7 @@ def write_to_temporary(path: Path, *, force: bool = False) -> Iterator[Path]:
     check_output(path, force=force)
     block, pending = _current_block.get(), None
     try:
-        with _convert_os_errors(path):
+        with convert_os_errors(path):
             pending = _PendingFile.create(path, force, block)
             yield pending.temporary_path
             umask = os.umask(0)
@@ -219,7 +219,7 @@ def atomic_writes(
                 )
         before_move({file.requested_path: file.temporary_path for file in block.files})
         for file in block.files:
-            with _convert_os_errors(file.requested_path):
+            with convert_os_errors(file.requested_path):
                 file.move_to_final_path()
     finally:
         for file in block.files:
@@ -290,7 +290,7 @@ class _AtomicBlock:
 
 
 @contextmanager
-def _convert_os_errors(path: Path) -> Iterator[None]:
+def convert_os_errors(path: Path) -> Iterator[None]:
     """Raise an `OutputError` instead of an `OSError` in the block."""
     try:
         yield

@@ -1,0 +1,108 @@
+"""The journal of a run: a line for each answered request, written before anything else is done with the answer."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.data.run_records import describe_how_to_start_again
+from reassess.errors import DataError
+from reassess.formats.files import convert_os_errors
+
+JOURNAL = "answers.jsonl"
+_NOT_ANSWERED = -1
+
+
+class Journal:
+    """The lines of answered requests, of which only their positions are in memory.
+
+    The first line has what the probe found. Each further line has the number of a request in the key ``request``. A
+    last line without a line break was interrupted, and is removed.
+    """
+
+    def __init__(self, path: Path, n_requests: int, file: BinaryIO) -> None:
+        self.path = path
+        self.probe: dict[str, Any] | None = None
+        self.n_tokens = 0  # of all answers and the probe
+        self.n_answered = 0
+        self._file = file
+        self._offsets: npt.NDArray[np.int64] = np.full(n_requests, _NOT_ANSWERED)
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path, n_requests: int) -> "Iterator[Journal]":
+        """Open the journal of a new or interrupted run until the end of the block."""
+        with convert_os_errors(path):
+            file = path.open("a+b")
+        with file:
+            journal = cls(path, n_requests, file)
+            journal._read_lines()
+            yield journal
+
+    def is_answered(self, request: int) -> bool:
+        """Return whether the journal has the answer to a request."""
+        return bool(self._offsets[request] != _NOT_ANSWERED)
+
+    def add_probe(self, probe: dict[str, Any]) -> None:
+        """Write what the probe found."""
+        self._write({"probe": probe})
+        self._index_line({"probe": probe}, 0)
+
+    def add(self, entry: dict[str, Any]) -> None:
+        """Write the answer to a request."""
+        self._index_line(entry, self._write(entry))
+
+    def read(self, request: int) -> dict[str, Any] | None:
+        """Read the line of a request; None if the request is not answered."""
+        if not self.is_answered(request):
+            return None
+        self._file.seek(int(self._offsets[request]))
+        entry: dict[str, Any] = json.loads(self._file.readline())
+        return entry
+
+    def _write(self, entry: dict[str, Any]) -> int:
+        """Append a line, and return its position."""
+        with convert_os_errors(self.path):
+            offset = self._file.seek(0, 2)
+            self._file.write(encode_line(entry))
+            self._file.flush()
+        return offset
+
+    def _read_lines(self) -> None:
+        self._file.seek(0)
+        offset = 0
+        for number, line in enumerate(self._file, 1):
+            if not line.endswith(b"\n"):
+                self._file.truncate(offset)
+                break
+            try:
+                self._index_line(json.loads(line), offset)
+            except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+                raise DataError(
+                    "damaged-file",
+                    "file of an unfinished run is damaged",
+                    where=f"{self.path}, line {number}",
+                    fix=describe_how_to_start_again(self.path.parent),
+                ) from error
+            offset += len(line)
+
+    def _index_line(self, entry: dict[str, Any], offset: int) -> None:
+        if "probe" in entry:
+            self.probe = dict(entry["probe"])
+            self.n_tokens += sum(self.probe["tokens"])
+            return
+        request, n_tokens = entry["request"], sum(entry["tokens"])
+        if not 0 <= request < self._offsets.size:
+            raise IndexError(request)
+        self._offsets[request] = offset
+        self.n_tokens += n_tokens
+        self.n_answered += 1
+
+
+def encode_line(entry: dict[str, Any]) -> bytes:
+    """Encode a line of JSON; a lone surrogate becomes an escape sequence of JSON."""
+    return json.dumps(entry, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"

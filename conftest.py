@@ -32,6 +32,7 @@ _NEEDED_PACKAGES = {
 }
 _CAMPAIGN_PATHS = ["tests/annotation", "tests/cli/commands/annotate", "src/reassess/annotation"]
 _CAMPAIGN_PACKAGES = ("sqlalchemy", "alembic", "starlette", "uvicorn", "jinja2", "PIL", "httpx2")
+_MACHINE_PATHS = ["tests/proposals/machines", "tests/cli/commands/test_rate.py"]
 _IMAGE_PATHS = ["tests/fuzz", "tests/cli/commands/test_scan.py", "tests/data/test_scanning.py"]
 collect_ignore = [
     "src/reassess/annotation/store/migrations",  # only Alembic runs these modules
@@ -47,6 +48,7 @@ collect_ignore = [
         if None in map(find_spec, _CAMPAIGN_PACKAGES) and not os.environ.get("REASSESS_REQUIRE_ALL")
         else []
     ),
+    *(_MACHINE_PATHS if find_spec("openai") is None and not os.environ.get("REASSESS_REQUIRE_ALL") else []),
     *(_IMAGE_PATHS if find_spec("PIL") is None and not os.environ.get("REASSESS_REQUIRE_ALL") else []),
 ]
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
-from reassess.annotation.served_images import CampaignImages, strip_metadata
+from reassess.annotation.served_images import CampaignImages
 from reassess.data import open_images
+from reassess.data.image_copies import strip_metadata
 from tests.helpers import code_of, message
 from tests.pictures import scene
 

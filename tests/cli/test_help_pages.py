@@ -2,6 +2,7 @@
 
 import shlex
 import webbrowser
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from reassess.cli.help_pages import COMMON_OPTIONS, Command
 from reassess.core import LabelSets
 from reassess.report import CHARTS
 from tests.helpers import RealFile, Runner, in_one_line, leaves, message_of, picture, write_csv, write_files
+from tests.proposals.machines.stub_server import reply, stub_server
 
 _SECTIONS = ("Options:", "Benchmark:", "Reading files:", "Examples:", "Docs:")
 
@@ -94,6 +96,13 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real_file: RealFile, m
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    """A server with a model that answers yes."""
+    with stub_server(lambda _: reply('{"answer": "yes"}')) as stub:
+        yield stub.endpoint
+
+
 def test_number_of_commands_and_options_is_limited() -> None:
     """Count options once per command, without -h, and once by name."""
     params = [param for _, command in all_commands() for param in command.params]
@@ -120,6 +129,7 @@ NEXT = {
     "folds --benchmark pets --k 2 -o folds.csv": "clean",
     "status pets": "evaluate",
     "status pets.db": "annotate serve",
+    "rate ask.jsonl --benchmark pets --model m --endpoint http://localhost:8000/v1 -o model.csv": "aggregate",
     "annotate create new.db ask.jsonl --benchmark pets": "annotate invite",
     "annotate invite pets.db ann": "annotate serve",
     "annotate serve pets.db": "annotate export",
@@ -130,14 +140,14 @@ NEXT = {
 
 @pytest.mark.parametrize("line", NEXT)
 def test_next_command_is_valid(
-    line: str, here: Path, run: Runner, report_extra: None, monkeypatch: pytest.MonkeyPatch
+    line: str, here: Path, run: Runner, endpoint: str, report_extra: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next command of export, a pair of commands, has its own test."""
     if find_spec("uvicorn") is not None:
         monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)  # the server stops at once
     Path("copied.csv").write_text(Path("train.csv").read_text().replace("0.png,dog", "0.png,cat"))
     Path("pets/images/twin.png").write_bytes(Path("pets/images/tom.png").read_bytes())
-    result = run(*line.split())
+    result = run(*line.replace("http://localhost:8000/v1", endpoint).split())
     assert result.code == 0, result.err
     (following,) = [line for line in result.out.splitlines() if line.startswith("next: ")]
     program, *argv = shlex.split(following.removeprefix("next: "))
@@ -166,7 +176,13 @@ def test_help_has_ordered_sections_and_two_examples(name: str, command: click.Co
 
 @pytest.mark.parametrize(("name", "command"), all_commands())
 def test_examples_in_help_run(
-    name: str, command: Command, here: Path, run: Runner, report_extra: None, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    command: Command,
+    here: Path,
+    run: Runner,
+    endpoint: str,
+    report_extra: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """`run` fails if a line is wider than 80 columns."""
     monkeypatch.setenv("COLUMNS", "80")
@@ -174,7 +190,7 @@ def test_examples_in_help_run(
     if find_spec("uvicorn") is not None:
         monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)  # the server stops at once
     for example in command.examples:
-        program, *argv = shlex.split(example)
+        program, *argv = shlex.split(example.replace("http://localhost:8000/v1", endpoint))
         assert (program, " ".join(argv).startswith(name)) == ("reassess", True)
         result = run(*argv)
         assert (result.code, "Error" in result.err) == (0, False), result.err

@@ -14,6 +14,7 @@ from tests.helpers import Needs, Runner, message_of, picture, write_csv, write_f
 ROOT = Path(__file__).parents[2]
 MODELS = "one.npz two.npz --benchmark pets"
 PREDICTIONS = "prediction_inputs.read_predictions"
+RATE = "ask.jsonl --benchmark pets --model m --endpoint http://localhost:8000/v1"
 # Command without its output, output option, suffix, an input file, and the function in reassess.cli that does the work.
 COMMANDS: dict[str, tuple[str, str, str, str, str]] = {
     "evaluate --details": (f"evaluate {MODELS}", "--details", ".csv", "one.npz", PREDICTIONS),
@@ -35,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str, str, str, str]] = {
     "folds": ("folds --benchmark pets", "-o", ".csv", "", "commands.folds_command.make_folds"),
     "tasks": ("tasks proposals.csv", "-o", ".jsonl", "proposals.csv", "commands.tasks_command.make_tasks"),
     "scan": ("scan pets/images", "-o", ".csv", "", "commands.scan_command.scan_images"),
+    "rate": (f"rate {RATE}", "-o", ".csv", "ask.jsonl", "commands.rate_command.ask_model"),
     "aggregate": ("aggregate votes.csv --method em", "-o", ".csv", "votes.csv", "aggregate_inputs.aggregate"),
 }
 
@@ -60,6 +62,7 @@ def here(folder: Path) -> Path:
             "pets/classes.txt": "cat\ndog\n",
             "pets/scores.csv": "image,class,score\n0.png,cat,0.9\n",
             "proposals.csv": "image,class,source\n0.png,cat,x\n",
+            "ask.jsonl": '{"task": 0, "image": "0.png", "classes": [{"class": "cat"}]}\n',
             "t.csv": "model,original,real\n" + "".join(f"m{i},{70 + i},{80 + i / 2}\n" for i in range(9)),
         },
     )
@@ -171,6 +174,7 @@ def test_missing_package_for_pages_is_named_first(
         ("scan none -o out.csv", "PIL", "pillow", "scan"),
         ("clean none.npz --original none -o out.csv --method confident", "cleanlab", "cleanlab", "confident"),
         ("clean none.npz --original none -o out.csv --page out.html --images none", "PIL", "pillow", "report"),
+        (f"rate none.jsonl {RATE.partition(' ')[2]} -o out.csv", "openai", "openai", "machine"),
         ("annotate create out.db none.csv", "starlette", "starlette", "annotate"),
         ("annotate serve none.db", "uvicorn", "uvicorn", "annotate"),
     ],

@@ -29,8 +29,8 @@ from reassess.report import (
 )
 from tests.helpers import CURVE, GOOD, GOOD_SHA
 
-# Its own tests stop and resume it, since it stores finished parts in a folder.
-RESUMED = "predict"
+# Their own tests stop and resume them, since they store finished parts in a folder.
+RESUMED = ("predict", "rate")
 # Functions whose own tests stop them: their output is the output of `scan` and of `aggregate` on a folder.
 TESTED_ELSEWHERE = ("scan_images", "write_score_folder")
 # They run a server until they are stopped; simulate writes its campaign like backup.

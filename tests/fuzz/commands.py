@@ -42,6 +42,7 @@ _CALLS: Mapping[str, tuple[str, int]] = {
     "leaderboard": ("board.csv", 4),
     "predict": ("python:tests.fuzz.brightness:scores --benchmark b --workers 0 -o out.npy", 2),
     "propose": ("one.csv two.csv --benchmark b -o out.csv", 4),
+    "rate": ("tasks.jsonl --benchmark b --images pictures --model m --endpoint http://127.0.0.1:9/v1 -o out.csv", 1),
     "raters": ("--benchmark b", 2),
     "report": ("one.csv two.csv --benchmark b -o out.html", 1),
     "scan": ("pictures images.zip images.tar --workers 0 -o out.csv", 2),
@@ -75,12 +76,12 @@ def _cases(draw: Draw, name: str, command: click.Command) -> Case:
     if name in ("evaluate", "folds"):
         suffix, content = draw(contents("duplicates"))
         files |= {f"duplicates{suffix}": content}
-    if name == "annotate create":
+    if name in ("annotate create", "rate"):
         suffix, content = draw(contents("tasks"))
         files |= {f"tasks{suffix}": content}
     elif name == "status" or name.startswith("annotate"):
         files |= {"c.db": INPUTS["c.db"]}
-    if name == "scan":
+    if name in ("rate", "scan"):
         files |= {**archives(), "pictures/a.jpg": picture(1), "pictures/b.png": picture(2, "PNG")}
     words = [*_CALLS[name][0].split(), *draw(_options(command))]
     argv = [*name.split(), *(_with_actual_suffix(word, files) for word in words)]

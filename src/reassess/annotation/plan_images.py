@@ -5,10 +5,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from reassess.annotation.plan import ExampleImage
-from reassess.annotation.served_images import CampaignImages, require_pillow, strip_metadata
+from reassess.annotation.served_images import CampaignImages, require_pillow
 from reassess.core import Classes, Match
 from reassess.core.image_names import image_keys, match_images
 from reassess.data import ImageSource, open_images
+from reassess.data.image_copies import strip_metadata
 from reassess.data.image_decoding import describe_image_error
 from reassess.errors import DataError, Fix
 from reassess.text import count_noun, join_first

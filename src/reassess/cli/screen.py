@@ -339,6 +339,7 @@ OPTION_TEMPLATES = {
     "images": "--images {}",
     "leave_out": "--leave-out {}",
     "label_agreement": "reassess labels A B",
+    "max_tokens": "--max-tokens {}",
     "method": "--method {}",
     "outputs": "--classes FILE",
     "per_image": "--per-image {}",

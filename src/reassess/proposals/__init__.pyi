@@ -3,6 +3,12 @@ from .golden_sample import draw_golden as draw_golden
 from .image_models import ImageModel as ImageModel
 from .image_models import ModelSource as ModelSource
 from .inference import predict as predict
+from .machines.estimates import RatingEstimate as RatingEstimate
+from .machines.prompts import Prompt as Prompt
+from .machines.prompts import read_prompt as read_prompt
+from .machines.rating import MachineRating as MachineRating
+from .machines.rating import estimate_rating as estimate_rating
+from .machines.rating import rate as rate
 from .model_runs import PredictionSummary as PredictionSummary
 from .model_runs import open_model as open_model
 from .preprocessing import Transform as Transform

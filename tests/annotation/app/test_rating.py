@@ -12,9 +12,10 @@ import pytest
 from sqlalchemy import func, select, update
 
 from reassess.annotation import ExampleImage, Rules
-from reassess.annotation.served_images import CampaignImages, strip_metadata
+from reassess.annotation.served_images import CampaignImages
 from reassess.annotation.store.schema import answers
 from reassess.core import Classes
+from reassess.data.image_copies import strip_metadata
 from tests.annotation.app.sites import HOSTILE, Site, answers_to, draw_images, make_site, next_task, refusal
 
 

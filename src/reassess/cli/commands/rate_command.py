@@ -21,10 +21,10 @@ from reassess.cli.screen import print_table
 from reassess.core import Benchmark, Tasks
 from reassess.data import check_output_path, find_part_path
 from reassess.formats import read_tasks
-from reassess.machines import MachineRating, Prompt, RatingEstimate, estimate_rating, read_prompt
-from reassess.machines import rate as ask_model
-from reassess.machines.prompts import Per
-from reassess.machines.rating import MAX_CONCURRENCY, MAX_REPEATS, check_output_files, name_answers_file
+from reassess.proposals import MachineRating, Prompt, RatingEstimate, estimate_rating, read_prompt
+from reassess.proposals import rate as ask_model
+from reassess.proposals.machines.prompts import Per
+from reassess.proposals.machines.rating import MAX_CONCURRENCY, MAX_REPEATS, check_output_files, name_answers_file
 from reassess.text import count_noun
 
 
@@ -32,8 +32,8 @@ from reassess.text import count_noun
     cls=Command,
     docs="docs/rate.md",
     examples=[
-        "reassess rate tasks.jsonl --benchmark pets --model NAME --endpoint http://localhost:8000/v1 -o votes.csv",
-        "reassess rate tasks.jsonl --benchmark pets --model NAME --endpoint http://localhost:8000/v1 -o votes.csv "
+        "reassess rate ask.jsonl --benchmark pets --model NAME --endpoint http://localhost:8000/v1 -o votes.csv",
+        "reassess rate ask.jsonl --benchmark pets --model NAME --endpoint http://localhost:8000/v1 -o votes.csv "
         "--dry-run",
     ],
 )

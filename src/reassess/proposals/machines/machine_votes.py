@@ -10,11 +10,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from reassess.core import KNOWN_ANSWERS, Votes
-from reassess.machines.answer_texts import read_answer, read_task_answers
-from reassess.machines.asking import Questionnaire
-from reassess.machines.journal import Journal, encode_line
-from reassess.machines.probe import ProbeResult
-from reassess.machines.request_plan import Request
+from reassess.proposals.machines.answer_texts import read_answer, read_task_answers
+from reassess.proposals.machines.asking import Questionnaire
+from reassess.proposals.machines.journal import Journal, encode_line
+from reassess.proposals.machines.probe import ProbeResult
+from reassess.proposals.machines.request_plan import Request
 
 _REFUSED, _CUT_OFF, _EMPTY = "refused", "cut off", "empty"
 _N_DIGEST_DIGITS = 8

@@ -10,7 +10,7 @@ import numpy as np
 from reassess.data.image_copies import MAX_SIDE
 from reassess.data.image_decoding import describe_image_error, open_image
 from reassess.errors import DataError
-from reassess.machines.asking import Questionnaire
+from reassess.proposals.machines.asking import Questionnaire
 from reassess.text import count_noun
 
 _BYTES_PER_TOKEN = 4  # of English text, about

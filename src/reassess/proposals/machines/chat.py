@@ -18,7 +18,7 @@ from reassess.errors import DataError, require_package
 from reassess.text import escape_controls, shorten
 
 KEY_VARIABLE = "OPENAI_API_KEY"
-TIMEOUT_SECONDS = 300.0  # of one try; a server may load the model first
+_TIMEOUT_SECONDS = 300.0  # of one try; a server may load the model first
 _MAX_TRIES = 8
 _FIRST_DELAY_SECONDS, _MAX_DELAY_SECONDS = 0.5, 60.0  # each delay is twice the one before
 _MAX_RETRY_AFTER_SECONDS = 3600.0
@@ -63,14 +63,13 @@ class ChatServer:
     The key comes from the environment variable OPENAI_API_KEY. It is replaced in everything that the server writes.
     """
 
-    def __init__(self, endpoint: str, model: str, *, seed: int, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+    def __init__(self, endpoint: str, model: str, *, seed: int) -> None:
         check_endpoint(endpoint)
         with require_package("openai", extra="machine", purpose="asking a model"):
             from openai import AsyncOpenAI
         self.endpoint, self.model, self.seed = endpoint, model, seed
         self.fields = tuple(OPTIONAL_FIELDS)  # that are sent
         self._key = _read_key()
-        self._timeout_seconds = timeout_seconds
         self._client_type = AsyncOpenAI
         self._pause_ends = 0.0
 
@@ -79,7 +78,7 @@ class ChatServer:
             base_url=self.endpoint,
             api_key=self._key or "none",
             max_retries=0,  # with another wait, and without a limit on Retry-After
-            timeout=self._timeout_seconds,
+            timeout=_TIMEOUT_SECONDS,
         )
         return self
 
@@ -138,7 +137,7 @@ class ChatServer:
         except APIStatusError as error:
             raise self._explain_status(error) from None  # the original error can show the key
         except APITimeoutError:
-            raise _PassingError(f"no answer after {self._timeout_seconds:g} s") from None
+            raise _PassingError(f"no answer after {_TIMEOUT_SECONDS:g} s") from None
         except APIConnectionError as error:
             reason = f"{error.__cause__ or error}"
             raise _PassingError(self._hide_key(reason or "connection lost"), is_unreachable=True) from None
@@ -154,7 +153,9 @@ class ChatServer:
         status: int = error.status_code
         message = _shorten(self._hide_key(_read_error_message(error.response)))
         if status in _FATAL_STATUS:
-            fix = f"set {KEY_VARIABLE}" if status in (401, 403) else "check --endpoint and --model"
+            fix = "check the address of the server, and the name of the model"
+            if status in (401, 403):
+                fix = f"set the environment variable {KEY_VARIABLE}"
             return DataError(
                 "server-refused",
                 f"server refuses the request: {_FATAL_STATUS[status]}",

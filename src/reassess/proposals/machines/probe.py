@@ -6,8 +6,8 @@ from typing import Any
 
 from reassess.core import KNOWN_ANSWERS
 from reassess.errors import DataError
-from reassess.machines.answer_texts import read_answer
-from reassess.machines.chat import OPTIONAL_FIELDS, ChatServer, UnansweredError
+from reassess.proposals.machines.answer_texts import read_answer
+from reassess.proposals.machines.chat import OPTIONAL_FIELDS, ChatServer, UnansweredError
 
 # An answer that the schema does not allow, so that only a server that enforces the schema sends an object.
 _PROBE_TEXT = "Do not describe the image. Write only this word, without quotes or anything else: banana"
@@ -85,7 +85,7 @@ def _probe_error(server: ChatServer, error: UnansweredError) -> DataError:
             "server does not answer",
             where=server.endpoint,
             found=str(error),
-            fix="start the server, or check --endpoint",
+            fix="start the server, or check its address",
         )
     return DataError(
         "server-refused",

@@ -27,7 +27,7 @@ class Asked:
     """A request that the server got."""
 
     body: dict[str, Any]
-    headers: dict[str, str]
+    headers: dict[str, str]  # names in lower case
     number: int  # from 0
 
     @property
@@ -108,7 +108,7 @@ def stub_server(respond: Callable[[Asked], Response]) -> Iterator[Stub]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             with stub.lock:
-                asked = Asked(body, dict(self.headers), len(stub.asked))
+                asked = Asked(body, {name.lower(): text for name, text in self.headers.items()}, len(stub.asked))
                 stub.asked.append(asked)
             response = stub.respond(asked)
             self.send_response(response.status)

@@ -2,19 +2,20 @@
 
 import asyncio
 import base64
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from reassess.data import ImageSource
 from reassess.data.image_copies import strip_metadata
 from reassess.errors import DataError, Fix
-from reassess.machines.chat import ChatServer, UnansweredError
-from reassess.machines.journal import Journal
-from reassess.machines.probe import ProbeResult, probe_server
-from reassess.machines.prompts import Prompt
-from reassess.machines.request_plan import Request, RequestPlan
+from reassess.proposals.machines.chat import ChatServer, UnansweredError
+from reassess.proposals.machines.journal import Journal
+from reassess.proposals.machines.probe import ProbeResult, probe_server
+from reassess.proposals.machines.prompts import Prompt
+from reassess.proposals.machines.request_plan import Request, RequestPlan
 from reassess.text import count_noun
 
 _MIN_FAILURES_IN_A_ROW = 20  # the run stops after as many failures, and one for each request at a time
@@ -63,11 +64,10 @@ class Asker:
     first_failure: str = ""
     _n_failures_in_a_row: int = 0
     _n_in_flight: int = 0
-    _most_tokens: int = 0  # of one answer so far
 
     async def ask_all(self) -> ProbeResult:
         """Probe the server if the journal has no probe yet, and send all open requests."""
-        self._image_urls = _ImageUrls(self.questionnaire.images, self.concurrency)
+        self._images = _EncodedImages(self.questionnaire.images, self.concurrency)
         async with self.server:
             probe = await self._probe()
             self.server.fields = tuple(name for name in self.server.fields if name not in probe.refused_fields)
@@ -76,7 +76,7 @@ class Asker:
                     "unknown-tokens",
                     "server does not report how many tokens it uses",
                     where=self.server.endpoint,
-                    fix=Fix("run without {max_tokens}", max_tokens=None),
+                    fix="run without a token budget",
                 )
             open_requests = (r for r in self.questionnaire.plan if not self.journal.is_answered(r.number))
             await _run_together([self._ask_some(open_requests) for _ in range(self.concurrency)])
@@ -96,7 +96,7 @@ class Asker:
         first_error: DataError | None = None
         for request in self.questionnaire.plan:
             try:
-                return await self._image_urls.get(request.image_row)
+                return (await self._images.get(request.image_row)).url
             except DataError as error:
                 first_error = first_error or error
         assert first_error is not None  # tasks have at least one question
@@ -116,7 +116,7 @@ class Asker:
 
     def _fits_budget(self) -> bool:
         """Return whether one more request fits, if each request in flight needs as many tokens as the longest."""
-        needed = self.journal.n_tokens + (self._n_in_flight + 1) * self._most_tokens
+        needed = self.journal.n_tokens + (self._n_in_flight + 1) * self.journal.most_tokens
         return self.max_tokens is None or (needed <= self.max_tokens and self.journal.n_tokens < self.max_tokens)
 
     async def _ask(self, request: Request) -> None:
@@ -124,25 +124,25 @@ class Asker:
         questionnaire = self.questionnaire
         prompt = questionnaire.render(request)
         try:
-            image_url = await self._image_urls.get(request.image_row)
+            image = await self._images.get(request.image_row)
         except DataError as error:
             self._set_unanswered(request, UNREADABLE, f"{error.where}: {error.found or error.problem}")
             return
         try:
             reply = await self.server.ask(
-                image_url, prompt, answer_keys=questionnaire.answer_keys(request), number=request.number
+                image.url, prompt, answer_keys=questionnaire.answer_keys(request), number=request.number
             )
         except UnansweredError as error:
             self._set_unanswered(request, error.kind, str(error))
             self._count_failure(str(error))
             return
         self._n_failures_in_a_row = 0
-        self._most_tokens = max(self._most_tokens, sum(reply.tokens))
         answer = {name: value for name, value in asdict(reply).items() if name != "has_usage"}
         self.journal.add(
             {
                 "request": request.number,
                 "image": questionnaire.images.names[request.image_row],
+                "image_sha256": image.file_hash,
                 "classes": questionnaire.class_names(request),
                 "repeat": request.repeat,
                 "prompt": prompt,
@@ -185,29 +185,42 @@ class Asker:
         return round(1.1 * mean * len(self.questionnaire.plan))
 
 
-class _ImageUrls:
-    """Data URLs of images, of which the last few are kept: requests about an image follow one another."""
+class _EncodedImage(NamedTuple):
+    """An image for requests."""
+
+    url: str  # a data URL, which contains the image without metadata
+    file_hash: str  # SHA-256 of the file
+
+
+class _EncodedImages:
+    """Encodes images, and keeps the last few: requests about an image follow one another."""
 
     def __init__(self, images: ImageSource, n_kept: int) -> None:
         self._images, self._n_kept = images, n_kept
-        self._tasks: OrderedDict[int, asyncio.Task[str]] = OrderedDict()
+        self._tasks: OrderedDict[int, asyncio.Task[_EncodedImage]] = OrderedDict()
 
-    async def get(self, row: int) -> str:
-        """Return the data URL of an image; raise `DataError` if the image cannot be read."""
+    async def get(self, row: int) -> _EncodedImage:
+        """Encode an image; raise `DataError` if the image cannot be read."""
         if row not in self._tasks:
-            self._tasks[row] = asyncio.create_task(asyncio.to_thread(self._make, row))
+            self._tasks[row] = asyncio.create_task(asyncio.to_thread(self._encode, row))
             if len(self._tasks) > self._n_kept:
                 self._tasks.popitem(last=False)
         return await asyncio.shield(self._tasks[row])
 
-    def _make(self, row: int) -> str:
-        name = self._images.names[row]
-        try:
-            content = self._images.read_file(row)
-        except OSError as error:
-            raise DataError("unreadable-image", "image cannot be read", where=name, found=error.strerror) from error
-        copy, media_type = strip_metadata(content, name)
-        return f"data:{media_type};base64,{base64.b64encode(copy).decode()}"
+    def _encode(self, row: int) -> _EncodedImage:
+        content = read_image_file(self._images, row)
+        copy, media_type = strip_metadata(content, self._images.names[row])
+        url = f"data:{media_type};base64,{base64.b64encode(copy).decode()}"
+        return _EncodedImage(url, hashlib.sha256(content).hexdigest())
+
+
+def read_image_file(images: ImageSource, row: int) -> bytes:
+    """Read the file of an image; raise `DataError` if it cannot be read."""
+    try:
+        return images.read_file(row)
+    except OSError as error:
+        name = images.names[row]
+        raise DataError("unreadable-image", "image cannot be read", where=name, found=error.strerror) from error
 
 
 async def _run_together(coroutines: Sequence[Coroutine[Any, Any, None]]) -> None:

@@ -13,19 +13,20 @@ from reassess.core import Match, Tasks, Votes
 from reassess.core.checks import check_range, check_type, check_unicode
 from reassess.core.image_names import match_images
 from reassess.data import ImageSource, open_images
+from reassess.data.run_records import describe_how_to_start_again
 from reassess.data.unfinished_runs import UnfinishedRun
 from reassess.errors import DataError, Fix, require_package
 from reassess.formats import write_votes
 from reassess.formats.files import atomic_writes, check_output, check_suffix, write_to_temporary
 from reassess.formats.tables import TABLE_SUFFIXES
-from reassess.machines.asking import Asker, Questionnaire
-from reassess.machines.chat import ChatServer
-from reassess.machines.estimates import RatingEstimate, estimate_questionnaire
-from reassess.machines.journal import JOURNAL, Journal
-from reassess.machines.machine_votes import CountedVotes, count_votes, name_rater
-from reassess.machines.probe import ProbeResult
-from reassess.machines.prompts import Prompt, describe_classes, read_prompt
-from reassess.machines.request_plan import RequestPlan, digest_tasks
+from reassess.proposals.machines.asking import Asker, Questionnaire, read_image_file
+from reassess.proposals.machines.chat import ChatServer
+from reassess.proposals.machines.estimates import RatingEstimate, estimate_questionnaire
+from reassess.proposals.machines.journal import JOURNAL, Journal
+from reassess.proposals.machines.machine_votes import CountedVotes, count_votes, name_rater
+from reassess.proposals.machines.probe import ProbeResult
+from reassess.proposals.machines.prompts import Prompt, describe_classes, read_prompt
+from reassess.proposals.machines.request_plan import RequestPlan, digest_tasks
 from reassess.text import Printable, count_noun, join_first
 
 MAX_CONCURRENCY = 1024
@@ -137,6 +138,7 @@ def rate(
             if journal.n_answered:
                 n_requests = count_noun(len(questionnaire.plan), "request")
                 report(f"{unfinished.folder}: continues after {journal.n_answered:,} of {n_requests}")
+                _check_images_are_unchanged(questionnaire.images, journal, unfinished.folder)
             asker = Asker(questionnaire, server, journal, concurrency, max_tokens, progress)
             probe = _run_async(asker.ask_all)
             rater = name_rater(
@@ -276,6 +278,26 @@ def _identify_run(questionnaire: Questionnaire, model: str) -> dict[str, Any]:
         "tasks": digest_tasks(plan.tasks),
         "classes": hashlib.sha256(class_texts.encode()).hexdigest(),
     }
+
+
+def _check_images_are_unchanged(images: ImageSource, journal: Journal, folder: Path) -> None:
+    """Raise `DataError` if an image that requests were answered about has changed."""
+    changed = []
+    for row, name in enumerate(images.names):
+        if name in journal.image_hashes:
+            try:
+                is_same = hashlib.sha256(read_image_file(images, row)).hexdigest() == journal.image_hashes[name]
+            except DataError:
+                is_same = False
+            changed += [] if is_same else [name]
+    if changed:
+        raise DataError(
+            "different-run",
+            "images have changed",
+            where=folder,
+            found=f"{count_noun(len(changed), 'image')} changed: {join_first(changed, max_items=3)}",
+            fix=f"restore the images to continue, or {describe_how_to_start_again(folder)}",
+        )
 
 
 def _run_async(function: Callable[[], Any]) -> Any:

@@ -28,6 +28,8 @@ class Journal:
         self.path = path
         self.probe: dict[str, Any] | None = None
         self.n_tokens = 0  # of all answers and the probe
+        self.most_tokens = 0  # of one answer or the probe
+        self.image_hashes: dict[str, str] = {}  # of images with an answered request
         self.n_answered = 0
         self._file = file
         self._offsets: npt.NDArray[np.int64] = np.full(n_requests, _NOT_ANSWERED)
@@ -91,16 +93,18 @@ class Journal:
             offset += len(line)
 
     def _index_line(self, entry: dict[str, Any], offset: int) -> None:
+        n_tokens = sum(entry.get("probe", entry)["tokens"])
         if "probe" in entry:
-            self.probe = dict(entry["probe"])
-            self.n_tokens += sum(self.probe["tokens"])
-            return
-        request, n_tokens = entry["request"], sum(entry["tokens"])
-        if not 0 <= request < self._offsets.size:
-            raise IndexError(request)
-        self._offsets[request] = offset
+            self.probe = entry["probe"]
+        else:
+            request = entry["request"]
+            if not 0 <= request < self._offsets.size:
+                raise IndexError(request)
+            self.image_hashes[entry["image"]] = entry["image_sha256"]
+            self._offsets[request] = offset
+            self.n_answered += 1
         self.n_tokens += n_tokens
-        self.n_answered += 1
+        self.most_tokens = max(self.most_tokens, n_tokens)
 
 
 def encode_line(entry: dict[str, Any]) -> bytes:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import KNOWN_ANSWERS, Tasks
-from reassess.machines.prompts import Per
+from reassess.proposals.machines.prompts import Per
 
 _ANSWER_ORDERS = tuple(permutations(KNOWN_ANSWERS))
 

@@ -1,0 +1,1 @@
+"""Models that answer tasks as raters do, over the OpenAI chat protocol."""

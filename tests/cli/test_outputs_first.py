@@ -174,7 +174,7 @@ def test_missing_package_for_pages_is_named_first(
         ("scan none -o out.csv", "PIL", "pillow", "scan"),
         ("clean none.npz --original none -o out.csv --method confident", "cleanlab", "cleanlab", "confident"),
         ("clean none.npz --original none -o out.csv --page out.html --images none", "PIL", "pillow", "report"),
-        (f"rate none.jsonl {RATE.partition(' ')[2]} -o out.csv", "openai", "openai", "machine"),
+        ("rate none.jsonl --model m --endpoint http://localhost:8000/v1 -o out.csv", "openai", "openai", "machine"),
         ("annotate create out.db none.csv", "starlette", "starlette", "annotate"),
         ("annotate serve none.db", "uvicorn", "uvicorn", "annotate"),
     ],

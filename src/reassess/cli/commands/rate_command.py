@@ -32,9 +32,9 @@ from reassess.text import count_noun
     cls=Command,
     docs="docs/rate.md",
     examples=[
-        "reassess rate ask.jsonl --benchmark pets --model NAME --endpoint http://localhost:8000/v1 -o votes.csv",
-        "reassess rate ask.jsonl --benchmark pets --model NAME --endpoint http://localhost:8000/v1 -o votes.csv "
-        "--dry-run",
+        "reassess rate ask.jsonl --benchmark pets --model NAME --endpoint http://localhost:8000/v1 -o one.csv",
+        "reassess rate ask.jsonl --benchmark pets --model NAME --endpoint http://localhost:8000/v1 -o two.csv "
+        "--per task --dry-run",
     ],
 )
 @click.argument("tasks", type=INPUT_PATH_TYPE, metavar="TASKS")
@@ -67,7 +67,7 @@ from reassess.text import count_noun
     "prompt_file",
     type=INPUT_PATH_TYPE,
     metavar="F",
-    help="Text of requests, with {class} (for --per task: {classes}) and {answers}.  [default: see --dry-run]",
+    help="Text of requests, with {class} (for --per task: {classes}) and {answers}.  [default: printed by --dry-run]",
 )
 @click.option(
     "--concurrency",
@@ -104,10 +104,10 @@ def rate(
 ) -> None:
     """Let a model answer tasks.
 
-    TASKS is a file from tasks or sample. The server has the OpenAI chat protocol, such as vLLM, Ollama or llama.cpp. A
+    TASKS is a file from reassess tasks. The server has the OpenAI chat protocol, as vLLM, Ollama and llama.cpp do. A
     request contains the image, then the class with its synonyms and definition; never labels, proposing models or
-    golden answers. A key for the server is read from the environment variable OPENAI_API_KEY only. To continue an
-    interrupted run, repeat the command.
+    golden answers. The key of the server, if it needs one, is read from the environment variable OPENAI_API_KEY. To
+    continue an interrupted run, repeat the command.
     """
     check_packages("machine", "asking a model")
     check_output_files(output, force=run.force)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -88,6 +89,7 @@ class Stub:
     def __init__(self, respond: Callable[[Asked], Response]) -> None:
         self.respond = respond
         self.asked: list[Asked] = []
+        self.errors: list[BaseException | None] = []  # of `respond`
         self.lock = threading.Lock()
         self.endpoint = ""
 
@@ -123,7 +125,12 @@ def stub_server(respond: Callable[[Asked], Response]) -> Iterator[Stub]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            if not isinstance(sys.exc_info()[1], ConnectionError):  # the client may stop at any moment
+                stub.errors.append(sys.exc_info()[1])
+
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -134,3 +141,4 @@ def stub_server(respond: Callable[[Asked], Response]) -> Iterator[Stub]:
         server.shutdown()
         thread.join()
         server.server_close()
+    assert stub.errors == []

@@ -1,5 +1,6 @@
 """Votes of a model from a server that works, and runs that are interrupted."""
 
+import asyncio
 import base64
 import io
 import json
@@ -210,6 +211,16 @@ def test_damaged_journal_is_named(ask: Ask, serve: Serve) -> None:
         assert message(ask, stub).startswith(
             "file of an unfinished run is damaged\n  where:   votes.csv.unfinished/answers.jsonl, line 4\n"
         )
+
+
+def test_model_can_be_asked_in_a_running_event_loop(ask: Ask, serve: Serve) -> None:
+    """As in a notebook."""
+    stub = serve(ANSWER)
+
+    async def ask_in_notebook() -> dict[str, int]:
+        return dict(ask(stub).answer_counts)
+
+    assert asyncio.run(ask_in_notebook()) == ALL
 
 
 def test_token_budget_stops_the_run_and_a_larger_one_continues_it(ask: Ask, serve: Serve) -> None:

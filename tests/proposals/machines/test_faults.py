@@ -48,6 +48,7 @@ FAULTS = {
     "empty": Response(body=b""),
     "no choice": Response(body=b'{"choices": []}'),
     "error with status 200": Response(body=b'{"error": "no memory"}'),
+    "too many tokens": Response(body=reply("{}").body.replace(b"100,", b"1e400,")),
     "number as a text": Response(body=b'{"choices": [{"message": {"content": 3}}]}'),
 }
 
@@ -162,13 +163,16 @@ def test_server_that_ignores_the_format_is_found_by_the_probe(ask: Ask, serve: S
     assert ignoring.rater != enforcing.rater
 
 
-@pytest.mark.parametrize("has_field", [False, True])
-def test_server_without_log_probabilities_is_found_by_the_probe(ask: Ask, serve: Serve, has_field: bool) -> None:
+@pytest.mark.parametrize(
+    "logprobs", [{}, {"logprobs": None}, {"logprobs": {"content": []}}, {"logprobs": {"content": [{"token": "a"}]}}]
+)
+def test_server_without_log_probabilities_is_found_by_the_probe(
+    ask: Ask, serve: Serve, logprobs: dict[str, object]
+) -> None:
     def respond(asked: Asked) -> Response:
         document = json.loads(ANSWER(asked).body)
-        document["choices"][0]["logprobs"] = None
-        if not has_field:
-            del document["choices"][0]["logprobs"]
+        del document["choices"][0]["logprobs"]
+        document["choices"][0].update(logprobs)
         return Response(body=json.dumps(document).encode())
 
     result = ask(serve(respond))

@@ -26,6 +26,9 @@ _MIN_SECRET_LETTERS = 8  # shorter keys are placeholders, such as EMPTY
 _MAX_TOKENS_WITH_LOGPROBS = 1000  # per answer: the last ones, since the thoughts of a model come first
 _N_ALTERNATIVES = 5
 _MAX_MESSAGE_LETTERS = 300
+_MAX_TOKENS = 1 << 40  # of one answer; a larger number is a mistake of the server
+# What Python raises when a JSON document does not have the expected form.
+_WRONG_FORM = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
 _PASSING_STATUS = (408, 409, 425, 429)  # and all from 500
 _PAUSING_STATUS = (429, 503)  # their Retry-After applies to all requests
 _FATAL_STATUS = {401: "key is missing or wrong", 403: "access is not allowed", 404: "address or model is not found"}
@@ -145,7 +148,7 @@ class ChatServer:
             raise _PassingError(self._hide_key(str(error))) from None
         try:
             return _read_reply(self._hide_key(json.loads(content)))
-        except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        except _WRONG_FORM:
             raise _PassingError("response is not in the chat protocol") from None
 
     def _explain_status(self, error: Any) -> "Exception":
@@ -244,8 +247,8 @@ def _read_reply(document: dict[str, Any]) -> Reply:
     text, refusal = message.get("content") or "", message.get("refusal")
     if isinstance(text, list):  # parts of text
         text = "".join(part.get("text") or "" for part in text)
-    if not isinstance(text, str) or min(tokens) < 0:
-        raise TypeError
+    if not isinstance(text, str) or not 0 <= min(tokens) <= max(tokens) < _MAX_TOKENS:
+        raise ValueError
     return Reply(
         text=text,
         refusal=None if not refusal else str(refusal),
@@ -257,18 +260,21 @@ def _read_reply(document: dict[str, Any]) -> Reply:
 
 
 def _read_logprobs(logprobs: Any) -> list[list[Any]] | None:
-    """Return the token, its log-probability and its alternatives, for the last tokens; None if they are missing."""
-    tokens = logprobs.get("content") if isinstance(logprobs, dict) else None
-    if not isinstance(tokens, list) or not tokens:
+    """Return the token, its log-probability and its alternatives, for the last tokens.
+
+    Return None if they are missing, or are in another form.
+    """
+    try:
+        return [
+            [
+                str(token["token"]),
+                _to_finite(token["logprob"]),
+                {str(other["token"]): _to_finite(other["logprob"]) for other in token.get("top_logprobs") or ()},
+            ]
+            for token in logprobs["content"][-_MAX_TOKENS_WITH_LOGPROBS:]
+        ] or None
+    except _WRONG_FORM:
         return None
-    return [
-        [
-            str(token["token"]),
-            _to_finite(token["logprob"]),
-            {str(other["token"]): _to_finite(other["logprob"]) for other in token.get("top_logprobs") or ()},
-        ]
-        for token in tokens[-_MAX_TOKENS_WITH_LOGPROBS:]
-    ]
 
 
 def _to_finite(value: Any) -> float | None:
@@ -299,6 +305,6 @@ def _parse_retry_after(text: str | None) -> float | None:
     except ValueError:
         try:
             seconds = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError):  # TypeError: a date without a time zone
+        except _WRONG_FORM:  # such as a date without a time zone
             return None
     return min(max(seconds, 0.0), _MAX_RETRY_AFTER_SECONDS) if math.isfinite(seconds) else None

@@ -25,7 +25,7 @@ def read_answer(text: str) -> str:
     These texts are the answer yes; upper and lower case do not matter:
 
     - a JSON object whose only key, or key ``answer``, has the value "yes"
-    - the word alone, perhaps with quotes, punctuation or Markdown around it
+    - only the word, with or without quotes, punctuation or Markdown
     - the word at the start, before a punctuation mark or line break: "Yes, the tail of a cat."
     - the word at the end, after "answer:" or "answer is": "I see a tail. Answer: yes"
 

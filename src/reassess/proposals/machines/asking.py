@@ -180,7 +180,7 @@ class Asker:
         )
 
     def _estimate_all_tokens(self) -> int:
-        """Estimate the tokens of the whole run from those of the answered requests, with 10 % more."""
+        """Estimate the tokens of the whole run from the answered requests, and add 10 %."""
         mean = self.journal.n_tokens / max(self.journal.n_answered, 1)
         return round(1.1 * mean * len(self.questionnaire.plan))
 

@@ -57,7 +57,7 @@ class Reply:
     finish: str  # why the text ends: stop, length or content_filter
     tokens: tuple[int, int]  # of the request and of the answer
     has_usage: bool  # whether the server reports tokens
-    logprobs: list[list[Any]] | None  # for each token: the token, its log-probability, and those of alternatives
+    logprobs: list[list[Any]] | None  # by token: text, log-probability, alternatives
 
 
 class ChatServer:

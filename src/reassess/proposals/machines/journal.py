@@ -18,7 +18,7 @@ _NOT_ANSWERED = -1
 
 
 class Journal:
-    """The lines of answered requests, of which only their positions are in memory.
+    """The lines of answered requests; only the positions of the lines are in memory.
 
     The first line has what the probe found. Each further line has the number of a request in the key ``request``. A
     last line without a line break was interrupted, and is removed.

@@ -188,7 +188,7 @@ def estimate_rating(
 ) -> RatingEstimate:
     """Estimate the requests and tokens that `rate` would need, without a server.
 
-    The arguments are those of `rate`. `DataError` if the classes have no names, or an image is missing.
+    The arguments have the same meaning as in `rate`. `DataError` if the classes have no names, or an image is missing.
     """
     return estimate_questionnaire(
         prepare_questionnaire(tasks, images, prompt=prompt, repeats=repeats, seed=seed, match=match)
@@ -207,7 +207,7 @@ def prepare_questionnaire(
     prompt = prompt or read_prompt()
     questions = tasks.questions
     if not len(questions):
-        raise DataError("empty", "there are no tasks", fix="give tasks with at least one question")
+        raise DataError("empty", "tasks have no questions", fix="give tasks with at least one question")
     class_texts = describe_classes(questions.classes, sorted(set(questions.class_ids.tolist())))
     return Questionnaire(
         RequestPlan(tasks, prompt.per, repeats, seed),

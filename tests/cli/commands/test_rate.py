@@ -121,6 +121,21 @@ def test_dry_run_prints_the_first_request_and_asks_nothing(stub: Stub, run: Runn
     assert not Path("tiny.csv").exists()
 
 
+def test_benchmark_is_not_needed_if_the_tasks_have_names(stub: Stub, run: Runner) -> None:
+    without = ("rate", "tasks.jsonl", "--model", MODEL, "--endpoint", stub.endpoint)
+    assert run(*without, "--images", "pets/images", "-o", "a.csv").code == 0
+    assert run(*arguments(stub, "-o", "b.csv")).code == 0
+    assert Path("a.csv").read_bytes() == Path("b.csv").read_bytes()
+    assert "benchmark has no images" in message_of(run(*without, "-o", "c.csv"))
+
+
+def test_outputs_in_the_folder_of_the_benchmark_are_not_parts_of_it(stub: Stub, run: Runner) -> None:
+    run(*arguments(stub, "-o", "pets/tiny.csv"))
+    assert {"tiny.csv", "tiny.answers.jsonl"} <= {path.name for path in Path("pets").iterdir()}
+    assert run("status", "pets").code == 0
+    assert "output" in message_of(run(*arguments(stub, "-o", "pets/golden.csv")))
+
+
 def test_images_and_classes_are_needed(stub: Stub, run: Runner) -> None:
     Path("pets/images").rename("photos")
     argv = arguments(stub, "-o", "tiny.csv")

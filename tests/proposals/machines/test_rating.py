@@ -15,6 +15,7 @@ from PIL import Image
 
 from reassess.core import Tasks, Votes
 from reassess.data import read_votes
+from reassess.formats import read_tasks
 from reassess.proposals import Prompt, estimate_rating, rate, read_prompt
 from tests.helpers import message, picture, write_files
 from tests.proposals.machines.conftest import ALL, N_IMAGES, TRUTH, Ask, Serve
@@ -70,6 +71,24 @@ def test_request_has_the_image_first_and_the_class_with_its_synonyms_and_definit
         assert set(asked.body) == {"model", "messages", "temperature", "logprobs", "top_logprobs", "response_format"}
         schema = asked.body["response_format"]["json_schema"]["schema"]
         assert schema["properties"] == {"answer": {"type": "string", "enum": ["no", "maybe", "yes"]}}
+
+
+def test_request_does_not_say_where_a_question_comes_from(ask: Ask, serve: Serve, tasks: Tasks) -> None:
+    """The reason of a task can name models and labels, and golden tasks and drawn images are marked in the file."""
+    stub = serve(ANSWER)
+    marked = [
+        json.loads(line) | {"reason": "original, vit", "golden": True, "probability": 0.5, "stratum": "unsure"}
+        for line in Path("tasks.jsonl").read_text().splitlines()
+    ]
+    sample = {"sample": {"for": "golden", "seed": 7, "images": N_IMAGES, "questions": 15, "predictions": []}}
+    Path("marked.jsonl").write_text("".join(json.dumps(line) + "\n" for line in (sample, *marked)))
+    marked_tasks = read_tasks("marked.jsonl", tasks.questions.classes)
+    assert marked_tasks.is_golden is not None
+    rate(marked_tasks, "b/images", "marked.csv", model=MODEL, endpoint=stub.endpoint, concurrency=1)
+    ask(stub, concurrency=1)
+    with_marks, without_marks = stub.asked[:16], stub.asked[16:]
+    assert [asked.body for asked in with_marks] == [asked.body for asked in without_marks]
+    assert not any(".png" in asked.text for asked in stub.asked)
 
 
 def test_requests_about_an_image_follow_one_another_in_an_order_drawn_by_the_seed(ask: Ask, serve: Serve) -> None:

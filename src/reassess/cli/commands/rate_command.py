@@ -19,7 +19,7 @@ from reassess.cli.packages import check_packages
 from reassess.cli.part_inputs import BenchmarkPartReader, find_images_path
 from reassess.cli.screen import print_table
 from reassess.core import Benchmark, Tasks
-from reassess.data import check_output_path, find_part_path
+from reassess.data import check_output_path
 from reassess.formats import read_tasks
 from reassess.proposals import MachineRating, Prompt, RatingEstimate, estimate_rating, read_prompt
 from reassess.proposals import rate as ask_model
@@ -156,8 +156,6 @@ def _read_inputs(
         reader.set_benchmark_from_images(tasks.questions.images, needs_classes=True)
         tasks = tasks if reader.classes is None else read_tasks(tasks_file, reader.classes)
     if images is None:
-        if benchmark is None:
-            find_part_path(reader.benchmark, "images", needed_by="rate")
         images = find_images_path(run, reader.benchmark, needed_by="rate")
     elif images.is_file():
         run.add_input("images", images)

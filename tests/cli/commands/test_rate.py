@@ -133,7 +133,7 @@ def test_outputs_in_the_folder_of_the_benchmark_are_not_parts_of_it(stub: Stub, 
     run(*arguments(stub, "-o", "pets/tiny.csv"))
     assert {"tiny.csv", "tiny.answers.jsonl"} <= {path.name for path in Path("pets").iterdir()}
     assert run("status", "pets").code == 0
-    assert "output" in message_of(run(*arguments(stub, "-o", "pets/golden.csv")))
+    assert run(*arguments(stub, "-o", "pets/golden.csv")).error == "reserved-output"
 
 
 def test_images_and_classes_are_needed(stub: Stub, run: Runner) -> None:

@@ -13,7 +13,7 @@ from reassess.annotation.assignment import Rules
 from reassess.annotation.person_names import check_name
 from reassess.annotation.practice_round import PracticeRound, draw_practice_tasks
 from reassess.annotation.running_posterior import decide_truth, estimate_priors_by_label
-from reassess.core import KNOWN_ANSWERS, Hierarchy, LabelSets, Questions, Tasks, Votes
+from reassess.core import KNOWN_ANSWERS, Hierarchy, LabelSets, Questions, Scores, Tasks, Votes
 from reassess.core.checks import check_number, check_range, check_unicode
 from reassess.core.labels import check_one_label_each
 from reassess.errors import DataError, Fix
@@ -47,6 +47,7 @@ class CampaignPlan:
     practice_bar: float | None = None  # balanced accuracy needed to pass practice; None: every rater passes
     original_labels: LabelSets | None = None
     has_original_votes: bool = False  # whether each original label counts as one vote
+    machine_scores: Scores | None = None  # probabilities of valid by votes of machines, for questions without experts
     consent_text: str = ""  # text that people must agree to first
     examples: Sequence[ExampleImage] = ()
     hierarchy: Hierarchy | None = None  # to offer similar classes to raters who suggest a class
@@ -134,6 +135,7 @@ class CampaignPlan:
             (self.rules.stop_rule is not None, "a stop rule"),
             (self.n_practice_tasks > 0, "a practice round"),
             (self.has_original_votes, "a vote of original labels"),
+            (self.machine_scores is not None, "votes of machines"),
         ):
             if is_used:
                 raise DataError(
@@ -265,11 +267,17 @@ class CampaignPlan:
         return [None if is_practice else t for t, is_practice in zip(self.truths, practice, strict=True)]
 
     def estimate_priors(self, questions: Questions) -> list[float | None]:
-        """Estimate the probability that the class of each question is valid, from original labels.
+        """Estimate the probability that the class of each question is valid, from original labels or machines.
 
         The probability is None for images without an original label, and for all images if original labels do not count
-        as votes.
+        as votes. With votes of machines, it is None for questions without such votes, and for golden questions.
         """
+        if self.machine_scores is not None:
+            if self.golden_tasks is not None and questions is self.golden_tasks.questions:
+                return [None] * len(questions)
+            rows = self.machine_scores.questions.rows_of(questions.images)[questions.image_ids]
+            values = self.machine_scores.scores_of(rows, questions.class_ids).tolist()
+            return [None if np.isnan(value) else value for value in values]
         if not self.has_original_votes or self.original_labels is None or self.golden_tasks is None:
             return [None] * len(questions)
         golden_labels = _match_original_labels(self.golden_tasks.questions, self.original_labels)

@@ -11,6 +11,7 @@ import click
 import numpy as np
 
 from reassess import annotation
+from reassess.aggregation import aggregate
 from reassess.cli.campaign_samples import choose_sample_of_golden_images, select_last_batch
 from reassess.cli.command_run import INPUT_PATH_TYPE, CommandRun
 from reassess.cli.options import ParsedType
@@ -23,6 +24,7 @@ from reassess.core import (
     LabelSets,
     Questions,
     Sample,
+    Scores,
     Tasks,
     Votes,
 )
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from reassess.annotation import Campaign
     from reassess.data import ImageSource
 
-_Part = TypeVar("_Part", Questions, Votes | None, LabelSets | None)
+_Part = TypeVar("_Part", Questions, Scores, Votes | None, LabelSets | None)
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class CampaignParts:
     experts: Votes | None  # on golden questions
     original: LabelSets | None
     sample_tasks: Tasks | None  # all tasks of reassess sample, also of earlier batches
+    machine_scores: Scores | None  # from votes of machines, measured on golden answers
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -83,6 +86,7 @@ class CampaignParts:
             experts=with_renamed_images(self.experts),
             original=with_renamed_images(self.original),
             sample_tasks=sample_tasks,
+            machine_scores=self.machine_scores and with_renamed_images(self.machine_scores),
         )
 
 
@@ -92,6 +96,7 @@ def load_campaign_parts(
     tasks_file: Path,
     golden_count_or_source: int | str | None,
     original_source: str | None,
+    machine_votes: Path | None,
     *,
     seed: int,
 ) -> CampaignParts:
@@ -114,6 +119,9 @@ def load_campaign_parts(
             golden_content = read_golden_votes_or_questions(reader, path, raise_if_contradictory=True)
             reader.parts["golden" if isinstance(golden_content, Votes) else "questions"] = path, golden_content
             samples += filter(None, [read_sample(path)])
+    if machine_votes is not None:
+        path = run.add_input("machine votes", machine_votes)
+        reader.parts["machine votes"] = path, read_votes(path, answers=KNOWN_ANSWERS, classes=reader.classes)
     parts = reader.align_classes_and_images(must_share_images=False)
     experts = _join_expert_votes(parts, reader.files)
     if isinstance(source_tasks, Candidates):
@@ -164,7 +172,30 @@ def load_campaign_parts(
         experts=experts if experts else None,
         original=parts.get("original"),
         sample_tasks=sample_tasks,
+        machine_scores=None
+        if machine_votes is None
+        else _score_machine_votes(machine_votes, parts["machine votes"], tasks_to_rate.questions, experts),
     )
+
+
+def _score_machine_votes(path: Path, votes: Votes, questions: Questions, experts: Votes | None) -> Scores:
+    """Compute the probability of valid from votes of machines; machines that err together count less."""
+    with add_error_place(path):
+        if not experts:
+            raise DataError(
+                "missing-golden",
+                "votes of machines need golden answers, because the accuracy of the machines is unknown",
+                fix="give experts' answers to questions that the machines answered too (--golden FILE)",
+            )
+        scores = aggregate(votes, "calibrated", experts=experts, dependence=True).scores
+        rows = scores.questions.rows_of(questions.images)[questions.image_ids]
+        if np.isnan(scores.scores_of(rows, questions.class_ids)).all():
+            raise DataError(
+                "no-common-questions",
+                "no question of the tasks has votes of machines",
+                fix="give votes on these tasks, for example from reassess rate",
+            )
+    return scores
 
 
 def _limit_golden_task_sizes(golden_tasks: Tasks, tasks_to_rate: Tasks, experts: Votes, sample: Sample | None) -> Tasks:

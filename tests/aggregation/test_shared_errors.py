@@ -1,5 +1,6 @@
 """The effective number of raters equals a slow reference, covers the truth in simulations, and finds groups."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -62,7 +63,7 @@ def test_correlation_equals_a_sum_over_pairs(per_item: int) -> None:
     mask = np.argsort(rng.random(errors.shape), axis=1) < per_item
     truth = np.arange(150) % 2
     result = measure(make_votes(errors, truth, mask), truth)
-    for number, value in zip(result.by_truth, (0, 1), strict=True):
+    for number, value in zip(result.effective, (0, 1), strict=True):
         rows = truth == value
         assert number.n_errors == (errors & mask)[rows].sum()
         assert number.votes_per_item == pytest.approx(per_item)
@@ -88,7 +89,7 @@ def test_interval_covers_the_effective_number(correlation: float) -> None:
     expected = true_number(rates, correlation) if correlation else 9.0
     rng, missed, values = np.random.default_rng(5), 0, []
     for _ in range(100):
-        number = measure(make_votes(draw_errors(rng, 250, rates, correlation), truth), truth).by_truth[0]
+        number = measure(make_votes(draw_errors(rng, 250, rates, correlation), truth), truth).effective[0]
         assert number.interval is not None
         low, high = number.interval
         missed += not low <= expected <= high
@@ -100,7 +101,7 @@ def test_interval_covers_the_effective_number(correlation: float) -> None:
 def test_nine_copies_count_as_one() -> None:
     rng = np.random.default_rng(0)
     errors = np.repeat(rng.random((400, 1)) < 0.2, 9, axis=1)
-    number = measure(make_votes(errors, np.zeros(400, int)), np.zeros(400, int)).by_truth[0]
+    number = measure(make_votes(errors, np.zeros(400, int)), np.zeros(400, int)).effective[0]
     assert number.value == pytest.approx(1)
     assert number.interval == pytest.approx((1, 1), abs=0.01)
 
@@ -110,7 +111,7 @@ def test_several_questions_of_an_image_make_the_interval_wider() -> None:
     one = draw_errors(rng, 100, np.full(5, 0.3), 0.4)
     errors, truth = np.tile(one, (4, 1)), np.zeros(400, int)
     (alone, _), (together, _) = (
-        measure(make_votes(errors, truth, images=images), truth).by_truth for images in (400, 100)
+        measure(make_votes(errors, truth, images=images), truth).effective for images in (400, 100)
     )
     assert alone.correlation == pytest.approx(together.correlation)
     widths = [np.log(number.interval[1] / number.interval[0]) for number in (alone, together)]
@@ -121,12 +122,12 @@ def test_fewer_than_20_errors_or_one_vote_per_item_give_no_number() -> None:
     truth = np.zeros(50, int)
     errors = np.zeros((50, 3), bool)
     errors[:19, 0] = True
-    few = measure(make_votes(errors, truth), truth).by_truth
-    assert few[0] == EffectiveNumber("invalid", 50, 19, 3.0, None, None, None)
-    assert few[1] == EffectiveNumber("valid", 0, 0, 0.0, None, None, None)
+    few = measure(make_votes(errors, truth), truth).effective
+    assert few[0] == EffectiveNumber("all", "invalid", 50, 19, 3.0, None, None, None)
+    assert few[1] == EffectiveNumber("all", "valid", 0, 0, 0.0, None, None, None)
     one_each = measure(make_votes(np.ones((50, 3), bool), truth, np.eye(3, dtype=bool)[np.arange(50) % 3]), truth)
-    assert one_each.by_truth[0].value is None
-    always = measure(make_votes(np.ones((50, 3), bool), truth), truth).by_truth[0]
+    assert one_each.effective[0].value is None
+    always = measure(make_votes(np.ones((50, 3), bool), truth), truth).effective[0]
     assert (always.n_errors, always.value) == (150, None)
 
 
@@ -159,6 +160,37 @@ def test_reliability_has_shared_errors_with_golden_answers_only() -> None:
     measured = rater_reliability(votes, GoldenVotesWithTruth(votes, truth))
     assert measured.shared_errors == measure(votes, truth)
     first = measured.to_json()["shared_errors"]["effective"][0]
-    assert list(first) == ["truth", "items", "errors", "votes_per_item", "correlation", "value", "low", "high"]
+    assert list(first) == [
+        "raters",
+        "truth",
+        "items",
+        "errors",
+        "votes_per_item",
+        "correlation",
+        "value",
+        "low",
+        "high",
+    ]
     assert rater_reliability(votes).shared_errors is None
     assert rater_reliability(votes).to_json()["shared_errors"] is None
+
+
+def test_people_and_machines_are_also_measured_alone() -> None:
+    rng = np.random.default_rng(5)
+    truth = np.arange(400) % 2
+    errors = np.hstack([draw_errors(rng, 400, np.full(3, 0.3), c) for c in (0.1, 0.8)])
+    mask = rng.random(errors.shape) < 0.8
+    mask[:50, :3] = False  # items with votes of machines only
+    votes = make_votes(errors, truth, mask)
+    people, machines = ("ann", "bob#1", "eve#1234567g"), ("m#0123abcd", "org/m#ffffffff", "a#b#00000000")
+    columns = votes.item_ids, votes.rater_ids, votes.answer_ids
+    result = measure(Votes.from_columns(votes.items, *columns, people + machines, ANSWERS), truth)
+    assert [(n.kind, n.truth) for n in result.effective] == [
+        (kind, name) for kind in ("all", "people", "machines") for name in TRUTHS
+    ]
+    for start, slots in ((2, slice(0, 3)), (4, slice(3, 6))):
+        alone = measure(make_votes(errors[:, slots], truth, mask[:, slots]), truth).effective
+        assert [replace(n, kind="all") for n in result.effective[start : start + 2]] == list(alone)
+    assert result.effective[2].n_items < result.effective[0].n_items
+    only_machines = Votes.from_columns(votes.items, *columns, [f"m#{i:08x}" for i in range(6)], ANSWERS)
+    assert [n.kind for n in measure(only_machines, truth).effective] == ["all", "all"]

@@ -10,6 +10,7 @@ votes, each product is divided by its expected share (with n and m votes of the 
 Source: Kish, Survey Sampling (1965), for the design effect 1 + (K - 1) r.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -30,6 +31,7 @@ _MAX_RATERS = 4_096  # for tables of all pairs
 _ROWS_PER_BLOCK = 4_096
 _MIN_DESIGN_EFFECT = 1e-3
 _NORMAL_QUANTILE = 1.6448536269514722  # 95 % point of the standard normal distribution
+_MACHINE_PATTERN = re.compile(r".+#[0-9a-f]{8}")  # raters whose votes come from `rate`
 
 Floats = npt.NDArray[np.float64]
 
@@ -38,6 +40,7 @@ Floats = npt.NDArray[np.float64]
 class EffectiveNumber:
     """How many independent votes the votes on an item are worth, for items of one truth."""
 
+    kind: str  # of raters: "all", "people" or "machines"
     truth: Id
     n_items: int  # golden items of this truth with votes
     n_errors: int  # wrong votes on them
@@ -54,6 +57,7 @@ class EffectiveNumber:
         """Return a dict for JSON output."""
         low, high = self.interval or (None, None)
         return {
+            "raters": self.kind,
             "truth": self.truth,
             "items": self.n_items,
             "errors": self.n_errors,
@@ -81,14 +85,14 @@ class ErrorGroup:
 class SharedErrors:
     """The effective number of raters for each truth, and groups of raters that err together."""
 
-    by_truth: tuple[EffectiveNumber, ...]
+    effective: tuple[EffectiveNumber, ...]  # for each truth: all raters; if both vote, then people and machines alone
     groups: tuple[ErrorGroup, ...]
     between_groups: float  # correlation of the errors of raters who are not in the same group; 0 if not significant
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict for JSON output."""
         return {
-            "effective": [number.to_json() for number in self.by_truth],
+            "effective": [number.to_json() for number in self.effective],
             "groups": [group.to_json() for group in self.groups],
             "between_groups": self.between_groups,
         }
@@ -129,35 +133,53 @@ def measure_shared_errors(
     if len(votes.raters) > _MAX_RATERS:
         return None
     votes = keep_first_votes(votes)
-    errors = [_find_errors(votes, truth_ids == truth, is_correct[truth]) for truth in range(len(truths))]
+    is_machine = np.array([bool(_MACHINE_PATTERN.fullmatch(str(rater))) for rater in votes.raters], np.bool_)
+    kinds = {"all": np.ones_like(is_machine)}
+    if is_machine.any() and not is_machine.all():
+        kinds |= {"people": ~is_machine, "machines": is_machine}
+    by_kind = {
+        kind: [_find_errors(votes, truth_ids == truth, is_correct[truth], is_kind) for truth in range(len(truths))]
+        for kind, is_kind in kinds.items()
+    }
+    errors = by_kind["all"]
     groups = tuple(_find_groups(errors, votes.raters))
     return SharedErrors(
-        by_truth=tuple(_measure_truth(truth, each) for truth, each in zip(truths, errors, strict=True)),
+        effective=tuple(
+            _measure_truth(kind, truth, each)
+            for kind, errors_of_kind in by_kind.items()
+            for truth, each in zip(truths, errors_of_kind, strict=True)
+        ),
         groups=groups,
         between_groups=_measure_between_groups(errors, votes.raters, groups),
     )
 
 
-def _find_errors(votes: Votes, is_selected: npt.NDArray[np.bool_], is_correct: npt.NDArray[np.bool_]) -> _Errors:
-    rows = np.flatnonzero(is_selected & (votes.sizes > 0))
-    selected = votes.select_items(rows)
-    n_votes = np.bincount(selected.rater_ids, minlength=len(votes.raters)).astype(np.float64)
-    is_error = ~is_correct[selected.answer_ids]
-    rates = np.bincount(selected.rater_ids, is_error, len(votes.raters)) / np.maximum(n_votes, 1)
+def _find_errors(
+    votes: Votes,
+    is_selected: npt.NDArray[np.bool_],
+    is_correct: npt.NDArray[np.bool_],
+    is_counted: npt.NDArray[np.bool_],
+) -> _Errors:
+    """Find the errors of raters (`is_counted`) on items (`is_selected`)."""
+    rows = np.flatnonzero(is_selected[votes.item_ids] & is_counted[votes.rater_ids])
+    rater_ids, is_error = votes.rater_ids[rows], ~is_correct[votes.answer_ids[rows]]
+    items, item_ids = np.unique(votes.item_ids[rows], return_inverse=True)
+    n_votes = np.bincount(rater_ids, minlength=len(votes.raters)).astype(np.float64)
+    rates = np.bincount(rater_ids, is_error, len(votes.raters)) / np.maximum(n_votes, 1)
     raters = np.flatnonzero(n_votes >= 2)
-    has_vote = np.zeros((rows.size, len(votes.raters)), np.bool_)
+    has_vote = np.zeros((items.size, len(votes.raters)), np.bool_)
     centred = np.zeros(has_vote.shape)
-    has_vote[selected.item_ids, selected.rater_ids] = True
-    centred[selected.item_ids, selected.rater_ids] = is_error - rates[selected.rater_ids]
-    images = np.unique(image_or_item_ids(votes)[rows], return_inverse=True)[1]
+    has_vote[item_ids, rater_ids] = True
+    centred[item_ids, rater_ids] = is_error - rates[rater_ids]
+    images = np.unique(image_or_item_ids(votes)[items], return_inverse=True)[1]
     return _Errors(raters, has_vote[:, raters], centred[:, raters], rates[raters], n_votes[raters], images)
 
 
-def _measure_truth(truth: Id, errors: _Errors) -> EffectiveNumber:
+def _measure_truth(kind: str, truth: Id, errors: _Errors) -> EffectiveNumber:
     n_items, n_votes = len(errors.images), float(errors.n_votes.sum())
     votes_per_item = n_votes / n_items if n_items else 0.0
     n_errors = round(float(errors.rates @ errors.n_votes))
-    unknown = EffectiveNumber(truth, n_items, n_errors, votes_per_item, None, None, None)
+    unknown = EffectiveNumber(kind, truth, n_items, n_errors, votes_per_item, None, None, None)
     if n_errors < MIN_ERRORS or votes_per_item <= 1:
         return unknown
     products, scales, influence = _sum_by_item(errors)
@@ -173,7 +195,7 @@ def _measure_truth(truth: Id, errors: _Errors) -> EffectiveNumber:
     quantile = t.ppf(0.975, max(by_image.size - 1, 1))
     factor = float(np.exp(quantile * (votes_per_item - 1) * error * value / votes_per_item))
     interval = value / factor, min(value * factor, votes_per_item)
-    return EffectiveNumber(truth, n_items, n_errors, votes_per_item, correlation, value, interval)
+    return EffectiveNumber(kind, truth, n_items, n_errors, votes_per_item, correlation, value, interval)
 
 
 def _effective_number(votes_per_item: float, correlation: float) -> float:

@@ -113,14 +113,15 @@ def _describe_all_raters(result: Reliability, golden: GoldenVotesWithTruth | Non
 
 def _describe_shared_errors(shared: SharedErrors) -> Iterator[str]:
     """State how many independent votes the golden votes are worth, and which raters err together."""
-    for number in shared.by_truth:
+    for number in shared.effective:
         if number.value is None or number.interval is None:
             continue
         low, high = number.interval
+        raters = "raters" if number.kind == "all" else number.kind
         votes = f"{number.votes_per_item:.1f} votes per item"
         usual = f"; {_USUAL_VOTES} votes: {number.value_for(_USUAL_VOTES):.1f}"
         yield (
-            f"effective number of raters if {number.truth}: {votes} are worth {number.value:.1f} independent votes "
+            f"effective number of {raters} if {number.truth}: {votes} are worth {number.value:.1f} independent votes "
             f"[{low:.1f} to {high:.1f}]{usual if number.votes_per_item > _USUAL_VOTES else ''} (correlation of errors "
             f"{number.correlation:.2f})"
         )

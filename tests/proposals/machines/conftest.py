@@ -27,6 +27,7 @@ def tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tasks:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.setattr("reassess.proposals.machines.chat._FIRST_DELAY_SECONDS", 0.001)
+    monkeypatch.setattr("reassess.proposals.machines.chat._MAX_JITTER_SECONDS", 0.001)
     classes = '[{"class": "cat"}, {"class": "dog"}, {"class": "car"}]'
     lines = [f'{{"task": {n}, "image": "{n}.png", "classes": {classes}}}\n' for n in range(N_IMAGES)]
     images = {f"b/images/{n}.png": picture(n, "PNG") for n in range(N_IMAGES)}

@@ -22,6 +22,7 @@ _TIMEOUT_SECONDS = 300.0  # of one try; a server may load the model first
 _MAX_TRIES = 8
 _FIRST_DELAY_SECONDS, _MAX_DELAY_SECONDS = 0.5, 60.0  # each delay is twice the one before
 _MAX_RETRY_AFTER_SECONDS = 3600.0
+_MAX_JITTER_SECONDS = 0.5  # after Retry-After, so that waiting requests do not start at the same moment
 _MIN_SECRET_LETTERS = 8  # shorter keys are placeholders, such as EMPTY
 _MAX_TOKENS_WITH_LOGPROBS = 1000  # per answer: the last ones, since the thoughts of a model come first
 _N_ALTERNATIVES = 5
@@ -99,7 +100,9 @@ class ChatServer:
         """
         body = self._make_body(image_url, text, answer_keys)
         for attempt in range(_MAX_TRIES):
-            await asyncio.sleep(self._pause_ends - time.monotonic())
+            pause = self._pause_ends - time.monotonic()
+            if pause > 0:
+                await asyncio.sleep(pause + self._draw_jitter(number, attempt))
             try:
                 return await self._ask_once(body)
             except _PassingError as error:
@@ -109,13 +112,17 @@ class ChatServer:
         raise AssertionError("unreachable")
 
     def _find_delay(self, error: "_PassingError", number: int, attempt: int) -> float:
-        """Return the seconds to wait: Retry-After, or an exponential back-off with jitter."""
+        """Return the seconds to wait: Retry-After, or an exponential back-off, both with jitter."""
         if error.retry_after is not None:
             if error.status in _PAUSING_STATUS:
                 self._pause_ends = max(self._pause_ends, time.monotonic() + error.retry_after)
-            return error.retry_after
+            return error.retry_after + self._draw_jitter(number, attempt)
         jitter = Random(f"{self.seed} {number} {attempt}").uniform(0.5, 1)
         return jitter * min(_FIRST_DELAY_SECONDS * float(2**attempt), _MAX_DELAY_SECONDS)
+
+    def _draw_jitter(self, number: int, attempt: int) -> float:
+        """Draw the seconds to wait after a pause of the server has ended."""
+        return Random(f"{self.seed} {number} {attempt}").uniform(0, _MAX_JITTER_SECONDS)
 
     def _make_body(self, image_url: str, text: str, answer_keys: Sequence[str]) -> dict[str, Any]:
         image = {"type": "image_url", "image_url": {"url": image_url}}

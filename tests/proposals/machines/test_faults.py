@@ -71,6 +71,20 @@ def test_retry_after_pauses_all_requests(ask: Ask, serve: Serve) -> None:
     assert times[2] - times[1] > 0.29
 
 
+def test_requests_do_not_start_at_the_same_moment_after_a_pause(
+    ask: Ask, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reassess.proposals.machines.chat._MAX_JITTER_SECONDS", 0.4)
+    times: list[float] = []
+
+    def respond(asked: Asked) -> Response:
+        times.append(time.monotonic())
+        return error(503, "busy", Retry_After="0.1") if 1 <= asked.number <= 8 else ANSWER(asked)
+
+    assert ask(serve(respond), concurrency=8).answer_counts == ALL
+    assert times[16] - times[9] > 0.1
+
+
 def test_slow_server_gets_as_many_requests_at_a_time_as_asked_for(ask: Ask, serve: Serve) -> None:
     """The first four requests are answered only when the fourth has come."""
     barrier = threading.Barrier(4, timeout=20)
@@ -100,12 +114,42 @@ def test_server_that_does_not_answer_in_time_is_asked_again(
     assert len(stub.questions) >= 16
 
 
-def test_request_that_fails_each_time_is_counted(ask: Ask, serve: Serve) -> None:
+def test_run_with_a_request_that_fails_each_time_is_not_complete(ask: Ask, serve: Serve) -> None:
+    """Without output, the same command asks only the failed requests again."""
     stub = serve(lambda asked: error(500, "no car") if asked.names[:1] == ["car"] else ANSWER(asked))
-    result = ask(stub)
-    assert result.answer_counts == {"no": 5, "maybe": 0, "yes": 5, "failed": 5}
-    assert result.first_failure == "status 500: no car"
+    assert message(ask, stub) == (
+        f"server failed at each try of 5 requests, so no votes are written\n  where:   {stub.endpoint}\n"
+        "  found:   status 500: no car\n"
+        "  fix:     check the server, and run the same command again, which asks only what has no answer"
+    )
     assert len(stub.questions) == 10 + 5 * 8
+    assert [path.name for path in Path().glob("votes*")] == ["votes.csv.unfinished"]
+    stub.respond = ANSWER
+    assert ask(stub).answer_counts == ALL
+    assert len(stub.questions) == 10 + 5 * 8 + 5
+
+
+def test_requests_that_were_rejected_do_not_keep_a_run_from_continuing(
+    ask: Ask, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests that were never asked come first, and rejections do not count after an answer."""
+    monkeypatch.setattr("reassess.proposals.machines.asking._MIN_FAILURES_IN_A_ROW", 2)
+    stub = serve(lambda asked: ANSWER(asked) if asked.is_probe else error(400, "too large"))
+    assert "the last 3 requests got no answer" in message(ask, stub, concurrency=1)
+    rejected = [asked.body for asked in stub.questions]
+    stub.respond = lambda asked: error(400, "too large") if asked.body in rejected else ANSWER(asked)
+    result = ask(stub, concurrency=1)
+    assert result.answer_counts["rejected"] == 3
+    assert sum(result.answer_counts.values()) == 15
+    assert [asked.body for asked in stub.questions[-3:]] == rejected
+
+
+def test_rejected_requests_after_an_answer_do_not_end_a_run(
+    ask: Ask, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reassess.proposals.machines.asking._MIN_FAILURES_IN_A_ROW", 2)
+    stub = serve(lambda asked: ANSWER(asked) if asked.number < 2 else error(400, "too large"))
+    assert ask(stub, concurrency=1).answer_counts["rejected"] == 14
 
 
 def test_server_that_stops_answering_ends_the_run(ask: Ask, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

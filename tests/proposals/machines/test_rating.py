@@ -225,7 +225,14 @@ def test_damaged_journal_is_named(ask: Ask, serve: Serve) -> None:
     journal = Path("votes.csv.unfinished/answers.jsonl")
     text = journal.read_text()
     last = json.loads(text.splitlines()[-1])
-    for line in ("{}", "[1]", "x", json.dumps(last | {"request": 15}), json.dumps(last | {"request": "0"})):
+    for line in (
+        "{}",
+        "[1]",
+        "x",
+        json.dumps(last | {"request": 15}),
+        json.dumps(last | {"request": "0"}),
+        '{"tried": 15}',
+    ):
         journal.write_text(f"{text}{line}\n")
         assert message(ask, stub).startswith(
             "file of an unfinished run is damaged\n  where:   votes.csv.unfinished/answers.jsonl, line 4\n"

@@ -6,6 +6,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from typing import Any, NamedTuple
 
 from reassess.data import ImageSource
@@ -61,7 +62,7 @@ class Asker:
     max_tokens: int | None
     progress: Callable[[int, int, int], object]  # requests answered, all requests, tokens so far
     unanswered: dict[int, str] = field(default_factory=dict)  # why a request has no answer, by its number
-    first_failure: str = ""
+    first_messages: dict[str, str] = field(default_factory=dict)  # why the first request of each such kind has none
     _n_failures_in_a_row: int = 0
     _n_in_flight: int = 0
 
@@ -78,11 +79,26 @@ class Asker:
                     where=self.server.endpoint,
                     fix="run without a token budget",
                 )
-            open_requests = (r for r in self.questionnaire.plan if not self.journal.is_answered(r.number))
+            open_requests = self._open_requests()
             await _run_together([self._ask_some(open_requests) for _ in range(self.concurrency)])
         if next(open_requests, None) is not None:
             raise self._budget_error()
+        if "failed" in self.first_messages:
+            raise self._failed_error()
         return probe
+
+    @property
+    def first_failure(self) -> str:
+        """Why the first request without an answer has none; empty if there is none."""
+        return next(iter(self.first_messages.values()), "")
+
+    def _open_requests(self) -> Iterator[Request]:
+        """Yield the requests without an answer; last those that an earlier part of the run asked in vain."""
+        is_tried = self.journal.is_tried.copy()
+        plan, journal = self.questionnaire.plan, self.journal
+        new = (request for request in plan if not is_tried[request.number])
+        tried = (request for request in plan if is_tried[request.number])
+        return (request for request in chain(new, tried) if not journal.is_answered(request.number))
 
     async def _probe(self) -> ProbeResult:
         if self.journal.probe is not None:
@@ -134,7 +150,8 @@ class Asker:
             )
         except UnansweredError as error:
             self._set_unanswered(request, error.kind, str(error))
-            self._count_failure(str(error))
+            self.journal.add_try(request.number, error.kind)
+            self._count_failure(error)
             return
         self._n_failures_in_a_row = 0
         answer = {name: value for name, value in asdict(reply).items() if name != "has_usage"}
@@ -152,20 +169,35 @@ class Asker:
         self.progress(self.journal.n_answered, len(questionnaire.plan), self.journal.n_tokens)
 
     def _set_unanswered(self, request: Request, kind: str, message: str) -> None:
-        self.first_failure = self.first_failure or message
+        self.first_messages.setdefault(kind, message)
         self.unanswered[request.number] = kind
 
-    def _count_failure(self, message: str) -> None:
-        """Raise if many requests failed, and none was answered since the first of them."""
+    def _count_failure(self, error: UnansweredError) -> None:
+        """Raise if many requests failed, and none was answered since the first of them.
+
+        A server that has answered works, so a request that it rejects is not a failure of the server.
+        """
+        if error.kind == "rejected" and self.journal.n_answered:
+            return
         self._n_failures_in_a_row += 1
         if self._n_failures_in_a_row >= _MIN_FAILURES_IN_A_ROW + self.concurrency:
             raise DataError(
                 "server-failed",
                 f"the last {self._n_failures_in_a_row} requests got no answer",
                 where=self.server.endpoint,
-                found=message,
+                found=str(error),
                 fix="check the server, and run the same command again",
             )
+
+    def _failed_error(self) -> DataError:
+        n_failed = sum(kind == "failed" for kind in self.unanswered.values())
+        return DataError(
+            "server-failed",
+            f"server failed at each try of {count_noun(n_failed, 'request')}, so no votes are written",
+            where=self.server.endpoint,
+            found=self.first_messages["failed"],
+            fix="check the server, and run the same command again, which asks only what has no answer",
+        )
 
     def _budget_error(self) -> DataError:
         n_answered, n_requests = self.journal.n_answered, len(self.questionnaire.plan)

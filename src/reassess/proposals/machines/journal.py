@@ -1,4 +1,4 @@
-"""The journal of a run: a line for each answered request, written before anything else is done with the answer."""
+"""The journal of a run: a line for each request, written before anything else is done with its answer."""
 
 import json
 from collections.abc import Iterator
@@ -18,10 +18,12 @@ _NOT_ANSWERED = -1
 
 
 class Journal:
-    """The lines of answered requests; only the positions of the lines are in memory.
+    """The lines of requests that were asked; texts of answers are not in memory.
 
-    The first line has what the probe found. Each further line has the number of a request in the key ``request``. A
-    last line without a line break was interrupted, and is removed.
+    In memory are the positions of the lines, whether a request was asked in vain, and the names and hashes of images.
+    The first line has what the probe found. Each further line has the number of an answered request in the key
+    ``request``, or of a request without an answer in the key ``tried``. A last line without a line break was
+    interrupted, and is removed.
     """
 
     def __init__(self, path: Path, n_requests: int, file: BinaryIO) -> None:
@@ -31,6 +33,7 @@ class Journal:
         self.most_tokens = 0  # of one answer or the probe
         self.image_hashes: dict[str, str] = {}  # of images with an answered request
         self.n_answered = 0
+        self.is_tried: npt.NDArray[np.bool_] = np.zeros(n_requests, np.bool_)  # whether it was rejected, or failed
         self._file = file
         self._offsets: npt.NDArray[np.int64] = np.full(n_requests, _NOT_ANSWERED)
 
@@ -57,6 +60,11 @@ class Journal:
     def add(self, entry: dict[str, Any]) -> None:
         """Write the answer to a request."""
         self._index_line(entry, self._write(entry))
+
+    def add_try(self, request: int, kind: str) -> None:
+        """Write that a request was rejected, or failed at each try."""
+        self._write({"tried": request, "kind": kind})
+        self.is_tried[request] = True
 
     def read(self, request: int) -> dict[str, Any] | None:
         """Read the line of a request; None if the request is not answered."""
@@ -93,18 +101,25 @@ class Journal:
             offset += len(line)
 
     def _index_line(self, entry: dict[str, Any], offset: int) -> None:
+        if "tried" in entry:
+            self.is_tried[self._check_number(entry["tried"])] = True
+            return
         n_tokens = sum(entry.get("probe", entry)["tokens"])
         if "probe" in entry:
             self.probe = entry["probe"]
         else:
-            request = entry["request"]
-            if not 0 <= request < self._offsets.size:
-                raise IndexError(request)
+            request = self._check_number(entry["request"])
             self.image_hashes[entry["image"]] = entry["image_sha256"]
             self._offsets[request] = offset
             self.n_answered += 1
         self.n_tokens += n_tokens
         self.most_tokens = max(self.most_tokens, n_tokens)
+
+    def _check_number(self, request: int) -> int:
+        """Return the number of a request; raise `IndexError` if there is no such request."""
+        if not 0 <= request < self._offsets.size:
+            raise IndexError(request)
+        return request
 
 
 def encode_line(entry: dict[str, Any]) -> bytes:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reassess.core import KNOWN_ANSWERS
@@ -14,8 +14,12 @@ _THOUGHTS = re.compile(r"\A.*?</think>", re.DOTALL)
 _CODE_FENCE = re.compile(r"\A```\w*\n(.*?)\n?```\Z", re.DOTALL)
 _MARKS = " \t\n\r\"'`*_.,;:!?()[]"
 _WORD = "|".join(KNOWN_ANSWERS)
+_ANY_WORD = re.compile(rf"\b({_WORD})\b", re.IGNORECASE)
 _FIRST_WORD = re.compile(rf"\A[\"'`*_]*({_WORD})[\"'`*_]*[.,;:!\n]", re.IGNORECASE)
-_LAST_WORD = re.compile(rf"\banswer(?: is|:)[\s\"'`*_]*({_WORD})[\s\"'`*_.!]*\Z", re.IGNORECASE)
+_LAST_WORD = re.compile(  # at the start of a sentence, since "I doubt that the answer is yes" is another answer
+    rf"(?:^|[.!?] *)[\"'`*_]*(?:(?:the|my|final) )*answer(?: is|:)[\s\"'`*_]*({_WORD})[\s\"'`*_.!]*\Z",
+    re.IGNORECASE | re.MULTILINE,
+)
 _NUMBERED_LINE = re.compile(r"\A[\s*_-]*(\d+)[.:)\s*_]+(.*)\Z")
 
 
@@ -27,10 +31,10 @@ def read_answer(text: str) -> str:
     - a JSON object whose only key, or key ``answer``, has the value "yes"
     - only the word, with or without quotes, punctuation or Markdown
     - the word at the start, before a punctuation mark or line break: "Yes, the tail of a cat."
-    - the word at the end, after "answer:" or "answer is": "I see a tail. Answer: yes"
+    - the word at the end, in a sentence that starts with "answer:" or "the answer is": "I see a tail. Answer: yes"
 
-    A text that has different answers at its start and at its end is off the list. Code fences around the text, and text
-    up to ``</think>``, are removed first.
+    A text with two of the words no, maybe and yes is off the list, wherever they are. Code fences around the text, and
+    text up to ``</think>``, are removed first. A text with ``<think>`` and no end of the thoughts is off the list.
 
     >>> [read_answer(text) for text in ('{"answer": "yes"}', "**Maybe**", "No. It is a dog.", "no doubt")]
     ['yes', 'maybe', 'no', 'off the list']
@@ -49,7 +53,8 @@ def read_task_answers(text: str, names: Sequence[str]) -> list[str]:
 
     The text is a JSON object, or has a line such as ``2. yes`` for each class; the text after the number is read as by
     `read_answer`. In an object, the keys are the numbers from 1, or the `names` of the classes, in any order. A list in
-    the key ``answers``, or without an object, has the answers in order.
+    the key ``answers``, or without an object, has the answers in order. If a name is the number of another class, as
+    for digits, all keys must be names, or all must be numbers from 1, and not both.
 
     >>> read_task_answers('{"2": "no", "1": "yes"}', ["cat", "dog"])
     ['yes', 'no']
@@ -64,28 +69,35 @@ def read_task_answers(text: str, names: Sequence[str]) -> list[str]:
         document = _fold_keys(inner) if isinstance(inner, dict) else inner if isinstance(inner, list) else document
     if isinstance(document, list):
         # A list of another length could skip any class.
-        document = (
-            {str(number): value for number, value in enumerate(document, 1)} if len(document) == len(names) else {}
-        )
+        return [_read_value(value) for value in document] if len(document) == len(names) else [MISSING] * len(names)
     if isinstance(document, dict):
-        keys = [str(number) for number in range(1, len(names) + 1)]
-        folded = [name.casefold() for name in names]
-        found = [
-            document.get(key, document.get(name) if folded.count(name) == 1 else None)
-            for key, name in zip(keys, folded, strict=True)
-        ]
-        return [MISSING if value is None else _read_word(value) for value in found]
-    return _read_lines(text, len(names))
+        answers = {key: _read_value(value) for key, value in document.items()}
+    else:
+        answers = _read_lines(text)
+    return _answers_in_order(answers, [name.strip().casefold() for name in names])
 
 
-def _read_lines(text: str, n_classes: int) -> list[str]:
+def _answers_in_order(answers: Mapping[str, str], names: Sequence[str]) -> list[str]:
+    """Find the answer to each class, whose key is its number from 1, or its name."""
+    numbers = [str(number) for number in range(1, len(names) + 1)]
+    if any(name in numbers and name != number for number, name in zip(numbers, names, strict=True)):
+        are_names, are_numbers = sorted(answers) == sorted(names), sorted(answers) == sorted(numbers)
+        if are_names == are_numbers:
+            return [OFF_THE_LIST] * len(names)
+        return [answers[key] for key in (names if are_names else numbers)]
+    return [
+        answers.get(number, answers.get(name, MISSING) if names.count(name) == 1 else MISSING)
+        for number, name in zip(numbers, names, strict=True)
+    ]
+
+
+def _read_lines(text: str) -> dict[str, str]:
     """Read numbered lines; two lines with one number and different answers are off the list."""
-    answers = [MISSING] * n_classes
+    answers: dict[str, str] = {}
     for number, line_text in _numbered_lines(text):
-        if 1 <= number <= n_classes:
-            answer = _read_text(line_text)
-            is_first = answers[number - 1] in (MISSING, answer)
-            answers[number - 1] = answer if is_first else OFF_THE_LIST
+        answer = _read_text(line_text)
+        if answers.setdefault(str(number), answer) != answer:
+            answers[str(number)] = OFF_THE_LIST
     return answers
 
 
@@ -96,9 +108,15 @@ def _numbered_lines(text: str) -> Iterator[tuple[int, str]]:
             yield int(match[1]), match[2]
 
 
+def remove_thoughts(text: str) -> str:
+    """Remove the thoughts of a reasoning model; nothing is left if they have no end."""
+    text = _THOUGHTS.sub("", text, count=1).strip()
+    return "" if "<think>" in text else text
+
+
 def _remove_wrapping(text: str) -> str:
     """Remove the thoughts of a reasoning model, and code fences."""
-    text = _THOUGHTS.sub("", text, count=1).strip()
+    text = remove_thoughts(text)
     match = _CODE_FENCE.match(text)
     return text if match is None else match[1].strip()
 
@@ -123,6 +141,11 @@ def _fold_keys(document: dict[str, Any]) -> dict[str, Any]:
     return {key.strip().casefold(): value for key, value in document.items()}
 
 
+def _read_value(value: object) -> str:
+    """Read the JSON value of one of several answers."""
+    return MISSING if value is None else _read_word(value)
+
+
 def _read_word(value: object) -> str:
     """Read a JSON value; only a string can be an answer, or an object with the only key answer."""
     if isinstance(value, dict) and len(value) == 1:
@@ -131,7 +154,9 @@ def _read_word(value: object) -> str:
 
 
 def _read_text(text: str) -> str:
-    text = text.strip()
+    text = "\n".join(line.strip() for line in text.splitlines() if line.strip())
+    if len({word.casefold() for word in _ANY_WORD.findall(text)}) != 1:
+        return OFF_THE_LIST
     word = text.strip(_MARKS).casefold()
     if word in KNOWN_ANSWERS:
         return word

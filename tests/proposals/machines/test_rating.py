@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reassess.core import Tasks, Votes
+from reassess.core import Classes, Tasks, Votes
 from reassess.data import read_votes
 from reassess.formats import read_tasks
 from reassess.proposals import Prompt, estimate_rating, rate, read_prompt
+from reassess.proposals.machines.prompts import describe_classes
 from tests.helpers import message, picture, write_files
 from tests.proposals.machines.conftest import ALL, N_IMAGES, TRUTH, Ask, Serve
 from tests.proposals.machines.stub_server import MODEL, Asked, Response, error, obedient, reply
@@ -71,6 +72,11 @@ def test_request_has_the_image_first_and_the_class_with_its_synonyms_and_definit
         assert set(asked.body) == {"model", "messages", "temperature", "logprobs", "top_logprobs", "response_format"}
         schema = asked.body["response_format"]["json_schema"]["schema"]
         assert schema["properties"] == {"answer": {"type": "string", "enum": ["no", "maybe", "yes"]}}
+
+
+def test_name_is_not_repeated_as_a_synonym() -> None:
+    classes = Classes(2, names=("cat", "dog"), synonyms=(("cat", "kitty", "kitty"), ("dog",)))
+    assert describe_classes(classes, [0, 1]) == {0: "cat (also called kitty)", 1: "dog"}
 
 
 def test_request_does_not_say_where_a_question_comes_from(ask: Ask, serve: Serve, tasks: Tasks) -> None:

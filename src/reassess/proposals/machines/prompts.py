@@ -146,7 +146,8 @@ def describe_classes(classes: Classes, class_ids: Sequence[int]) -> dict[int, st
 def _describe_class(classes: Classes, class_id: int) -> str:
     # In a list with wnids, commas separate several names of one class.
     name, *others = classes.names[class_id].split(", ") if classes.wnids else [classes.names[class_id]]
-    others += [synonym for synonym in (classes.synonyms[class_id] if classes.synonyms else ()) if synonym not in others]
+    synonyms = classes.synonyms[class_id] if classes.synonyms else ()
+    others = [other for other in dict.fromkeys([*others, *synonyms]) if other != name]
     definition = classes.definitions[class_id] if classes.definitions else ""
     also = f" (also called {', '.join(others)})" if others else ""
     return f"{name}{also}{f': {definition}' if definition else ''}"

@@ -32,7 +32,7 @@ def test_votes_are_aggregated_like_votes_of_people(stub: Stub, run: Runner) -> N
     result = run(*arguments(stub, "-o", "tiny.csv"))
     rater = Path("tiny.csv").read_text().splitlines()[1].split(",")[2]
     assert output_of(result).partition("inputs: ")[0] == (
-        "answer   questions\n──────────────────\nno               2\nmaybe            2\nyes              2\n"
+        "answer   answers\n────────────────\nno             2\nmaybe          2\nyes            2\n"
         f"tiny.csv: 6 votes by {rater}\ntiny.answers.jsonl: the text of each answer\n"
         "answer format: the server enforces it\nlog-probabilities: in the file of answers\n"
         "6 requests; 700 tokens in requests, 35 in answers\n"
@@ -72,7 +72,7 @@ def test_what_the_server_lacks_is_printed(stub: Stub, run: Runner) -> None:
 
     stub.respond = respond
     out = output_of(run(*arguments(stub, "-o", "tiny.csv", "--concurrency", "1", "--repeat", "2")))
-    assert "off the list           6\n" in out
+    assert "off the list         6\n" in out
     assert "answer format: not enforced, so answers are read from text\n" in out
     assert "log-probabilities: not sent by the server\n" in out
     assert "fields that the server rejects: temperature\n" in out
@@ -84,7 +84,7 @@ def test_failures_are_printed(stub: Stub, run: Runner) -> None:
         error(400, "too many pixels") if asked.number == 2 else obedient(TRUTH.__getitem__)(asked)
     )
     out = output_of(run(*arguments(stub, "-o", "tiny.csv")))
-    assert "rejected           1\n" in out
+    assert "rejected         1\n" in out
     assert "first request without an answer: status 400: too many pixels\n" in out
 
 

@@ -181,7 +181,7 @@ def _to_json(result: MachineRating) -> dict[str, Any]:
 
 
 def _print_rating(run: CommandRun, result: MachineRating) -> None:
-    print_table(["answer", "questions"], [[kind, f"{count:,}"] for kind, count in result.answer_counts.items()])
+    print_table(["answer", "answers"], [[kind, f"{count:,}"] for kind, count in result.answer_counts.items()])
     run.print_line(f"{result.file}: {count_noun(len(result.votes), 'vote')} by {result.rater}")
     run.print_line(f"{result.answers_file}: the text of each answer")
     enforced = "the server enforces it" if result.is_format_enforced else "not enforced, so answers are read from text"

@@ -56,7 +56,7 @@ class Asked:
         return [re.sub(r"^\d+\. ", "", line).split(":")[0].split(" (")[0] for line in lines]
 
 
-def reply(text: str | None, *, finish: str = "stop", logprobs: bool = True, **message: Any) -> Response:
+def reply(text: Any, *, finish: str = "stop", logprobs: bool = True, **message: Any) -> Response:
     """Make a response of the chat protocol."""
     tokens = [{"token": "yes", "logprob": -0.1, "top_logprobs": [{"token": "no", "logprob": -2.5}]}]
     choice = {"index": 0, "message": {"role": "assistant", "content": text, **message}, "finish_reason": finish}

@@ -75,14 +75,17 @@ def test_requests_do_not_start_at_the_same_moment_after_a_pause(
     ask: Ask, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reassess.proposals.machines.chat._MAX_JITTER_SECONDS", 0.4)
-    times: list[float] = []
+    answer = first_fails(error(503, "busy", Retry_After="0"))
+    times: dict[str, list[float]] = {}  # of the tries of each request
 
     def respond(asked: Asked) -> Response:
-        times.append(time.monotonic())
-        return error(503, "busy", Retry_After="0.1") if 1 <= asked.number <= 8 else ANSWER(asked)
+        times.setdefault(json.dumps(asked.body["messages"]), []).append(time.monotonic())
+        return answer(asked)
 
-    assert ask(serve(respond), concurrency=8).answer_counts == ALL
-    assert times[16] - times[9] > 0.1
+    assert ask(serve(respond)).answer_counts == ALL
+    waits = [pair[1] - pair[0] for pair in times.values() if len(pair) == 2]
+    assert len(waits) == 15
+    assert max(waits) - min(waits) > 0.2
 
 
 def test_slow_server_gets_as_many_requests_at_a_time_as_asked_for(ask: Ask, serve: Serve) -> None:
@@ -205,6 +208,35 @@ def test_server_that_ignores_the_format_is_found_by_the_probe(ask: Ask, serve: S
     ignoring, enforcing = ask(serve(respond), "a.csv"), ask(serve(ANSWER), "b.csv")
     assert (ignoring.is_format_enforced, ignoring.answer_counts) == (False, ALL)
     assert ignoring.rater != enforcing.rater
+
+
+@pytest.mark.parametrize(
+    "unclear",
+    [
+        reply(None, refusal="no"),
+        reply(" "),
+        reply('{"answer": "no"', finish="length"),
+        reply("<think>a", finish="stop"),
+    ],
+)
+def test_probe_without_an_answer_is_sent_again(ask: Ask, serve: Serve, unclear: Response) -> None:
+    plain, enforcing = ask(serve(ANSWER), "a.csv"), serve(lambda asked: unclear if asked.number < 2 else ANSWER(asked))
+    result = ask(enforcing, "b.csv")
+    assert (result.rater, result.is_format_enforced) == (plain.rater, True)
+    assert result.tokens == (plain.tokens[0] + 200, plain.tokens[1] + 10)
+    assert [asked.number for asked in enforcing.asked if asked.is_probe] == [0, 1, 2]
+
+
+def test_probe_without_an_answer_is_sent_three_times(ask: Ask, serve: Serve) -> None:
+    stub = serve(lambda asked: reply("") if asked.is_probe else ANSWER(asked))
+    assert not ask(stub).is_format_enforced
+    assert len(stub.asked) - len(stub.questions) == 3
+
+
+def test_thoughts_before_the_answer_to_the_probe_do_not_matter(ask: Ask, serve: Serve) -> None:
+    thoughtful = reply('<think>A {"banana"}?</think>\n{"answer": "no"}')
+    result = ask(serve(lambda asked: thoughtful if asked.is_probe else ANSWER(asked)))
+    assert result.is_format_enforced
 
 
 @pytest.mark.parametrize(
@@ -354,6 +386,24 @@ def test_key_is_sent_and_appears_in_no_file_and_no_output(
     assert {"0.answers.jsonl", "run.json", "answers.jsonl"} <= {path.name for path in files}
     assert [path for path in files if KEY.encode() in path.read_bytes()] == []
     assert "[key]" in Path("0.answers.jsonl").read_text()
+
+
+@pytest.mark.parametrize("n_after", [0, 996])
+def test_key_in_the_tokens_of_log_probabilities_is_dropped(
+    ask: Ask, serve: Serve, monkeypatch: pytest.MonkeyPatch, n_after: int
+) -> None:
+    """The key is split into tokens; with many tokens after it, only its last part would be kept."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    parts = ["Yes", ", ", *KEY[:-4], KEY[-4:], *["."] * n_after]
+    document = json.loads(reply([{"type": "text", "text": part} for part in parts]).body)
+    tokens = [{"token": part, "logprob": -0.5, "top_logprobs": []} for part in parts]
+    document["choices"][0]["logprobs"] = {"content": tokens}
+    body = json.dumps(document).encode()
+    result = ask(serve(lambda asked: ANSWER(asked) if asked.is_probe else Response(body=body)))
+    assert result.answer_counts["yes"] == 15
+    entries = [json.loads(line) for line in Path("votes.answers.jsonl").read_text().splitlines()]
+    assert {entry["text"] for entry in entries} == {f"Yes, [key]{'.' * n_after}"}
+    assert {entry["logprobs"] for entry in entries} == {None}
 
 
 def test_server_may_write_anything(ask: Ask, serve: Serve) -> None:

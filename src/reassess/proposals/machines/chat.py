@@ -74,6 +74,7 @@ class ChatServer:
         self.endpoint, self.model, self.seed = endpoint, model, seed
         self.fields = tuple(OPTIONAL_FIELDS)  # that are sent
         self._key = _read_key()
+        self._secret = self._key if len(self._key) >= _MIN_SECRET_LETTERS else ""
         self._client_type = AsyncOpenAI
         self._pause_ends = 0.0
 
@@ -154,7 +155,7 @@ class ChatServer:
         except OpenAIError as error:
             raise _PassingError(self._hide_key(str(error))) from None
         try:
-            return _read_reply(self._hide_key(json.loads(content)))
+            return _read_reply(self._hide_key(json.loads(content)), self._secret)
         except _WRONG_FORM:
             raise _PassingError("response is not in the chat protocol") from None
 
@@ -180,8 +181,8 @@ class ChatServer:
 
     def _hide_key(self, value: Any) -> Any:
         """Replace the key in all texts of a JSON document."""
-        if isinstance(value, str) and len(self._key) >= _MIN_SECRET_LETTERS:
-            return value.replace(self._key, "[key]")
+        if isinstance(value, str):
+            return _replace_secret(value, self._secret)
         if isinstance(value, list):
             return [self._hide_key(each) for each in value]
         if isinstance(value, dict):
@@ -245,15 +246,22 @@ def _read_key() -> str:
     return key
 
 
-def _read_reply(document: dict[str, Any]) -> Reply:
-    """Read a response of the chat protocol; raise an error of Python if it is in another form."""
+def _replace_secret(text: str, secret: str) -> str:
+    return text.replace(secret, "[key]") if secret else text
+
+
+def _read_reply(document: dict[str, Any], secret: str) -> Reply:
+    """Read a response of the chat protocol; raise an error of Python if it is in another form.
+
+    `secret` is replaced in a text whose parts contain it only together.
+    """
     choice = document["choices"][0]
     message = choice["message"]
     usage = document.get("usage") or {}
     tokens = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
     text, refusal = message.get("content") or "", message.get("refusal")
     if isinstance(text, list):  # parts of text
-        text = "".join(part.get("text") or "" for part in text)
+        text = _replace_secret("".join(part.get("text") or "" for part in text), secret)
     if not isinstance(text, str) or not 0 <= min(tokens) <= max(tokens) < _MAX_TOKENS:
         raise ValueError
     return Reply(
@@ -262,16 +270,18 @@ def _read_reply(document: dict[str, Any]) -> Reply:
         finish=str(choice.get("finish_reason") or ""),
         tokens=tokens,
         has_usage=sum(tokens) > 0,
-        logprobs=_read_logprobs(choice.get("logprobs")),
+        logprobs=_read_logprobs(choice.get("logprobs"), secret),
     )
 
 
-def _read_logprobs(logprobs: Any) -> list[list[Any]] | None:
+def _read_logprobs(logprobs: Any, secret: str) -> list[list[Any]] | None:
     """Return the token, its log-probability and its alternatives, for the last tokens.
 
-    Return None if they are missing, or are in another form.
+    Return None if they are missing, are in another form, or contain the secret.
     """
     try:
+        if secret and secret in "".join(str(token["token"]) for token in logprobs["content"]):
+            return None
         return [
             [
                 str(token["token"]),

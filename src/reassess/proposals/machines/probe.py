@@ -6,11 +6,12 @@ from typing import Any
 
 from reassess.core import KNOWN_ANSWERS
 from reassess.errors import DataError
-from reassess.proposals.machines.answer_texts import read_answer
-from reassess.proposals.machines.chat import OPTIONAL_FIELDS, ChatServer, UnansweredError
+from reassess.proposals.machines.answer_texts import read_answer, remove_thoughts
+from reassess.proposals.machines.chat import OPTIONAL_FIELDS, ChatServer, Reply, UnansweredError
 
 # An answer that the schema does not allow, so that only a server that enforces the schema sends an object.
 _PROBE_TEXT = "Do not describe the image. Write only this word, without quotes or anything else: banana"
+_MAX_PROBES = 3  # the first, and two more after a refusal, or an empty or cut answer
 PROBE_NUMBER = -1  # in place of the number of a request
 
 
@@ -47,29 +48,38 @@ class ProbeResult:
 async def probe_server(server: ChatServer, image_url: str) -> ProbeResult:
     """Send the first request, about the first image, and leave out fields that the server rejects.
 
+    A refusal, or an empty or cut answer, shows nothing about the format; then the request is sent again, up to twice.
     Raise `DataError` if the server does not answer, or rejects the request without these fields too.
     """
     refused: list[str] = []
     server.fields = tuple(OPTIONAL_FIELDS)
-    while True:
-        try:
-            reply = await server.ask(
-                image_url, _PROBE_TEXT, answer_keys=("answer",), number=PROBE_NUMBER, is_probe=True
-            )
+    tokens = (0, 0)
+    for _ in range(_MAX_PROBES):
+        reply = await _send_probe(server, image_url, refused)
+        tokens = tokens[0] + reply.tokens[0], tokens[1] + reply.tokens[1]
+        text = remove_thoughts(reply.text)
+        if text and not reply.refusal and reply.finish not in ("length", "content_filter"):
             break
-        except UnansweredError as error:
-            if error.kind == "failed" or not server.fields:
-                raise _probe_error(server, error) from None
-            refused.append(_choose_refused_field(server.fields, str(error)))
-            server.fields = tuple(name for name in server.fields if name != refused[-1])
-    is_object = reply.text.strip().startswith("{") and read_answer(reply.text) in KNOWN_ANSWERS
+    is_object = text.startswith("{") and read_answer(text) in KNOWN_ANSWERS
     return ProbeResult(
         is_format_enforced="response_format" in server.fields and is_object,
         has_logprobs=reply.logprobs is not None,
         has_usage=reply.has_usage,
         refused_fields=tuple(sorted(refused)),
-        tokens=reply.tokens,
+        tokens=tokens,
     )
+
+
+async def _send_probe(server: ChatServer, image_url: str, refused: list[str]) -> Reply:
+    """Send the first request without the fields that the server rejects, which are added to `refused`."""
+    while True:
+        try:
+            return await server.ask(image_url, _PROBE_TEXT, answer_keys=("answer",), number=PROBE_NUMBER, is_probe=True)
+        except UnansweredError as error:
+            if error.kind == "failed" or not server.fields:
+                raise _probe_error(server, error) from None
+            refused.append(_choose_refused_field(server.fields, str(error)))
+            server.fields = tuple(name for name in server.fields if name != refused[-1])
 
 
 def _choose_refused_field(fields: tuple[str, ...], message: str) -> str:

@@ -113,8 +113,9 @@ def rate(
     Raises
     ------
     DataError
-        The classes have no names; an image is missing; the server cannot be reached, rejects the key or the model, or
-        fails many times in a row; the tokens are used up; the unfinished run has other settings.
+        The classes have no names; an image is missing; the server cannot be reached, rejects the key or the model,
+        fails many times in a row, or fails at each try of a request; the tokens are used up; the unfinished run has
+        other settings. After failures of the server, call this function again: it asks only what has no answer.
     OutputError
         A file exists without `force`, or cannot be written.
     """

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from reassess.aggregation import aggregate
-from reassess.core import Classes, Posterior, Questions, Votes
+from reassess.core import Classes, LabelSets, Posterior, Questions, Votes
 from reassess.errors import DataError
 
 ANSWERS = ("no", "yes")
@@ -104,6 +104,32 @@ def test_weights_equal_a_computation_with_loops() -> None:
             logs = logs + weight * np.log(result.model.matrices_of(names)[rater, :, answer])
         expected = np.exp(logs - logs.max())
         assert result.posterior.values[item] == pytest.approx(expected / expected.sum())
+
+
+def test_hundreds_of_votes_on_an_item_do_not_reverse_the_answer() -> None:
+    rng = np.random.default_rng(6)
+    truth = rng.integers(0, 2, 250)
+    shared, own = rng.normal(size=(250, 1)), rng.normal(size=(250, 400))
+    errors = np.sqrt(0.1) * shared + np.sqrt(0.9) * own < norm.ppf(0.05)
+    answers = np.where(errors, 1 - truth[:, None], truth[:, None])
+    votes = make_votes(answers, "item", [f"model {i}" for i in range(400)])
+    result = aggregate(votes, "calibrated", experts=make_experts(votes, truth), dependence=True)
+    assert result.facts["weight_of_a_vote"] < 0.5
+    assert (result.posterior.most_likely() == truth).mean() > 0.9
+
+
+def test_original_labels_vote_too() -> None:
+    rng = np.random.default_rng(7)
+    truth, answers = draw(rng, 400, np.full(12, 0.3), 0.0)
+    votes = make_votes(answers[:, 9:], "item", ["ann", "bo", "cy"])
+    labels = np.where(rng.random(400) < 0.8, 1 - truth, truth)  # class 0 is the original label of valid questions
+    original = LabelSets.from_lists(list(votes.images), [[int(label)] for label in labels])
+    arguments = {"experts": make_experts(votes, truth), "original": original}
+    plain, discounted = (aggregate(votes, "calibrated", dependence=used, **arguments) for used in (False, True))
+    assert discounted.facts["weight_of_a_vote"] == 1
+    assert discounted.posterior.values == pytest.approx(plain.posterior.values)
+    without = aggregate(votes, "calibrated", experts=arguments["experts"])
+    assert np.abs(without.posterior.values - plain.posterior.values).max() > 0.1
 
 
 def test_dependence_is_an_option_of_calibrated_on_questions() -> None:

@@ -118,9 +118,9 @@ def check_read(read: Callable[..., Any], path: Path, **options: Any) -> None:
 
 
 def test_every_reader_is_tested() -> None:
-    """Readers such as `read_label_file` are tested by their function in `data`, and readers of folders on their own."""
+    """Readers such as `read_label_file` are tested by their function in `data`; of folders and prompts, alone."""
     names = {name for face in (data, formats, proposals) for name in face.__all__ if name.startswith("read_")}
-    assert {name for name in names if not name.endswith(("_file", "_pairs", "_folder"))} == READERS
+    assert {name for name in names if not name.endswith(("_file", "_pairs", "_folder", "_prompt"))} == READERS
 
 
 @pytest.mark.parametrize(("kind", "pair"), SPELLINGS)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.aggregation.aggregation_result import Aggregation
+from reassess.aggregation.calibration import posterior
 from reassess.aggregation.golden_items import select_golden_votes
 from reassess.aggregation.reliability import find_correct_answers
 from reassess.aggregation.shared_errors import SharedErrors, measure_shared_errors
@@ -44,7 +45,7 @@ def compute_with_discount(compute: Callable[..., Aggregation], votes: Votes, **o
     assert result.model is not None
     shared = _measure_shared_errors(result, votes, options)
     weights = _compute_weights(votes, shared)
-    logs = np.log(np.maximum(result.posterior.values, _TINY)) + _compute_corrections(votes, result.model, weights)
+    logs = _compute_log_priors(result, votes) + _sum_log_likelihoods(votes, result.model, weights)
     values = np.exp(logs - logs.max(axis=1, keepdims=True))
     values /= values.sum(axis=1, keepdims=True)
     worth = float(weights.sum() / max(len(votes), 1))
@@ -89,12 +90,23 @@ def _compute_weights(votes: Votes, shared: SharedErrors | None) -> Floats:
     return np.asarray(weights / (1 + np.maximum(left - 1, 0) * shared.between_groups))
 
 
-def _compute_corrections(votes: Votes, model: RaterModel, weights: Floats) -> Floats:
-    """Compute the sum of (weight - 1) * log-likelihood over the votes on each item; shape (items, truths)."""
+def _compute_log_priors(result: Aggregation, votes: Votes) -> Floats:
+    """Compute the logarithm of each truth's probability before the raters' votes; shape (items, truths)."""
+    assert result.model is not None
+    priors = np.tile(np.asarray(result.model.prior, np.float64), (len(votes.items), 1))
+    if result.original_label_votes is not None:
+        rows = result.original_label_votes.find_positions(votes.items)
+        by_label = posterior(result.original_label_votes, result.model).values
+        priors[rows >= 0] = by_label[rows[rows >= 0]]
+    return np.asarray(np.log(np.maximum(priors, _TINY)))
+
+
+def _sum_log_likelihoods(votes: Votes, model: RaterModel, weights: Floats) -> Floats:
+    """Sum weight * log-likelihood over the votes on each item; shape (items, truths)."""
     logs = np.log(np.maximum(model.matrices_of(votes.raters), _TINY))
     answers = np.array([model.answers.index(answer) for answer in votes.answers])[votes.answer_ids]
     columns = [
-        np.bincount(votes.item_ids, (weights - 1) * logs[votes.rater_ids, truth, answers], len(votes.items))
+        np.bincount(votes.item_ids, weights * logs[votes.rater_ids, truth, answers], len(votes.items))
         for truth in range(len(model.truths))
     ]
     return np.stack(columns, axis=1)

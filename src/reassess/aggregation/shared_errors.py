@@ -118,6 +118,12 @@ class _Errors(NamedTuple):
         votes = self.has_vote.astype(np.float64)
         return np.asarray(votes.T @ votes)
 
+    def weigh_products(self, common: Floats) -> Floats:
+        """Return 1 / the expected share of each product of two raters' errors, shape (R, R)."""
+        n = self.n_votes
+        expected = 1 - 1 / n[:, None] - 1 / n + common / np.outer(n, n)
+        return np.asarray(1 / np.maximum(expected, np.finfo(float).eps))
+
 
 def measure_shared_errors(
     votes: Votes,
@@ -210,8 +216,7 @@ def _sum_by_item(errors: _Errors, is_pair: npt.NDArray[np.bool_] | None = None) 
     (R, R), says which pairs of raters count; by default all.
     """
     common, deviations, n = errors.count_common(), errors.deviations, errors.n_votes
-    expected = 1 - 1 / n[:, None] - 1 / n + common / np.outer(n, n)
-    weights = 1 / np.maximum(expected, np.finfo(float).eps)
+    weights = errors.weigh_products(common)
     spreads = np.outer(deviations, deviations)
     if is_pair is not None:
         weights, spreads = weights * is_pair, spreads * is_pair
@@ -234,8 +239,9 @@ def _find_groups(errors: Sequence[_Errors], raters: Sequence[Id]) -> Iterator[Er
     products, scales = np.zeros((n_raters, n_raters)), np.zeros((n_raters, n_raters))
     for each in errors:
         at = np.ix_(each.raters, each.raters)
-        products[at] += each.centred.T @ each.centred
-        scales[at] += each.count_common() * np.outer(each.deviations, each.deviations)
+        common = each.count_common()
+        products[at] += (each.centred.T @ each.centred) * each.weigh_products(common)
+        scales[at] += common * np.outer(each.deviations, each.deviations)
     correlations = products / np.maximum(scales, np.finfo(float).tiny)
     first, second = np.nonzero(np.triu((correlations >= _MIN_CORRELATION) & (scales > 0), 1))
     tested = [(r, s, z) for r, s in zip(first.tolist(), second.tolist(), strict=True) if (z := _test(errors, r, s))]

@@ -73,6 +73,12 @@ class CampaignPlan:
                 "original labels are missing, so they cannot count as votes",
                 fix="add original labels, or do not count them as votes",
             )
+        if self.has_original_votes and self.machine_scores is not None:
+            raise DataError(
+                "unused-option",
+                "original labels cannot count as votes beside votes of machines",
+                fix="use only one of them",
+            )
         if self.original_labels is not None:
             check_one_label_each(self.original_labels)
             object.__setattr__(

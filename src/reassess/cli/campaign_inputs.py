@@ -11,7 +11,7 @@ import click
 import numpy as np
 
 from reassess import annotation
-from reassess.aggregation import aggregate
+from reassess.aggregation import score_machine_votes
 from reassess.cli.campaign_samples import choose_sample_of_golden_images, select_last_batch
 from reassess.cli.command_run import INPUT_PATH_TYPE, CommandRun
 from reassess.cli.options import ParsedType
@@ -179,15 +179,9 @@ def load_campaign_parts(
 
 
 def _score_machine_votes(path: Path, votes: Votes, questions: Questions, experts: Votes | None) -> Scores:
-    """Compute the probability of valid from votes of machines; machines that err together count less."""
+    """Compute probabilities of valid, from 1 / (n + 2) to 1 - 1 / (n + 2) with n golden questions."""
     with add_error_place(path):
-        if not experts:
-            raise DataError(
-                "missing-golden",
-                "votes of machines need golden answers, because the accuracy of the machines is unknown",
-                fix="give experts' answers to questions that the machines answered too (--golden FILE)",
-            )
-        scores = aggregate(votes, "calibrated", experts=experts, dependence=True).scores
+        scores = score_machine_votes(votes, experts)
         rows = scores.questions.rows_of(questions.images)[questions.image_ids]
         if np.isnan(scores.scores_of(rows, questions.class_ids)).all():
             raise DataError(
@@ -195,7 +189,8 @@ def _score_machine_votes(path: Path, votes: Votes, questions: Questions, experts
                 "no question of the tasks has votes of machines",
                 fix="give votes on these tasks, for example from reassess rate",
             )
-    return scores
+    margin = 1 / (np.count_nonzero(votes.find_positions(experts.items) >= 0) + 2) if experts else 0
+    return replace(scores, values=np.clip(scores.values, margin, 1 - margin))
 
 
 def _limit_golden_task_sizes(golden_tasks: Tasks, tasks_to_rate: Tasks, experts: Votes, sample: Sample | None) -> Tasks:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import entr
 
 from reassess.numeric.bootstrap import draw_replicate_counts, percentile_bounds
 
@@ -94,6 +93,8 @@ def measure_vote_information(vote_counts: Floats, item_counts: Floats, resample_
     bias = float(resampled.mean()) - plain
     low, high = (float(bound) - 2 * bias for bound in percentile_bounds(resampled))
     prior = item_counts.sum(axis=0) / item_counts.sum()
+    from scipy.special import entr  # deferred import: slow
+
     entropy, highest = float(entr(prior).sum()) / math.log(2), math.log2(len(prior))
     return Information(
         bits=min(max(plain - bias, 0.0), entropy), low=min(max(low, 0.0), entropy), high=min(max(high, 0.0), highest)

@@ -92,6 +92,7 @@ def test_document_contains_everything_that_is_printed(questions: Path, run: Runn
         "per_task": 3,
         "by_size": {"2": 2, "3": 1},
         "not_in_hierarchy": 1,
+        "closed_by_machines": None,
     }
 
 
@@ -232,3 +233,72 @@ def test_images_outside_the_benchmark_give_a_warning(questions: Path, run: Runne
     assert result.code == 0
     assert result.err == ("Warning: candidates.csv: 1 of 2 images not in the image folder of pets: b.png\n")
     assert [image for _, image, *_ in lines_of()] == ["b.png", "a.png", "a.png"], "in the order of the file's names"
+
+
+_N_GOLDEN = 150
+
+
+@pytest.fixture
+def machine_files(folder: Path) -> Path:
+    """Answers of experts about 150 images, votes of a model on 200, but not on 160.png, and candidates."""
+    truth = {f"{number:03}.png": "yes" if number % 2 else "no" for number in range(200)}
+    header = "image,class,rater,answer\n"
+    votes = {image: answer for image, answer in truth.items() if image != "160.png"}
+    return write_files(
+        folder,
+        {
+            "golden.csv": header + "".join(f"{image},cat,eve,{truth[image]}\n" for image in list(truth)[:_N_GOLDEN]),
+            "models.csv": header + "".join(f"{image},cat,m,{answer}\n" for image, answer in votes.items()),
+            "candidates.csv": "image,class,source\n" + "".join(f"{image},cat,m\n" for image in truth),
+        },
+    )
+
+
+def test_machines_answer_questions_alone(machine_files: Path, run: Runner) -> None:
+    argv = ["tasks", "candidates.csv", "--golden", "golden.csv", "-o", "tasks.jsonl", "--machine-votes", "models.csv"]
+    out = output_of(run(*argv, "--error", "0.05"))
+    assert "tasks.jsonl: 1 task with 1 question on 1 image\n" in out
+    assert "150 golden questions are not in the task file" in out
+    assert "machines answer 49 questions alone, with a probability of at most 0.0" in out
+    assert "0 of 150 such golden questions are wrong, so at most 3.47 % are wrong (95 % confidence)" in " ".join(
+        out.split()
+    )
+    assert [image for _, image, _, _ in lines_of()] == ["160.png"]
+    closed = document_of(run(*argv, "--error", "0.05", "--force", "--json"), "tasks")["results"]["closed_by_machines"]
+    bound = 1 - 0.005 ** (1 / _N_GOLDEN)  # Clopper and Pearson's, without errors
+    assert closed.pop("limit") < 0.05
+    assert closed == {
+        "questions": 49,
+        "error": 0.05,
+        "golden": _N_GOLDEN,
+        "golden_closed": _N_GOLDEN,
+        "golden_wrong": 0,
+        "highest_error": pytest.approx(bound),
+        "lowest_supported_error": pytest.approx(bound),
+    }
+    out = output_of(run(*argv, "--error", "0.03", "--force"))
+    assert "machines answer no question alone: 150 golden questions with their votes cannot show an error of at" in out
+    assert len(lines_of()) == 50
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "expected"),
+    [
+        (["--machine-votes", "models.csv"], 2, "--machine-votes and --error need each other."),
+        (["--error", "0.1"], 2, "--machine-votes and --error need each other."),
+        (["--machine-votes", "models.csv", "--error", "0"], 2, "0"),
+        (["--machine-votes", "models.csv", "--error", "nan"], 2, "nan"),
+        (["--machine-votes", "models.csv", "--error", "0.1", "--golden", "5"], 2, "so --golden N cannot be used"),
+        (["--machine-votes", "models.csv", "--error", "0.1", "--golden", "none"], 1, "need golden answers"),
+        (["--machine-votes", "all.csv", "--error", "0.1"], 1, "no question is left for the tasks"),
+        (["--machine-votes", "other.csv", "--error", "0.1"], 1, "no golden item has a vote"),
+    ],
+)
+def test_unusable_machine_votes_raise(
+    machine_files: Path, run: Runner, options: list[str], code: int, expected: str
+) -> None:
+    Path("all.csv").write_text(Path("models.csv").read_text() + "160.png,cat,m,no\n")
+    Path("other.csv").write_text("image,class,rater,answer\n180.png,cat,m,yes\n")
+    argv = ["tasks", "candidates.csv", "--golden", "golden.csv", "-o", "tasks.jsonl", *options]
+    assert expected in message_of(run(*argv), code)
+    assert not Path("tasks.jsonl").exists()

@@ -178,7 +178,7 @@ questions = Table(
     Column("truth", Integer),  # of a golden question: 0 invalid, 1 valid; null while unknown
     Column("votes", Integer, nullable=False, default=0),
     Column("reserved", Integer, nullable=False, default=0),
-    Column("prior", Float),  # probability of valid, from the original label; null: the share of valid golden questions
+    Column("prior", Float),  # probability of valid before votes of people; null: share of valid golden questions
     Column("valid", Float, nullable=False),  # probability of valid, from counted votes; not used for golden questions
     Column("ended", String),  # rule, votes or withdrawn; null while open
 )

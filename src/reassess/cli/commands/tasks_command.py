@@ -5,12 +5,12 @@ import secrets
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import click
 import numpy as np
 
-from reassess.aggregation import predict_golden_by_result
+from reassess.aggregation import ClosedByMachines, close_by_machines, predict_golden_by_result
 from reassess.cli.aggregate_inputs import NO_METHOD_OPTIONS, compute_scores
 from reassess.cli.campaign_inputs import (
     GOLDEN_NOT_IN_TASKS_NOTE,
@@ -31,8 +31,19 @@ from reassess.cli.help_pages import Command, benchmark_section_option
 from reassess.cli.options import STOP_RULE_TYPE, ParsedType, benchmark_option, output_option
 from reassess.cli.part_inputs import BenchmarkPartReader, find_part
 from reassess.cli.screen import print_table
-from reassess.core import ORIGINAL_SOURCE, Benchmark, Candidates, Effort, LabelSets, StopRule, Tasks, Votes
-from reassess.core.items import require_questions
+from reassess.core import (
+    KNOWN_ANSWERS,
+    ORIGINAL_SOURCE,
+    Benchmark,
+    Candidates,
+    Effort,
+    LabelSets,
+    Questions,
+    StopRule,
+    Tasks,
+    Votes,
+)
+from reassess.core.items import require_questions, take_items
 from reassess.data import read_votes
 from reassess.errors import DataError, add_error_place
 from reassess.formats import read_candidates, read_hierarchy, write_tasks
@@ -46,7 +57,7 @@ from reassess.proposals import (
     mean_votes_until_closed,
     seconds_per_vote,
 )
-from reassess.text import count_noun, join_first
+from reassess.text import count_noun, format_percent, join_first
 
 _DEFAULT_VOTES_PER_QUESTION = 5  # as for ReaL
 _MIN_PRINTED_HOURS = 0.1  # smaller numbers are printed as "less than 0.1"
@@ -117,6 +128,19 @@ def _parse_seconds_or_votes_file(text: str) -> float | Path:
     "questions are not put into tasks. none: no golden questions.  [default: the benchmark's]",
 )
 @click.option(
+    "--machine-votes",
+    type=INPUT_PATH_TYPE,
+    metavar="FILE",
+    help="Votes of models, for example from rate. Needs --error.",
+)
+@click.option(
+    "--error",
+    type=FiniteRange(0, 1, min_open=True, max_open=True),
+    metavar="E",
+    help="Leave out questions that the models answer alone: at most the share E of their answers is wrong, with 95 % "
+    "confidence, by golden answers.",
+)
+@click.option(
     "--seed",
     type=click.IntRange(0),
     metavar="S",
@@ -133,6 +157,8 @@ def tasks(
     stop: StopRule | None,
     benchmark: Benchmark | None,
     golden: int | str | None,
+    machine_votes: Path | None,
+    error: float | None,
     seed: int | None,
 ) -> None:
     """Group candidates into tasks, and estimate the work.
@@ -144,8 +170,14 @@ def tasks(
     """
     if seed is not None and not isinstance(golden, int):
         raise click.UsageError("--seed needs --golden N.")
+    if (machine_votes is None) != (error is None):
+        raise click.UsageError("--machine-votes and --error need each other.")
+    if machine_votes is not None and isinstance(golden, int):
+        raise click.UsageError("--machine-votes needs golden answers, so --golden N cannot be used.")
     run.check_output(output, TASK_SUFFIXES, "tasks", benchmark=benchmark)
-    image_benchmark, candidates_read, experts, original = _read_task_inputs(run, candidates, benchmark, golden)
+    image_benchmark, candidates_read, experts, original, read_machine_votes = _read_task_inputs(
+        run, candidates, benchmark, golden, machine_votes
+    )
     questions = candidates_read.questions
     source = image_benchmark.sources.get("hierarchy")
     tree = None if source is None else read_hierarchy(run.add_input("hierarchy", Path(source)), questions.classes)
@@ -157,6 +189,10 @@ def tasks(
     if sample is not None and experts is not None:  # drawn questions stay in the file, even with answers
         items = require_questions(experts.items)
         experts = experts.select_items(np.flatnonzero(sample.rows_of(items.images)[items.image_ids] < 0))
+    closed = None
+    if machine_votes is not None and read_machine_votes is not None and error is not None:
+        with add_error_place(machine_votes):
+            closed, questions = _leave_out_closed(read_machine_votes, experts, questions, error)
     tasks_made = make_tasks(questions, size=max_classes_per_task, hierarchy=tree, golden=experts)
     golden_count = len(questions) - len(tasks_made.questions)
     tasks_made = tasks_made if sample is None else tasks_made.mark_sample_as_golden(sample)
@@ -195,6 +231,7 @@ def tasks(
             "votes_per_question": mean_votes,
             "stop": None if stop is None else [stop.low, stop.high],
             "per_task": max_classes_per_task,
+            "closed_by_machines": None if closed is None else closed.to_json(),
         }
         sizes = {str(n): int(count) for n, count in enumerate(np.bincount(tasks_made.sizes)) if count}
         run.print_json("tasks", {**results, "by_size": sizes, "not_in_hierarchy": len(without_path)})
@@ -206,10 +243,12 @@ def tasks(
         if golden_count:
             questions_are = count_noun(golden_count, "golden question is", "golden questions are")
             run.print_line(f"{questions_are} not in the task file: the campaign shows them between its tasks")
+        if closed is not None:
+            _print_closed(run, closed)
         if without_path:
             names = join_first([questions.classes.short_name(class_id) for class_id in without_path], max_items=3)
             run.print_line(f"{count_noun(len(without_path), 'class', 'classes')} not in the hierarchy: {names}")
-        run.print_inputs("original", "golden", "hierarchy", "votes")
+        run.print_inputs("original", "golden", "machine votes", "hierarchy", "votes")
 
 
 class _TaskInputs(NamedTuple):
@@ -219,10 +258,15 @@ class _TaskInputs(NamedTuple):
     candidates: Candidates
     experts: Votes | None
     original: LabelSets | None  # only for drawing golden questions
+    machine_votes: Votes | None
 
 
 def _read_task_inputs(
-    run: CommandRun, candidates_file: Path, benchmark: Benchmark | None, golden_count_or_source: int | str | None
+    run: CommandRun,
+    candidates_file: Path,
+    benchmark: Benchmark | None,
+    golden_count_or_source: int | str | None,
+    machine_votes: Path | None,
 ) -> _TaskInputs:
     reader = BenchmarkPartReader(run, benchmark)
     candidates_read = read_candidates(run.add_input("candidates", candidates_file), reader.classes)
@@ -237,9 +281,31 @@ def _read_task_inputs(
             path,
             golden_content if isinstance(golden_content, Votes) else add_questions_without_votes(None, golden_content),
         )
+    if machine_votes is not None:
+        path = run.add_input("machine votes", machine_votes)
+        reader.parts["machine votes"] = path, read_votes(path, answers=KNOWN_ANSWERS, classes=reader.classes)
     parts = reader.align_classes_and_images(must_share_images=False)
     candidates_read = replace(candidates_read, questions=parts["candidates"])
-    return _TaskInputs(reader.benchmark, candidates_read, parts.get("golden"), parts.get("original"))
+    others = (parts.get(name) for name in ("golden", "original", "machine votes"))
+    return _TaskInputs(reader.benchmark, candidates_read, *others)
+
+
+def _leave_out_closed(
+    votes: Votes, experts: Votes | None, questions: Questions, error: float
+) -> tuple[ClosedByMachines, Questions]:
+    """Return the questions that machines answer alone, and the other questions with all golden questions."""
+    closed = close_by_machines(votes, experts, questions, error)
+    assert experts is not None
+    is_left_out = closed.is_closed & (experts.find_positions(questions) < 0)
+    if is_left_out.all():
+        raise DataError(
+            "all-closed",
+            "no question is left for the tasks: the machines' votes answer all questions",
+            found=count_noun(len(questions), "question"),
+            fix="aggregate the machines' votes, or allow a smaller error (--error)",
+        )
+    left = cast("Questions", take_items(questions, np.flatnonzero(~is_left_out)))
+    return replace(closed, is_closed=is_left_out), left
 
 
 def _estimate_mean_votes_per_question(
@@ -270,6 +336,23 @@ def _estimate_mean_votes_per_question(
             result, computed.votes_with_golden, result.expert_votes.items, result.expert_truth.truth_ids
         )
     return mean_votes_until_closed(computed.votes, computed.aggregation.model, stop_rule, max_votes, golden=golden)
+
+
+def _print_closed(run: CommandRun, closed: ClosedByMachines) -> None:
+    """Say how many questions the machines' votes answer, and how many golden questions support this."""
+    if closed.limit is None or closed.highest_error is None:
+        run.print_line(
+            f"machines answer no question alone: {count_noun(closed.n_golden, 'golden question')} with their votes "
+            f"cannot show an error of at most {closed.allowed_error:g}; the smallest they can show is "
+            f"{closed.lowest_supported_error:.2g}"
+        )
+        return
+    run.print_line(
+        f"machines answer {count_noun(int(closed.is_closed.sum()), 'question')} alone, with a probability of at most "
+        f"{closed.limit:.3g} or at least {1 - closed.limit:.3g}: {closed.n_golden_wrong:,} of "
+        f"{count_noun(closed.n_golden_closed, 'such golden question is', 'such golden questions are')} wrong, so at "
+        f"most {format_percent(closed.highest_error)} % are wrong (95 % confidence)"
+    )
 
 
 def _print_tasks(

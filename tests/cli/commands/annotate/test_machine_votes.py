@@ -71,19 +71,20 @@ def test_priors_are_calibrated_scores_and_need_fewer_votes(folder_of_cats: Path,
         stored = connection.execute(select(*columns).select_from(table)).all()
     assert {kind for _, kind, _ in stored} == {"golden", "main"}
     for name, kind, prior in stored:
-        assert prior == (None if kind == "golden" else pytest.approx(expected[name]))
+        assert prior == (None if kind == "golden" else pytest.approx(np.clip(expected[name], 1 / 62, 61 / 62)))
 
 
 def test_questions_without_machine_votes_keep_their_prior(folder_of_cats: Path, run: Runner) -> None:
     lines = Path("machines.csv").read_text().splitlines(keepends=True)
-    Path("some.csv").write_text("".join(lines[: 1 + _N_GOLDEN + 50]))
+    Path("some.csv").write_text("".join(lines[: 1 + _N_GOLDEN + 50]) + "200.png,cat,,\n")  # a question without answer
     assert "votes of machines count for 50 of 200 questions" in _create(run, "--machine-votes", "some.csv")
 
 
-def test_original_labels_and_machines_cannot_be_combined(folder_of_cats: Path, run: Runner) -> None:
-    options = ["--machine-votes", "machines.csv", "--original", "truth.csv"]
-    result = run("annotate", "create", "cats.db", "tasks.jsonl", "--benchmark", "cats", *options)
-    assert "Error: --machine-votes and --original cannot be combined.\n" in message_of(result, 2)
+def test_options_that_need_or_exclude_each_other(folder_of_cats: Path, run: Runner) -> None:
+    create = ["annotate", "create", "cats.db", "tasks.jsonl", "--benchmark", "cats", "--machine-votes", "machines.csv"]
+    assert "Error: --machine-votes needs --stop.\n" in message_of(run(*create), 2)
+    both = run(*create, "--stop", "0.05,0.95", "--original", "truth.csv")
+    assert "Error: --machine-votes and --original cannot be combined.\n" in message_of(both, 2)
 
 
 @pytest.mark.parametrize(
@@ -91,10 +92,10 @@ def test_original_labels_and_machines_cannot_be_combined(folder_of_cats: Path, r
     [
         (["--golden", "none"], None, "votes of machines need golden answers, because the accuracy of the machines"),
         ([], "image,class,rater,answer\n000.png,cat,m,yes\n001.png,cat,m,no\n", "no question of the tasks has votes"),
-        ([], "image,class,rater,answer\n200.png,cat,m,yes\n", "golden"),
+        ([], "image,class,rater,answer\n200.png,cat,m,yes\n", "no golden item has a vote"),
         ([], "item,rater,answer\n200.png,m,yes\n", "votes on other items"),
-        ([], "image,class,rater,answer\n200.png,bird,m,yes\n", "bird"),
-        ([], "image,class,rater,answer\n200.png,cat,m,perhaps\n", "perhaps"),
+        ([], "image,class,rater,answer\n200.png,bird,m,yes\n", "unknown class"),
+        ([], "image,class,rater,answer\n200.png,cat,m,perhaps\n", "unknown answer"),
     ],
 )
 def test_unusable_machine_votes_raise(
@@ -102,7 +103,7 @@ def test_unusable_machine_votes_raise(
 ) -> None:
     if votes is not None:
         Path("machines.csv").write_text(votes)
-    options = ["--machine-votes", "machines.csv", *options]
+    options = ["--machine-votes", "machines.csv", "--stop", "0.05,0.95", *options]
     result = run("annotate", "create", "cats.db", "tasks.jsonl", "--benchmark", "cats", *options)
     assert expected in message_of(result)
     assert not Path("cats.db").exists()

@@ -142,6 +142,8 @@ def create(
     check_packages("annotate", "campaigns")
     if pass_mark is not None and not n_practice_tasks:
         raise click.UsageError("--bar needs --practice.")
+    if machine_votes is not None and stop is None:
+        raise click.UsageError("--machine-votes needs --stop.")
     if machine_votes is not None and original is not None:
         raise click.UsageError("--machine-votes and --original cannot be combined.")
     if stop is not None and votes_per_question < stop.min_votes:

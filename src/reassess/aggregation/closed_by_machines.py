@@ -1,0 +1,133 @@
+"""Questions that votes of machines may answer alone, at an error that golden questions support.
+
+The probability of valid comes from `aggregate` with the method calibrated and dependence. Golden questions are
+predicted without the golden answers about their images, in 10 folds. A question is closed if its probability is at most
+a limit, or at least 1 - limit. Ten limits are tried: those that close 10, 20, ..., 100 % of the golden questions. For
+each, an upper bound of the share of wrong answers is computed at 99.5 %, so that all ten bounds hold together at 95 %
+(Bonferroni). The largest limit whose bound is at most the allowed error is used.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reassess.aggregation.aggregate import aggregate
+from reassess.aggregation.golden import expert_truth
+from reassess.aggregation.measured_curves import compute_out_of_sample_scores
+from reassess.core import Questions, Scores, Votes
+from reassess.core.checks import check_range
+from reassess.core.items import require_questions
+from reassess.errors import DataError
+from reassess.numeric.proportions import share_lower_bound
+
+_N_LIMITS = 10
+_N_FOLDS = 10
+_LEVEL = 0.05  # of all limits together
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ClosedByMachines:
+    """Questions that votes of machines answer alone, and the golden questions that support this."""
+
+    is_closed: npt.NDArray[np.bool_]  # of each question
+    allowed_error: float
+    limit: float | None  # questions with a probability up to it, or from 1 - limit, are closed; None: no question
+    n_golden: int  # golden questions with votes of machines and a known truth
+    n_golden_closed: int
+    n_golden_wrong: int  # of the closed golden questions
+    highest_error: float | None  # 95 % upper bound of the share of wrong answers; None without a limit
+    lowest_supported_error: float  # the smallest allowed error that has a limit; 1 without golden questions
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a dict for JSON output."""
+        return {
+            "questions": int(self.is_closed.sum()),
+            "error": self.allowed_error,
+            "limit": self.limit,
+            "golden": self.n_golden,
+            "golden_closed": self.n_golden_closed,
+            "golden_wrong": self.n_golden_wrong,
+            "highest_error": self.highest_error,
+            "lowest_supported_error": self.lowest_supported_error,
+        }
+
+
+def score_machine_votes(votes: Votes, experts: Votes | None) -> Scores:
+    """Compute the probability of valid of questions with votes of machines; machines that err together count less.
+
+    `DataError` without golden answers.
+    """
+    if not experts:
+        raise DataError(
+            "missing-golden",
+            "votes of machines need golden answers, because the accuracy of the machines is unknown",
+            fix="give experts' answers to questions that the machines answered too (--golden FILE)",
+        )
+    votes = votes.select_items(np.flatnonzero(votes.sizes))
+    return aggregate(votes, "calibrated", experts=experts, dependence=True).scores
+
+
+def close_by_machines(votes: Votes, experts: Votes | None, questions: Questions, error: float) -> ClosedByMachines:
+    """Find the questions that votes of machines may answer alone.
+
+    Parameters
+    ----------
+    votes
+        Votes of machines on the questions and on golden questions.
+    experts
+        The experts' votes on golden questions.
+    questions
+        The questions to close, if they have votes of machines.
+    error
+        Largest share of wrong answers among closed questions, above 0 and below 1. The share is at most this with
+        95 % confidence, if the golden images are a random sample of the images.
+
+    Raises
+    ------
+    DataError
+        Golden answers are missing, or the golden questions are about fewer than two images.
+    """
+    check_range(error, 0, 1, value_name="error")
+    votes = votes.select_items(np.flatnonzero(votes.sizes))
+    scores = score_machine_votes(votes, experts)
+    assert experts is not None  # score_machine_votes needs them
+    golden = require_questions(experts.items)
+    left_out = compute_out_of_sample_scores(scores, votes, experts, None, None, min(_N_FOLDS, len(golden.images)))
+    assert left_out is not None
+    probabilities, truth_ids = _find_scores(left_out, golden), expert_truth(experts).truth_ids
+    is_known = ~np.isnan(probabilities) & (truth_ids >= 0)
+    distances = np.minimum(probabilities, 1 - probabilities)[is_known]
+    is_wrong = ((probabilities >= 0.5) != truth_ids)[is_known]
+    images, n_golden = golden.image_ids[is_known], distances.size
+    limit, highest_error, lowest_supported_error = None, None, 1.0
+    ranks = np.ceil(np.arange(1, _N_LIMITS + 1) / _N_LIMITS * n_golden).astype(int) - 1
+    for tried in np.sort(distances)[ranks].tolist() if n_golden else []:
+        is_closed = distances <= tried
+        right, closed = (np.bincount(images[kept], minlength=1) for kept in (is_closed & ~is_wrong, is_closed))
+        right = np.pad(right, (0, closed.size - right.size))
+        bound = 1 - share_lower_bound(right, closed, confidence=1 - _LEVEL / _N_LIMITS)
+        lowest_supported_error = min(lowest_supported_error, bound)
+        if bound <= error:
+            limit, highest_error = tried, bound
+    own = _find_scores(scores, questions)
+    is_golden_closed = distances <= (-1 if limit is None else limit)
+    return ClosedByMachines(
+        is_closed=np.minimum(own, 1 - own) <= (-1 if limit is None else limit),
+        allowed_error=error,
+        limit=limit,
+        n_golden=n_golden,
+        n_golden_closed=int(is_golden_closed.sum()),
+        n_golden_wrong=int((is_golden_closed & is_wrong).sum()),
+        highest_error=highest_error,
+        lowest_supported_error=lowest_supported_error,
+    )
+
+
+def _find_scores(scores: Scores, questions: Questions) -> Floats:
+    """Return the score of each question; NaN if it has none."""
+    rows = scores.questions.rows_of(questions.images)[questions.image_ids]
+    return scores.scores_of(rows, questions.class_ids)

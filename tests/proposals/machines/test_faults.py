@@ -132,6 +132,15 @@ def test_run_with_a_request_that_fails_each_time_is_not_complete(ask: Ask, serve
     assert len(stub.questions) == 10 + 5 * 8 + 5
 
 
+def test_request_that_fails_in_two_runs_is_counted(ask: Ask, serve: Serve) -> None:
+    stub = serve(lambda asked: error(500, "no car") if asked.names[:1] == ["car"] else ANSWER(asked))
+    assert "failed at each try of 5 requests" in message(ask, stub)
+    result = ask(stub)
+    assert result.answer_counts["failed"] == 5
+    assert (len(result.votes), result.first_failure) == (10, "status 500: no car")
+    assert len(stub.questions) == 10 + 2 * 5 * 8
+
+
 def test_requests_that_were_rejected_do_not_keep_a_run_from_continuing(
     ask: Ask, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass, field
 from itertools import chain
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from reassess.data import ImageSource
 from reassess.data.image_copies import strip_metadata
 from reassess.errors import DataError, Fix
@@ -79,12 +82,14 @@ class Asker:
                     where=self.server.endpoint,
                     fix="run without a token budget",
                 )
-            open_requests = self._open_requests()
+            was_tried = self.journal.is_tried.copy()
+            open_requests = self._open_requests(was_tried)
             await _run_together([self._ask_some(open_requests) for _ in range(self.concurrency)])
         if next(open_requests, None) is not None:
             raise self._budget_error()
-        if "failed" in self.first_messages:
-            raise self._failed_error()
+        n_failed = sum(kind == "failed" and not was_tried[number] for number, kind in self.unanswered.items())
+        if n_failed:
+            raise self._failed_error(n_failed)
         return probe
 
     @property
@@ -92,9 +97,8 @@ class Asker:
         """Why the first request without an answer has none; empty if there is none."""
         return next(iter(self.first_messages.values()), "")
 
-    def _open_requests(self) -> Iterator[Request]:
+    def _open_requests(self, is_tried: npt.NDArray[np.bool_]) -> Iterator[Request]:
         """Yield the requests without an answer; last those that an earlier part of the run asked in vain."""
-        is_tried = self.journal.is_tried.copy()
         plan, journal = self.questionnaire.plan, self.journal
         new = (request for request in plan if not is_tried[request.number])
         tried = (request for request in plan if is_tried[request.number])
@@ -189,8 +193,7 @@ class Asker:
                 fix="check the server, and run the same command again",
             )
 
-    def _failed_error(self) -> DataError:
-        n_failed = sum(kind == "failed" for kind in self.unanswered.values())
+    def _failed_error(self, n_failed: int) -> DataError:
         return DataError(
             "server-failed",
             f"server failed at each try of {count_noun(n_failed, 'request')}, so no votes are written",

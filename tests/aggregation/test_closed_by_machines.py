@@ -32,7 +32,7 @@ def _draw(
 
 
 def _share_wrong(closed: ClosedByMachines, votes: Votes, experts: Votes, truth: np.ndarray) -> float:
-    scores = score_machine_votes(votes, experts).values[-truth.size :]
+    scores = score_machine_votes(votes, experts, votes.items).values[-truth.size :]
     return float(((scores >= 0.5) != truth)[closed.is_closed].mean())
 
 
@@ -60,6 +60,7 @@ def test_few_golden_questions_close_nothing() -> None:
 
 def test_questions_without_votes_stay_open() -> None:
     votes, experts, _, _ = _draw(np.random.default_rng(1), 300, 10, 0)
+    votes = votes.select_items(np.arange(310))
     blank = Votes.from_columns(_make_questions(5, 400), *[np.zeros(0, int)] * 3, (), ANSWERS)
     closed = close_by_machines(votes.append(blank), experts, _make_questions(200, 300), 0.2)
     assert closed.limit is not None
@@ -79,3 +80,48 @@ def test_golden_answers_are_needed() -> None:
     for missing in (None, experts.select_items(np.zeros(0, int))):
         with pytest.raises(DataError, match="votes of machines need golden answers"):
             close_by_machines(votes, missing, questions, 0.1)
+
+
+def test_order_of_golden_questions_does_not_matter() -> None:
+    votes, experts, questions, _ = _draw(np.random.default_rng(2), 300, 200, 0.1)
+    order = np.random.default_rng(3).permutation(300)
+    names = [experts.items.images[row] for row in order]
+    shuffled = Votes.from_columns(
+        Questions.from_columns(names, np.zeros(300, int)),
+        np.arange(300),
+        np.zeros(300, int),
+        experts.answer_ids[order],
+        ("eve",),
+        ANSWERS,
+    )
+    results = [close_by_machines(votes, each, questions, 0.12).to_json() for each in (experts, shuffled)]
+    assert results[0] == pytest.approx(results[1])
+
+
+def test_votes_that_do_not_show_the_error_of_machines_raise() -> None:
+    votes, experts, questions, _ = _draw(np.random.default_rng(4), 120, 50, 0)
+    rows = np.arange(len(votes.items))
+
+    def vote_too(rater: str, items: np.ndarray) -> Votes:
+        extra = Votes.from_columns(
+            Questions.from_columns([votes.items.images[row] for row in items], np.zeros(items.size, int)),
+            np.arange(items.size),
+            np.zeros(items.size, int),
+            np.ones(items.size, int),
+            (rater,),
+            ANSWERS,
+        )
+        return votes.append(extra)
+
+    for changed, message in (
+        (vote_too("eve", rows), "expert is also one of the machines"),
+        (vote_too("oracle", rows[:120]), "machine has votes on golden questions only, or on other questions only"),
+        (vote_too("new", rows[120:]), "machine has votes on golden questions only, or on other questions only"),
+        (vote_too("a", rows), "machine has several votes on one question"),
+    ):
+        with pytest.raises(DataError, match=message):
+            close_by_machines(changed, experts, questions, 0.2)
+    with pytest.raises(DataError, match="no question of the tasks has votes of machines"):
+        close_by_machines(votes, experts, _make_questions(3, 900), 0.2)
+    with pytest.raises(DataError, match="fewer than two golden images"):
+        close_by_machines(votes, experts.select_items(np.arange(1)), questions, 0.2)

@@ -7,8 +7,8 @@ each, an upper bound of the share of wrong answers is computed at 99.5 %, so tha
 (Bonferroni). The largest limit whose bound is at most the allowed error is used.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +16,12 @@ import numpy.typing as npt
 from reassess.aggregation.aggregate import aggregate
 from reassess.aggregation.golden import expert_truth
 from reassess.aggregation.measured_curves import compute_out_of_sample_scores
-from reassess.core import Questions, Scores, Votes
+from reassess.core import Items, Questions, Scores, Votes
 from reassess.core.checks import check_range
-from reassess.core.items import require_questions
+from reassess.core.items import require_questions, take_items
 from reassess.errors import DataError
 from reassess.numeric.proportions import share_lower_bound
+from reassess.text import join_first
 
 _N_LIMITS = 10
 _N_FOLDS = 10
@@ -56,16 +57,41 @@ class ClosedByMachines:
         }
 
 
-def score_machine_votes(votes: Votes, experts: Votes | None) -> Scores:
+def score_machine_votes(votes: Votes, experts: Votes | None, questions: Questions) -> Scores:
     """Compute the probability of valid of questions with votes of machines; machines that err together count less.
 
-    `DataError` without golden answers.
+    Raises
+    ------
+    DataError
+        Golden answers are missing; no question has votes; a machine voted twice on a question, or is an expert.
     """
     if not experts:
         raise DataError(
             "missing-golden",
             "votes of machines need golden answers, because the accuracy of the machines is unknown",
             fix="give experts' answers to questions that the machines answered too (--golden FILE)",
+        )
+    pairs = votes.item_ids * len(votes.raters) + votes.rater_ids
+    if np.unique(pairs).size < pairs.size:
+        raise DataError(
+            "duplicate-vote",
+            "machine has several votes on one question",
+            found=f"{len(votes) - np.unique(pairs).size:,} more votes than questions and machines",
+            fix="keep one vote of each machine on a question",
+        )
+    if common := set(votes.raters) & set(experts.raters):
+        raise DataError(
+            "same-rater",
+            "expert is also one of the machines, whose votes golden answers must measure",
+            found=join_first(sorted(map(str, common))),
+            fix="remove the expert's answers from the votes of machines",
+        )
+    rows = votes.find_positions(questions)
+    if not votes.sizes[rows[rows >= 0]].any():
+        raise DataError(
+            "no-common-questions",
+            "no question of the tasks has votes of machines",
+            fix="give votes on these questions, for example from reassess rate",
         )
     votes = votes.select_items(np.flatnonzero(votes.sizes))
     return aggregate(votes, "calibrated", experts=experts, dependence=True).scores
@@ -89,12 +115,17 @@ def close_by_machines(votes: Votes, experts: Votes | None, questions: Questions,
     Raises
     ------
     DataError
-        Golden answers are missing, or the golden questions are about fewer than two images.
+        Golden answers are missing, or about fewer than two images with votes of machines; a machine has no votes on
+        golden questions, or on the other questions; or an error of `score_machine_votes`.
     """
     check_range(error, 0, 1, value_name="error")
     votes = votes.select_items(np.flatnonzero(votes.sizes))
-    scores = score_machine_votes(votes, experts)
+    experts = _select_golden_with_votes(experts, votes) if experts else None
+    is_golden = np.zeros(len(questions), np.bool_) if experts is None else experts.find_positions(questions) >= 0
+    not_golden = cast("Questions", take_items(questions, np.flatnonzero(~is_golden)))
+    scores = score_machine_votes(votes, experts, not_golden)
     assert experts is not None  # score_machine_votes needs them
+    _check_machines(votes, experts.items, not_golden)
     golden = require_questions(experts.items)
     left_out = compute_out_of_sample_scores(scores, votes, experts, None, None, min(_N_FOLDS, len(golden.images)))
     assert left_out is not None
@@ -125,6 +156,40 @@ def close_by_machines(votes: Votes, experts: Votes | None, questions: Questions,
         highest_error=highest_error,
         lowest_supported_error=lowest_supported_error,
     )
+
+
+def _select_golden_with_votes(experts: Votes, votes: Votes) -> Votes:
+    """Select golden questions with votes of experts and machines; sort images, so that folds do not depend on order."""
+    rows = np.flatnonzero((experts.sizes > 0) & (votes.find_positions(experts.items) >= 0))
+    experts = experts.select_items(rows)
+    items = require_questions(experts.items)
+    if len(items.images) < 2:
+        raise DataError(
+            "too-few",
+            "fewer than two golden images have votes of machines",
+            allowed="at least 2 golden images, each with answers of experts and votes of machines",
+            found=len(items.images),
+            fix="add golden questions about more images",
+        )
+    order = np.argsort(np.array(items.images))
+    ranks = np.argsort(order).astype(np.int32)
+    images = tuple(items.images[row] for row in order.tolist())
+    return replace(experts, items=replace(items, images=images, image_ids=ranks[items.image_ids]))
+
+
+def _check_machines(votes: Votes, golden: Items, not_golden: Questions) -> None:
+    """Raise if a machine has no votes on golden questions, or on other questions: then errors cannot be compared."""
+    voted = []
+    for items in (golden, not_golden):
+        rows = votes.find_positions(items)
+        voted.append(set(votes.select_items(rows[rows >= 0]).rater_ids.tolist()))
+    if different := voted[0] ^ voted[1]:
+        raise DataError(
+            "different-raters",
+            "machine has votes on golden questions only, or on other questions only, so its errors are not comparable",
+            found=join_first([str(votes.raters[rater]) for rater in sorted(different)]),
+            fix="use machines that answered both",
+        )
 
 
 def _find_scores(scores: Scores, questions: Questions) -> Floats:

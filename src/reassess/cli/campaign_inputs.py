@@ -181,15 +181,10 @@ def load_campaign_parts(
 def _score_machine_votes(path: Path, votes: Votes, questions: Questions, experts: Votes | None) -> Scores:
     """Compute probabilities of valid, from 1 / (n + 2) to 1 - 1 / (n + 2) with n golden questions."""
     with add_error_place(path):
-        scores = score_machine_votes(votes, experts)
-        rows = scores.questions.rows_of(questions.images)[questions.image_ids]
-        if np.isnan(scores.scores_of(rows, questions.class_ids)).all():
-            raise DataError(
-                "no-common-questions",
-                "no question of the tasks has votes of machines",
-                fix="give votes on these tasks, for example from reassess rate",
-            )
-    margin = 1 / (np.count_nonzero(votes.find_positions(experts.items) >= 0) + 2) if experts else 0
+        scores = score_machine_votes(votes, experts, questions)
+    assert experts is not None  # score_machine_votes needs them
+    n_golden = np.count_nonzero((experts.sizes > 0) & (votes.find_positions(experts.items) >= 0))
+    margin = 1 / (n_golden + 2)
     return replace(scores, values=np.clip(scores.values, margin, 1 - margin))
 
 

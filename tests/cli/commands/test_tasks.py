@@ -290,14 +290,16 @@ def test_machines_answer_questions_alone(machine_files: Path, run: Runner) -> No
         (["--machine-votes", "models.csv", "--error", "nan"], 2, "nan"),
         (["--machine-votes", "models.csv", "--error", "0.1", "--golden", "5"], 2, "so --golden N cannot be used"),
         (["--machine-votes", "models.csv", "--error", "0.1", "--golden", "none"], 1, "need golden answers"),
+        (["--machine-votes", "golden-only.csv", "--error", "0.1"], 1, "no question of the tasks has votes of machines"),
         (["--machine-votes", "all.csv", "--error", "0.1"], 1, "no question is left for the tasks"),
-        (["--machine-votes", "other.csv", "--error", "0.1"], 1, "no golden item has a vote"),
+        (["--machine-votes", "other.csv", "--error", "0.1"], 1, "fewer than two golden images have votes"),
     ],
 )
 def test_unusable_machine_votes_raise(
     machine_files: Path, run: Runner, options: list[str], code: int, expected: str
 ) -> None:
     Path("all.csv").write_text(Path("models.csv").read_text() + "160.png,cat,m,no\n")
+    Path("golden-only.csv").write_text(Path("golden.csv").read_text().replace("eve", "m"))
     Path("other.csv").write_text("image,class,rater,answer\n180.png,cat,m,yes\n")
     argv = ["tasks", "candidates.csv", "--golden", "golden.csv", "-o", "tasks.jsonl", *options]
     assert expected in message_of(run(*argv), code)

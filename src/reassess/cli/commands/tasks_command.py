@@ -276,7 +276,7 @@ def _read_task_inputs(
         reader.read_original_labels()
     source = None if isinstance(golden_count_or_source, int) else golden_count_or_source
     if (path := find_part(run, reader.benchmark, "golden", source)) is not None:
-        golden_content = read_golden_votes_or_questions(reader, path)
+        golden_content = read_golden_votes_or_questions(reader, path, raise_if_contradictory=machine_votes is not None)
         reader.parts["golden"] = (
             path,
             golden_content if isinstance(golden_content, Votes) else add_questions_without_votes(None, golden_content),
@@ -296,13 +296,15 @@ def _leave_out_closed(
     """Return the questions that machines answer alone, and the other questions with all golden questions."""
     closed = close_by_machines(votes, experts, questions, error)
     assert experts is not None
-    is_left_out = closed.is_closed & (experts.find_positions(questions) < 0)
-    if is_left_out.all():
+    is_golden = experts.find_positions(questions) >= 0
+    is_left_out = closed.is_closed & ~is_golden
+    if (is_left_out | is_golden).all() and is_left_out.any() and closed.highest_error is not None:
         raise DataError(
             "all-closed",
-            "no question is left for the tasks: the machines' votes answer all questions",
-            found=count_noun(len(questions), "question"),
-            fix="aggregate the machines' votes, or allow a smaller error (--error)",
+            "no question is left for the tasks: votes of machines answer all questions",
+            found=f"{count_noun(int(is_left_out.sum()), 'question')}, of which at most "
+            f"{format_percent(closed.highest_error)} % are answered wrongly",
+            fix="aggregate the votes of machines, or allow a smaller error (--error)",
         )
     left = cast("Questions", take_items(questions, np.flatnonzero(~is_left_out)))
     return replace(closed, is_closed=is_left_out), left

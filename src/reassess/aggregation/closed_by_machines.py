@@ -65,12 +65,7 @@ def score_machine_votes(votes: Votes, experts: Votes | None, questions: Question
     DataError
         Golden answers are missing; no question has votes; a machine voted twice on a question, or is an expert.
     """
-    if not experts:
-        raise DataError(
-            "missing-golden",
-            "votes of machines need golden answers, because the accuracy of the machines is unknown",
-            fix="give experts' answers to questions that the machines answered too (--golden FILE)",
-        )
+    experts = _require_experts(experts)
     pairs = votes.item_ids * len(votes.raters) + votes.rater_ids
     if np.unique(pairs).size < pairs.size:
         raise DataError(
@@ -117,14 +112,24 @@ def close_by_machines(votes: Votes, experts: Votes | None, questions: Questions,
     DataError
         Golden answers are missing, or about fewer than two images with votes of machines; a machine has no votes on
         golden questions, or on the other questions; or an error of `score_machine_votes`.
+
+    Examples
+    --------
+    >>> questions = Questions.from_columns([f"{row:03}.png" for row in range(300)], np.zeros(300, int))
+    >>> rows, valid = np.arange(300), np.arange(300) % 2
+    >>> votes = Votes.from_columns(questions, rows, 0 * rows, valid, ("model",), ("no", "yes"))
+    >>> golden = rows[:200]
+    >>> experts = Votes.from_columns(questions, golden, 0 * golden, valid[golden], ("eve",), ("no", "yes"))
+    >>> closed = close_by_machines(votes, experts, questions, 0.05)
+    >>> closed.n_golden, closed.n_golden_wrong, round(closed.highest_error, 4)
+    (200, 0, 0.0261)
     """
     check_range(error, 0, 1, value_name="error")
     votes = votes.select_items(np.flatnonzero(votes.sizes))
-    experts = _select_golden_with_votes(experts, votes) if experts else None
-    is_golden = np.zeros(len(questions), np.bool_) if experts is None else experts.find_positions(questions) >= 0
+    experts = _select_golden_with_votes(_require_experts(experts), votes)
+    is_golden = experts.find_positions(questions) >= 0
     not_golden = cast("Questions", take_items(questions, np.flatnonzero(~is_golden)))
     scores = score_machine_votes(votes, experts, not_golden)
-    assert experts is not None  # score_machine_votes needs them
     _check_machines(votes, experts.items, not_golden)
     golden = require_questions(experts.items)
     left_out = compute_out_of_sample_scores(scores, votes, experts, None, None, min(_N_FOLDS, len(golden.images)))
@@ -133,29 +138,45 @@ def close_by_machines(votes: Votes, experts: Votes | None, questions: Questions,
     is_known = ~np.isnan(probabilities) & (truth_ids >= 0)
     distances = np.minimum(probabilities, 1 - probabilities)[is_known]
     is_wrong = ((probabilities >= 0.5) != truth_ids)[is_known]
-    images, n_golden = golden.image_ids[is_known], distances.size
-    limit, highest_error, lowest_supported_error = None, None, 1.0
-    ranks = np.ceil(np.arange(1, _N_LIMITS + 1) / _N_LIMITS * n_golden).astype(int) - 1
-    for tried in np.sort(distances)[ranks].tolist() if n_golden else []:
-        is_closed = distances <= tried
-        right, closed = (np.bincount(images[kept], minlength=1) for kept in (is_closed & ~is_wrong, is_closed))
-        right = np.pad(right, (0, closed.size - right.size))
-        bound = 1 - share_lower_bound(right, closed, confidence=1 - _LEVEL / _N_LIMITS)
-        lowest_supported_error = min(lowest_supported_error, bound)
-        if bound <= error:
-            limit, highest_error = tried, bound
-    own = _find_scores(scores, questions)
-    is_golden_closed = distances <= (-1 if limit is None else limit)
+    bounds = _bound_errors(distances, is_wrong, golden.image_ids[is_known])
+    limit, highest_error = max(((tried, bound) for tried, bound in bounds if bound <= error), default=(None, None))
+    reach = -1.0 if limit is None else limit
+    own, is_golden_closed = _find_scores(scores, questions), distances <= reach
     return ClosedByMachines(
-        is_closed=np.minimum(own, 1 - own) <= (-1 if limit is None else limit),
+        is_closed=np.minimum(own, 1 - own) <= reach,
         allowed_error=error,
         limit=limit,
-        n_golden=n_golden,
+        n_golden=distances.size,
         n_golden_closed=int(is_golden_closed.sum()),
         n_golden_wrong=int((is_golden_closed & is_wrong).sum()),
         highest_error=highest_error,
-        lowest_supported_error=lowest_supported_error,
+        lowest_supported_error=min((bound for _, bound in bounds), default=1.0),
     )
+
+
+def _bound_errors(
+    distances: Floats, is_wrong: npt.NDArray[np.bool_], images: npt.NDArray[np.integer]
+) -> list[tuple[float, float]]:
+    """Return ten limits, and an upper bound of the share of wrong answers for each."""
+    bounds = []
+    ranks = np.ceil(np.arange(1, _N_LIMITS + 1) / _N_LIMITS * distances.size).astype(int) - 1
+    for limit in np.sort(distances)[ranks].tolist() if distances.size else []:
+        is_closed = distances <= limit
+        closed, right = (np.bincount(images, kept) for kept in (is_closed, is_closed & ~is_wrong))
+        lowest = share_lower_bound(right.astype(int), closed.astype(int), confidence=1 - _LEVEL / _N_LIMITS)
+        bounds.append((limit, 1 - lowest))
+    return bounds
+
+
+def _require_experts(experts: Votes | None) -> Votes:
+    """Return the experts' votes; raise `DataError` if there are none."""
+    if not experts:
+        raise DataError(
+            "missing-golden",
+            "votes of machines need golden answers, because the accuracy of the machines is unknown",
+            fix="give experts' answers to questions that the machines answered too (--golden FILE)",
+        )
+    return experts
 
 
 def _select_golden_with_votes(experts: Votes, votes: Votes) -> Votes:

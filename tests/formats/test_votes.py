@@ -168,7 +168,7 @@ def test_existing_vote_file_needs_force(refused: Refused, tmp_path: Path) -> Non
     assert refused(write_votes, path, votes) == "output-exists at v.npz"
     write_votes(path, votes, force=True)
     assert votes_by_item(read_vote_file(path)) == EXPECTED
-    assert refused(read_vote_file, tmp_path / "v.json") == "wrong-suffix at v.json"
+    assert refused(read_vote_file, tmp_path / "v.txt") == "wrong-suffix at v.txt"
 
 
 # --- tables ---------------------------------------------------------------------------------------------------------

@@ -236,6 +236,7 @@ def read_golden_votes_or_questions(
             path,
             answers=reader.benchmark.answers,
             classes=reader.classes,
+            golden=True,
             raise_if_contradictory=raise_if_contradictory,
         )
     except DataError as error:

@@ -92,7 +92,7 @@ def _read_scores_of_golden_images(reader: BenchmarkPartReader, part: str, folder
         raise click.UsageError("A folder of scores needs --golden.")
     if reader.run.reading_options.match not in (None, "path"):
         raise click.UsageError("--match cannot be used with a folder of scores: images are joined by path.")
-    golden_votes = read_votes(reader.run.find_or_download_source("golden", golden))
+    golden_votes = read_votes(reader.run.find_or_download_source("golden", golden), golden=True)
     scores = read_score_folder(folder, golden_votes.images)
     reader.parts[part] = folder, scores
     return scores

@@ -162,7 +162,9 @@ class BenchmarkPartReader:
         """Read the file of a part. Votes with an answer that is not in `answers` are an error."""
         reader = _PART_READERS.get(part.partition(" ")[0])
         if reader is None:
-            data: DataWithClasses = read_votes(path, answers=self.answers, classes=self.classes)
+            data: DataWithClasses = read_votes(
+                path, answers=self.answers, classes=self.classes, golden=part == "golden"
+            )
         else:
             data = reader(path, classes=self.classes)
         self.parts[part] = path, data

@@ -187,7 +187,7 @@ def _read_folder(run: CommandRun, folder: Path, temporary_folder: Path) -> Votes
 def _read_golden_votes(run: CommandRun, golden: str, votes: Votes) -> Votes:
     """Read experts' votes. Without --answers, the possible answers are those of the raters' votes."""
     path = run.find_or_download_source("golden", golden)
-    return read_votes(path, answers=run.reading_options.answers or find_allowed_golden_answers(votes))
+    return read_votes(path, answers=run.reading_options.answers or find_allowed_golden_answers(votes), golden=True)
 
 
 def _find_golden(result: Aggregation) -> npt.NDArray[np.bool_] | None:

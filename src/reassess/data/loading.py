@@ -286,6 +286,7 @@ def read_votes(
     *,
     answers: Sequence[Id] | None = None,
     classes: Classes | None = None,
+    golden: bool = False,
     raise_if_contradictory: bool = False,
 ) -> Votes:
     """Read votes of raters or experts.
@@ -307,10 +308,16 @@ def read_votes(
         A table of counts has the number of people who chose each class, without raters: the columns image, class and
         count; or a row per image, with a column of counts for each class, named by id, wnid or name. In the second
         form, a column class is the original label, which `read_original_labels` reads.
+
+        A JSON file is an export of Label Studio, with names of images from their addresses. Drafts, predictions and
+        skipped annotations are not votes; a `ReassessWarning` counts what is not used.
     answers
         All possible answers, for questions from invalid to valid; by default the answers in the file.
     classes
         The class list of the wnids and names; by default the names in the file.
+    golden
+        Read golden answers: of an export of Label Studio, only annotations that are ground truth. By default, only all
+        other annotations.
     raise_if_contradictory
         Raise `DataError` if a rater has two different answers to one question.
 
@@ -327,7 +334,11 @@ def read_votes(
     Votes(924,810 votes by 85 raters on 184,962 items, answers no, maybe, yes)
     """
     return read_vote_file(
-        _resolve_path(source), answers=answers, classes=classes, raise_if_contradictory=raise_if_contradictory
+        _resolve_path(source),
+        answers=answers,
+        classes=classes,
+        golden=golden,
+        raise_if_contradictory=raise_if_contradictory,
     )
 
 

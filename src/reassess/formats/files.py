@@ -127,8 +127,13 @@ def suggest_suffix(path: Path) -> str | None:
 
 
 def check_suffix(path: Path, allowed: Collection[str], content_name: str) -> str:
-    """Return the suffix of `path` in lower case; `UnreadableFileError` if this suffix is not allowed."""
-    suffix = path.suffix.lower()
+    """Return the suffix of `path` in lower case; `UnreadableFileError` if this suffix is not allowed.
+
+    An allowed suffix can have two parts, such as .labelstudio.json.
+    """
+    suffix = "".join(path.suffixes[-2:]).lower()
+    if suffix not in allowed:
+        suffix = path.suffix.lower()
     if suffix not in allowed:
         _refuse_folder(path)
         raise UnreadableFileError(

@@ -1,4 +1,4 @@
-"""Task files: JSON lines with a task on each line."""
+"""Task files: JSON lines with a task on each line, and files for Label Studio."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from reassess.core import Classes, Questions, Tasks
+from reassess.core import Classes, Questions, Tasks, Votes
 from reassess.core.checks import check_range, check_type, find_first_duplicate
 from reassess.errors import DataError, add_error_place
 from reassess.formats.files import as_path, check_suffix, read_lines, write_to_temporary
+from reassess.formats.label_studio_tasks import LABEL_STUDIO_SUFFIX, write_label_studio_tasks
 from reassess.formats.question_columns import class_ids_from_column, mixed_ids_error
 from reassess.formats.sample_lines import class_keys, make_facts, make_header, make_sample, sample_keys
 from reassess.formats.task_lines import TASK_EXAMPLE, TaskLine, parse_json, read_task
@@ -180,8 +181,8 @@ def _find_class_ids(
     return class_ids.astype(np.int32), classes
 
 
-def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
-    r"""Write tasks, one per line.
+def write_tasks(path: str | Path, tasks: Tasks, *, machine_votes: Votes | None = None, force: bool = False) -> None:
+    r"""Write tasks, one per line, or as a file for Label Studio.
 
     A line is ``{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}], "reason": "all of the
     image"}``: the number of the task, the image, the classes to ask about, and the reason to ask about them in one
@@ -190,21 +191,26 @@ def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
     ``stratum`` and, if the sample has a design, ``batch``. The first line then says how the sample was drawn. For tasks
     of `reassess sample`, each class also has the keys that `read_tasks` lists.
 
+    For Label Studio, ``pets.labelstudio.json`` has the tasks to import, and ``pets.labelstudio.xml`` the labelling
+    configuration of the project. `read_votes` reads the votes in its export.
+
     Parameters
     ----------
     path
-        JSON lines.
+        JSON lines, or a name that ends in .labelstudio.json.
     tasks
         The tasks. The same tasks give the same bytes.
+    machine_votes
+        Answers of models, which become predictions in Label Studio. A file of JSON lines does not store them.
     force
-        Overwrite an existing file.
+        Overwrite existing files.
 
     Raises
     ------
     DataError
         The file has another suffix.
     OutputError
-        The file exists, or cannot be written.
+        A file exists, or cannot be written; or the tasks were drawn at random, which Label Studio cannot store.
 
     Examples
     --------
@@ -217,7 +223,9 @@ def write_tasks(path: str | Path, tasks: Tasks, *, force: bool = False) -> None:
     """
     check_type(Tasks, tasks)
     path = as_path(path)
-    check_suffix(path, TASK_SUFFIXES, "tasks")
+    if check_suffix(path, (*TASK_SUFFIXES, LABEL_STUDIO_SUFFIX), "tasks") == LABEL_STUDIO_SUFFIX:
+        write_label_studio_tasks(path, tasks, machine_votes, force=force)
+        return
     with (
         write_to_temporary(path, force=force) as temporary,
         temporary.open("w", encoding="utf-8", newline="\n") as file,

@@ -48,6 +48,7 @@ from reassess.data import read_votes
 from reassess.errors import DataError, add_error_place
 from reassess.formats import read_candidates, read_hierarchy, write_tasks
 from reassess.formats.files import exists, sha256
+from reassess.formats.label_studio_tasks import LABEL_STUDIO_SUFFIX
 from reassess.formats.task_files import TASK_SUFFIXES
 from reassess.proposals import (
     DEFAULT_TASK_SIZE,
@@ -85,7 +86,7 @@ def _parse_seconds_or_votes_file(text: str) -> float | Path:
     docs="docs/proposals.md",
 )
 @click.argument("candidates", type=INPUT_PATH_TYPE, metavar="CANDIDATES")
-@output_option("TASKS", "Write the tasks: jsonl.")
+@output_option("TASKS", "Write the tasks: jsonl; or labelstudio.json, with a configuration in labelstudio.xml.")
 @click.option(
     "--per-task",
     "max_classes_per_task",
@@ -174,7 +175,10 @@ def tasks(
         raise click.UsageError("--machine-votes and --error need each other.")
     if machine_votes is not None and isinstance(golden, int):
         raise click.UsageError("--machine-votes needs golden answers, so --golden N cannot be used.")
-    run.check_output(output, TASK_SUFFIXES, "tasks", benchmark=benchmark)
+    run.check_output(output, (*TASK_SUFFIXES, LABEL_STUDIO_SUFFIX), "tasks", benchmark=benchmark)
+    is_for_label_studio = output.name.lower().endswith(LABEL_STUDIO_SUFFIX)
+    if is_for_label_studio:
+        run.check_output(output.with_suffix(".xml"), (".xml",), "a labelling configuration", benchmark=benchmark)
     image_benchmark, candidates_read, experts, original, read_machine_votes = _read_task_inputs(
         run, candidates, benchmark, golden, machine_votes
     )
@@ -213,15 +217,16 @@ def tasks(
         path = run.add_input("votes", seconds_or_votes)
         with add_error_place(path):
             seconds = seconds_per_vote(read_votes(path, answers=image_benchmark.answers, classes=questions.classes))
-    write_tasks(output, tasks_made, force=run.force)
+    write_tasks(output, tasks_made, machine_votes=read_machine_votes, force=run.force)
     tasks_made = tasks_made.select(~tasks_made.golden_mask)
     effort = tasks_made.effort(mean_votes, seconds)
     without_path = (
         [] if tree is None else [c for c in np.unique(questions.class_ids).tolist() if not tree.path_from_root(c)]
     )
-    run.suggest_command(
-        "annotate", "create", find_unused_path("campaign.db"), output, *make_benchmark_arguments(benchmark)
-    )
+    if not is_for_label_studio:
+        run.suggest_command(
+            "annotate", "create", find_unused_path("campaign.db"), output, *make_benchmark_arguments(benchmark)
+        )
     if run.json:
         results = {
             "output": str(output),
@@ -237,6 +242,8 @@ def tasks(
         run.print_json("tasks", {**results, "by_size": sizes, "not_in_hierarchy": len(without_path)})
     else:
         _print_tasks(run, tasks_made, effort, output, votes_per_question, stop)
+        if is_for_label_studio:
+            run.print_line(f"{output.with_suffix('.xml')}: labelling configuration of the project in Label Studio")
         if golden_drawn.sample is not None:
             run.print_line(f"golden, for experts: {describe_sample(golden_drawn.sample, len(golden_drawn.questions))}")
             run.print_line(GOLDEN_NOT_IN_TASKS_NOTE)

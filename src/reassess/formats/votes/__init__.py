@@ -1,4 +1,4 @@
-"""Vote files: npz archives and tables, by suffix."""
+"""Vote files: npz archives, tables and exports of Label Studio, by suffix."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,6 +9,7 @@ from reassess.errors import add_error_place
 from reassess.formats.files import as_path, check_suffix, write_to_temporary
 from reassess.formats.sample_files import make_sample_columns
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
+from reassess.formats.votes.label_studio_votes import read_label_studio_votes
 from reassess.formats.votes.vote_archives import check_fits_archive, read_vote_archive, write_vote_archive
 from reassess.formats.votes.vote_tables import make_vote_table, read_vote_table
 
@@ -18,6 +19,7 @@ def read_vote_file(
     *,
     answers: Sequence[Id] | None = None,
     classes: Classes | None = None,
+    golden: bool = False,
     raise_if_contradictory: bool = False,
 ) -> Votes:
     """Read votes; see `reassess.read_votes`."""
@@ -28,6 +30,9 @@ def read_vote_file(
         **dict.fromkeys(
             TABLE_SUFFIXES,
             lambda: read_vote_table(path, answers, classes, raise_if_contradictory=raise_if_contradictory),
+        ),
+        ".json": lambda: read_label_studio_votes(
+            path, answers, classes, golden=golden, raise_if_contradictory=raise_if_contradictory
         ),
     }
     read = readers[check_suffix(path, readers, "votes")]

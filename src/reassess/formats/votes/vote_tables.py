@@ -119,6 +119,18 @@ def read_vote_table(
 ) -> Votes:
     """Read votes from a table; see `reassess.read_votes`."""
     table = read_table(path, text_columns=("image", *ITEM_NAMES, *RATER_NAMES, *ANSWER_NAMES))
+    return votes_from_table(path, table, answers, classes, raise_if_contradictory=raise_if_contradictory)
+
+
+def votes_from_table(
+    path: Path,
+    table: "pl.DataFrame",
+    answers: Sequence[Id] | None,
+    classes: Classes | None,
+    *,
+    raise_if_contradictory: bool = False,
+) -> Votes:
+    """Make votes from a table; see `reassess.read_votes`."""
     names = set(table.columns)
     if not names & {*ITEM_NAMES, *RATER_NAMES, *ANSWER_NAMES} and has_vote_counts(table):
         _refuse_answers_that_are_not_classes(path, answers, classes)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reassess.comparison import ClassifiedMistakes, Panel, classify_mistakes
 from reassess.comparison.mistake_kinds import ERROR_KINDS
-from reassess.core import Benchmark, Classes, LabelSets, Predictions, Scores
+from reassess.core import Benchmark, Classes, JudgedMistakes, LabelSets, Predictions, Questions, Scores
 from reassess.evaluation import evaluate
 from tests.helpers import RealVotes, scores_of
 
@@ -109,6 +109,18 @@ def test_output_without_class_has_its_own_kind() -> None:
     (mistakes,) = classify_mistakes(panel, labels, groups={0: "x"}, collapsed_pairs=np.array([[0, 1]]))
     assert mistakes.counts["no_class"] == 1
     assert mistakes.to_json(labels.classes)["examples"]["no_class"] == [{"image": "a", "predicted": None}]
+
+
+def test_judged_mistakes_are_counted_and_named_in_examples() -> None:
+    labels = LabelSets.from_lists(["a", "b", "c"], [[0], [1], [1]], Classes(3))
+    panel = Panel.from_ids(["one"], np.array([[2, 2, 1]]), labels)
+    questions = Questions.from_columns(["b", "a", "c"], np.array([2, 1, 1]))
+    judged = JudgedMistakes(questions, ("Fine-grained", "Spurious", "Spurious"), ("Minor", "Major", "Major"))
+    (mistakes,) = classify_mistakes(panel, labels, judged=judged)
+    assert mistakes.judgements == (None, "Fine-grained, Minor")
+    document = mistakes.to_json(labels.classes)
+    assert document["judged"] == {"Fine-grained, Minor": 1}
+    assert "judged" not in classify_mistakes(panel, labels)[0].to_json(labels.classes)
 
 
 @pytest.fixture(scope="module")

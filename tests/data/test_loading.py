@@ -168,6 +168,20 @@ def test_impossible_verdicts_raise(
     assert refused(lambda: read_labels(path)) == expected
 
 
+def test_relabelling_is_read_in_its_published_form(refused: Refused, tmp_path: Path) -> None:
+    """The form of the known source imagenet-flaws: empty cells are images without a valid class."""
+    rows = ["00009670.JPEG,26,26,*", '00021106.JPEG,601,"689, 601",+', "00000012.JPEG,286,,++"]
+    table = "id,original_label,proposed_labels,validation\n"
+    path = write(tmp_path / "clean_validation.csv", table + "".join(f"ILSVRC2012_val_{row}\n" for row in rows))
+    found = read_labels(path)
+    assert [set(ids) for ids in found.evaluation_labels.classes_by_image().values()] == [{26}, {601, 689}, set()]
+    assert found.evaluation_labels.classes.count == 1000
+    path.write_text(path.read_text().replace("689", "1000"))
+    assert (
+        refused(lambda: read_labels(path)) == "out-of-range at clean_validation.csv, image ILSVRC2012_val_00021106.JPEG"
+    )
+
+
 def test_labels_of_imagenetv2_have_no_class_list(real_file: RealFile) -> None:
     real_file("imagenetv2_refined_labels.json")
     found = read_labels("imagenetv2-labels")

@@ -29,7 +29,7 @@ WHEEL = WheelMember("reassess-toy", "reassess_toy/info/toy-in-the-wheel.txt")
 NAMES = (
     "imagenet-real, imagenet-real-scores, imagenet-real-raters, imagenet-real-golden, imagenet-real-raters-golden, "
     "imagenet-original, imagenet-classes, imagenet-collapsed, imagenet-train-clean, imagenet-ecologists, "
-    "imagenetv2-labels"
+    "imagenetv2-labels, imagenet-mistakes, imagenet-flaws, imagenet-flaws-groups, imagenet-flaws-classes"
 )
 
 
@@ -147,7 +147,12 @@ def test_catalogue_is_consistent() -> None:
     assert [file.name for file in files if file.sha256 is None] == ["fnames_clean.txt"]
     assert {len(file.sha256) for file in files if file.sha256 is not None} == {64}
     assert all(file.url or file.wheel for file in files)
-    assert len({file.name for file in files}) == len(files)
+    assert len({file.name for file in files}) == len(set(files))
+    assert [name for name, source in SOURCES.items() if source.licence not in ("Apache-2.0", "MIT")] == [
+        "imagenet-flaws",
+        "imagenet-flaws-groups",
+        "imagenet-flaws-classes",
+    ]
     # No votes and no scores come from a wheel.
     from_wheels = [name for name, source in SOURCES.items() if all(file.wheel for file in source.files)]
     assert from_wheels == ["imagenet-real", "imagenet-original", "imagenet-classes", "imagenet-collapsed"]
@@ -585,7 +590,7 @@ def test_offline_error_lists_every_place_without_network_access(
 # The real files
 
 
-@pytest.mark.parametrize("name", [*list(SOURCES)[:6], "imagenet-ecologists", "imagenetv2-labels"])
+@pytest.mark.parametrize("name", [*list(SOURCES)[:6], "imagenet-ecologists", "imagenetv2-labels", "imagenet-mistakes"])
 def test_real_file_is_found_in_reassess_data(name: str, real_file: RealFile, monkeypatch: pytest.MonkeyPatch) -> None:
     path = real_file(SOURCES[name].files[0].name)
     monkeypatch.setenv("REASSESS_DATA", str(path.parent))

@@ -42,6 +42,55 @@ def test_groups_are_read_from_every_format(file: File, name: str, content: str) 
     assert read_groups(file("b.csv", "class,group\n2,007\n"), Classes()) == {2: "007"}
 
 
+def test_problem_groups_are_named_after_their_first_classes(file: File) -> None:
+    """The form of the known source imagenet-flaws-groups."""
+    groups: list[Any] = [
+        {"category": [3], "classes": {"435": "bathtub, bathing tub", "876": "tub, vat"}},
+        {"category": [1, 6], "classes": {"1": "a", "2": "b", "3": "c", "4": "d", "5": "e"}},
+    ]
+    found = read_groups(file("clusters.json", json.dumps(groups)), IMAGENET.classes)
+    assert found[435] == found[876] == "bathtub, tub (3)"
+    assert [found[class_id] for class_id in range(1, 6)] == ["a, b, c and 2 more (1 and 6)"] * 5
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ({"category": [3]}, "wrong-json at a.json, group 1"),
+        ({"category": "3", "classes": {"1": "a"}}, "wrong-json at a.json, group 1"),
+        ({"category": [True], "classes": {"1": "a"}}, "wrong-json at a.json, group 1"),
+        ({"category": [3], "classes": {"1": " "}}, "wrong-json at a.json, group 1"),
+        ([], "wrong-json at a.json, group 1"),
+        ({"category": [3], "classes": {"1000": "a"}}, "unknown-class at a.json"),
+    ],
+)
+def test_wrong_problem_groups_raise(refused: Refused, file: File, group: Any, expected: str) -> None:
+    assert refused(read_groups, file("a.json", json.dumps([group])), IMAGENET.classes) == expected
+
+
+def test_quoted_names_are_read_in_the_order_of_the_wnids(file: File) -> None:
+    """The form of the known source imagenet-flaws-classes; two classes may share a name."""
+    wnids = file("wnids.txt", "n00000001\nn00000002\nn00000003\nn00000004\n")
+    text = "'missile',\n\"Geoffroy's spider monkey\",\n'bikini', # two-piece bikini\n'missile'"
+    found = read_class_file(wnids, file("names.txt", text))
+    assert found.names == ("missile", "Geoffroy's spider monkey", "bikini", "missile")
+    assert found.wnids[1] == "n00000002"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("'a',\n'b'", "wrong-length at names.txt"),
+        ("'a',\nb,\n'c'", "wrong-row at names.txt, line 2"),
+        ("'a',\n'',\n'c'", "wrong-row at names.txt, line 2"),
+        ("'a',\n'b\",\n'c'", "wrong-row at names.txt, line 2"),
+    ],
+)
+def test_wrong_quoted_names_raise(refused: Refused, file: File, text: str, expected: str) -> None:
+    wnids = file("wnids.txt", "n00000001\nn00000002\nn00000003\n")
+    assert refused(read_class_file, wnids, file("names.txt", text)) == expected
+
+
 @pytest.mark.parametrize(
     ("read", "name", "content", "expected"),
     [

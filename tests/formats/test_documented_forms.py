@@ -59,6 +59,10 @@ TABLES: dict[str, tuple[Callable[..., Any], str]] = {
     "candidates": (formats.read_candidates, "image,class\na.png,{0}\nb.png,{1}\n"),
     "groups": (formats.read_groups, "class,group\n{0},birds\n{1},fish\n"),
     "collapsed": (data.read_collapsed_classes, "class,also,reason\n{0},{1},alike\n"),
+    "judged": (
+        formats.read_judged_mistakes,
+        "image,class,category,severity\na.png,{0},Fine-grained,Minor\nb.png,{1},Spurious,Major\n",
+    ),
     "hierarchy": (formats.read_hierarchy, "child,parent\n{0},{1}\n{1},animal\n"),
 }
 DOCUMENTS: dict[str, tuple[Callable[..., Any], str]] = {
@@ -69,6 +73,10 @@ DOCUMENTS: dict[str, tuple[Callable[..., Any], str]] = {
         '{{"a.png": {{"valid": [{0}], "unclear": [], "wrong": [{1}], "problematic": false}}, "b.png": {{}}}}',
     ),
     "groups.json": (formats.read_groups, '{{"{0}": "birds", "{1}": "fish"}}'),
+    "judged.json": (
+        formats.read_judged_mistakes,
+        '{{"a.png": {{"top_prediction": {0}, "failure category": "Spurious", "failure severity": "Major"}}}}',
+    ),
     "tasks.jsonl": (
         formats.read_tasks,
         '{{"task": 0, "image": "a.png", "classes": [{{"class": {0}, "name": "cock"}}], "reason": ""}}\n',

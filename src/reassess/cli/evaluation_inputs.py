@@ -17,6 +17,7 @@ from reassess.core import (
     Benchmark,
     Classes,
     DataWithClasses,
+    JudgedMistakes,
     LabelSets,
     MultiLabels,
     Predictions,
@@ -25,10 +26,17 @@ from reassess.core import (
     classes_of,
 )
 from reassess.core.common_classes import class_ids_of
-from reassess.data import are_scores_from_golden, label_set_name
+from reassess.data import (
+    SOURCES,
+    are_scores_from_golden,
+    find_all_files_of_source,
+    label_set_name,
+    to_benchmark_names,
+)
 from reassess.errors import DataError, Fix, ReassessError, UnreadableFileError, add_error_place
 from reassess.evaluation import Outcomes, find_outcomes
 from reassess.evaluation.evaluation_words import describe_missing_class_names
+from reassess.formats import read_judged_mistakes
 from reassess.text import count_noun, join_first
 
 _ORIGINAL_FIX = "give --benchmark FOLDER, or --original FILE; or --original none, if there are no original labels"
@@ -147,6 +155,20 @@ def load_evaluation_inputs(
             reader.add_golden_parts(None)
         names = label_sources if len(label_sources) > 1 else []
         return _join_evaluation_inputs(reader, is_imagenet_by_default, thresholds, names)
+
+
+def load_judged_mistakes(run: CommandRun, inputs: EvaluationInputs) -> JudgedMistakes | None:
+    """Read the benchmark's judged mistakes, if they are on this machine."""
+    source = inputs.benchmark.sources.get("judged")
+    if source is None:
+        return None
+    paths = (find_all_files_of_source(source) or ()) if source in SOURCES else (Path(source),)
+    if not paths:
+        return None
+    for path in paths:
+        run.add_input(source if source in SOURCES else "judged", path)
+    judged = read_judged_mistakes(*paths, classes=inputs.labels.classes)
+    return judged.with_images(to_benchmark_names(judged.questions.images, inputs.benchmark))
 
 
 def _join_evaluation_inputs(

@@ -11,6 +11,7 @@ Each mistake gets the first of these kinds that applies:
 6. remaining: no other kind applies; raters were asked about the predicted class.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.comparison.panel import Panel, check_panel
-from reassess.core import Benchmark, Classes, LabelSets, Scores, Votes, find_predefined_benchmark
+from reassess.core import Benchmark, Classes, JudgedMistakes, LabelSets, Scores, Votes, find_predefined_benchmark
 from reassess.core.checks import check_type
 from reassess.evaluation import MISTAKE_KINDS, kinds_of_invalid_classes
 from reassess.evaluation.evaluation_words import MISTAKE_NAMES, describe_mistake_counts
@@ -113,6 +114,8 @@ class ClassifiedMistakes(Printable):
     predicted_ids: _Ints  # int32, shape (mistakes,): the model's first class
     kinds: npt.NDArray[np.int8]  # int8, shape (mistakes,): the first kind that applies, index into `ERROR_KINDS`
     reasons: Mapping[str, str] = field(default_factory=dict)  # why a kind was not determined, by kind
+    # Category and severity of each mistake, None if nobody judged it; empty without judged mistakes.
+    judgements: tuple[str | None, ...] = ()
 
     def __post_init__(self) -> None:
         freeze(self, "predicted_ids", "kinds")
@@ -147,6 +150,7 @@ class ClassifiedMistakes(Printable):
             "mistakes": len(self),
             **self.counts,
             **{f"{kind}_reason": reason for kind, reason in self.reasons.items()},
+            **({"judged": dict(Counter(filter(None, self.judgements)).most_common())} if self.judgements else {}),
             "examples": {
                 kind: [
                     {"image": image, "predicted": classes.id_and_name(class_id) if class_id >= 0 else None}
@@ -167,6 +171,7 @@ def classify_mistakes(
     collapsed_pairs: npt.NDArray[np.integer] | None = None,
     groups: Mapping[int, str] | None = None,
     min_images: int = MIN_CO_OCCURRENCES,
+    judged: JudgedMistakes | None = None,
 ) -> tuple[ClassifiedMistakes, ...]:
     """Find the kind of each mistake, for each model.
 
@@ -189,6 +194,8 @@ def classify_mistakes(
         The group of each class, by class id; a class may have no group. By default the benchmark's groups.
     min_images
         Two classes co-occur if at least this number of label sets contains both.
+    judged
+        Judged mistakes, for `ClassifiedMistakes.judgements`.
 
     Returns
     -------
@@ -204,6 +211,7 @@ def classify_mistakes(
     check_panel(panel)
     scores = None if scores is None else scores.convert_to_classes(labels.classes)
     experts = None if experts is None else experts.convert_to_classes(labels.classes)
+    judged = None if judged is None else judged.convert_to_classes(labels.classes)
     benchmark = find_predefined_benchmark(panel.images) if benchmark is None else benchmark
     collapsed_pairs = benchmark.find_collapsed_classes(labels.classes) if collapsed_pairs is None else collapsed_pairs
     groups = benchmark.find_class_groups(labels.classes) if groups is None else groups
@@ -223,8 +231,19 @@ def classify_mistakes(
             kinds_by_scores = kinds_of_invalid_classes(images, predicted, scores, experts, match=panel.match)
             fits += [kinds_by_scores == MISTAKE_KINDS.index(kind) for kind in _KINDS_FROM_SCORES]
         kinds = np.select(fits, range(len(fits)), len(ERROR_KINDS) - 1).astype(np.int8)
+        judgements: tuple[str | None, ...] = ()
+        if judged is not None:
+            positions = judged.find_positions(images, predicted, match=panel.match)
+            judgements = tuple(map(judged.describe, positions.tolist()))
         results.append(
-            ClassifiedMistakes(model=model, images=images, predicted_ids=predicted, kinds=kinds, reasons=reasons)
+            ClassifiedMistakes(
+                model=model,
+                images=images,
+                predicted_ids=predicted,
+                kinds=kinds,
+                reasons=reasons,
+                judgements=judgements,
+            )
         )
     return tuple(results)
 

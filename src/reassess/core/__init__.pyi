@@ -32,6 +32,7 @@ from .image_selection import ImageSelection as ImageSelection
 from .items import Id as Id
 from .items import Items as Items
 from .items import StoredItems as StoredItems
+from .judged_mistakes import JudgedMistakes as JudgedMistakes
 from .labels import LabelSets as LabelSets
 from .leaderboard import Leaderboard as Leaderboard
 from .leaderboard import LeaderboardRow as LeaderboardRow

@@ -75,7 +75,7 @@ class Benchmark:
         A function that returns the names of all images, in the order of files whose rows have no image names.
     sources
         Source of each part: the name of a known source, or a path. Parts are classes, images, original, labels,
-        scores, votes, golden, rater-golden, groups and collapsed; a part may be missing.
+        scores, votes, golden, rater-golden, groups, collapsed and judged; a part may be missing.
     default_groups
         Group of each class, for separate results by group, if `find_class_groups` returns None. May be empty.
     find_collapsed_classes, find_class_groups
@@ -146,6 +146,7 @@ IMAGENET = Benchmark(
         "golden": "imagenet-real-golden",
         "rater-golden": "imagenet-real-raters-golden",
         "collapsed": "imagenet-collapsed",
+        "judged": "imagenet-mistakes",
     },
     default_groups={class_id: "animals" if class_id < _ANIMALS else "others" for class_id in range(_CLASSES)},
     find_collapsed_classes=_find_imagenet_classes_merged_in_labels,

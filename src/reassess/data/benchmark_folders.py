@@ -35,6 +35,7 @@ PART_INSTRUCTIONS: Mapping[str, str] = {
     "collapsed": "write collapsed.csv, with the columns class and also",
 }
 _OPTIONAL_PART_INSTRUCTIONS: Mapping[str, str] = {
+    "judged": "write judged.csv, with the columns image, class, category and severity",
     "hierarchy": "write hierarchy.csv, with the columns child and parent",
     "folds": "run reassess folds",
     "duplicates": "run reassess scan",
@@ -50,10 +51,10 @@ def open_benchmark(name_or_folder: str | Path) -> Benchmark:
     ----------
     name_or_folder
         The name of a known benchmark, ``imagenet``; or a folder with some of these files, each in any format that
-        reassess reads: classes, original, labels, scores, votes, golden, rater-golden, groups, collapsed, hierarchy,
-        folds, duplicates and sample. Images are in the folder images, in images.zip or in images.tar. The file
-        benchmark.json may set the name, threshold, method, match, answers and stop rule, and the path of images that
-        are elsewhere.
+        reassess reads: classes, original, labels, scores, votes, golden, rater-golden, groups, collapsed, judged,
+        hierarchy, folds, duplicates and sample. Images are in the folder images, in images.zip or in images.tar. The
+        file benchmark.json may set the name, threshold, method, match, answers and stop rule, and the path of images
+        that are elsewhere.
 
     Returns
     -------

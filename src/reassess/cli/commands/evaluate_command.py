@@ -15,7 +15,7 @@ from reassess.cli.command_run import (
     reject_repeated_files,
 )
 from reassess.cli.duplicate_inputs import ExcludedImages, load_excluded_images
-from reassess.cli.evaluation_inputs import EvaluationInputs, load_evaluation_inputs
+from reassess.cli.evaluation_inputs import EvaluationInputs, load_evaluation_inputs, load_judged_mistakes
 from reassess.cli.help_pages import Choice, Command
 from reassess.cli.options import (
     add_image_matching_options,
@@ -175,6 +175,7 @@ def evaluate(
                 scores=inputs.scores,
                 experts=inputs.experts,
                 multi_labels=inputs.reviewed_labels,
+                judged=load_judged_mistakes(run, inputs),
             )
             write_table(details, table, force=run.force)
     next_words = (

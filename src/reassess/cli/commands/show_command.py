@@ -8,7 +8,12 @@ from pathlib import Path
 import click
 
 from reassess.cli.command_run import INPUT_PATH_TYPE, CommandRun, add_common_options, reject_repeated_files
-from reassess.cli.evaluation_inputs import EvaluationInputs, load_evaluation_inputs, suggest_other_benchmark_in_errors
+from reassess.cli.evaluation_inputs import (
+    EvaluationInputs,
+    load_evaluation_inputs,
+    load_judged_mistakes,
+    suggest_other_benchmark_in_errors,
+)
 from reassess.cli.help_pages import Command
 from reassess.cli.options import add_label_options, add_prediction_options, match_option
 from reassess.cli.prediction_inputs import iter_predictions
@@ -65,6 +70,7 @@ def show(
             votes=inputs.votes,
             experts=inputs.experts,
             predictions=dict(iter_predictions(run, files, inputs)),
+            judged=load_judged_mistakes(run, inputs) if files else None,
         )
     if run.json:
         run.print_json("show", sheet.to_json(label_sets.classes))
@@ -130,12 +136,10 @@ def _format_prediction(class_ids: tuple[int | None, ...] | None, sheet: ImageShe
     """Format the classes that a model predicts, and how raters judged each class."""
     if class_ids is None:
         return "the image is not in this file"
-    descriptions = {class_id: PREDICTION_NAMES[kind] for class_id, kind in sheet.mistake_kinds.items()}
-    descriptions |= dict.fromkeys(sheet.valid_class_ids or (), "valid")
     texts = (
         PREDICTION_NAMES["no_class"]
         if class_id is None
-        else _format_class(classes, class_id) + (f" ({descriptions[class_id]})" if class_id in descriptions else "")
+        else _format_class(classes, class_id) + (f" ({text})" if (text := sheet.describe_prediction(class_id)) else "")
         for class_id in class_ids
     )
     return "; ".join(texts) or PREDICTION_NAMES["no_class"]

@@ -31,7 +31,10 @@ _ROUNDING_ERROR = re.compile(r"(?<=\d\.\d{12})\d+")  # depends on the processor
 # Files that readers of a page download themselves.
 _DOWNLOADS = ("results-imagenet.csv", "results-imagenet-real.csv")
 # Files of known label sets that are used on one page.
-_OTHER_LABELS = {"imagenet-ecologists": "Biodiversity_ImageNet_Image_data.csv"}
+_OTHER_LABELS = {
+    "imagenet-ecologists": ["Biodiversity_ImageNet_Image_data.csv"],
+    "imagenet-mistakes": [f"imagenet-mistakes-{model}_mistakes.json" for model in ("vit3b", "greedy_soups")],
+}
 
 
 def _blocks(page: Path) -> list[tuple[str, str]]:
@@ -81,9 +84,10 @@ def test_page_shows_the_output_of_its_commands(
         needs(package)
     for name in ("real.json", "scores.npz", "raters.npz", "golden.npz", "raters_golden.npz", "validation_labels.txt"):
         real_file(name)
-    for name, file in _OTHER_LABELS.items():
+    for name, files in _OTHER_LABELS.items():
         if any(name in block for kind, block in blocks):
-            real_file(file)
+            for file in files:
+                real_file(file)
     for name in _DOWNLOADS:
         if name in page.read_text(encoding="utf-8"):
             (tmp_path / name).symlink_to(real_file(name))

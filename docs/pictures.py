@@ -4,8 +4,10 @@ import contextlib
 import re
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import matplotlib
+import polars as pl
 
 from reassess import read_labels, read_original_labels, top1_hits
 from reassess.cli import main
@@ -72,6 +74,39 @@ def differences() -> None:
     assert drawn == 0
 
 
+def atlas() -> None:
+    """Draw the shares of valid original labels of docs/atlas.md, by class group, with the code of that page."""
+    blocks = re.findall(r"^```python\n(.*?)^```$", (FOLDER / "atlas.md").read_text(), re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        for block in blocks:
+            exec(compile(block, "atlas.md", "exec"), names)
+    is_wild = pl.col("wild").is_not_null()
+    groups = (
+        names["atlas"]
+        .group_by("group")
+        .agg(
+            classes=pl.col("class").n_unique(),
+            ReaL=100 * pl.col("real").mean(),
+            ecologists=100 * pl.col("ecologists").fill_null(value=False).filter(is_wild).mean(),
+        )
+    )
+    groups = groups.sort("ReaL", descending=True)
+    figure, axes = plt.subplots(figsize=(8, 3.2))
+    rows = range(groups.height)
+    for row, (low, high) in enumerate(zip(groups["ReaL"], groups["ecologists"].fill_null(groups["ReaL"]), strict=True)):
+        axes.plot([low, high], [row, row], color="#c9cdd3", linewidth=3, zorder=1)
+    for name, colour, marker in (("ReaL", "#2b6cb0", "o"), ("ecologists", "#d9822b", "D")):
+        axes.scatter(groups[name], rows, color=colour, marker=marker, s=45, label=name, zorder=2)
+    axes.set_yticks(rows, [f"{group} ({n} classes)" for group, n in groups.select("group", "classes").iter_rows()])
+    axes.set(xlim=(65, 95), ylim=(groups.height - 0.5, -0.5), xlabel="original labels that are valid, %")
+    axes.grid(axis="x", color="#e3e5e8")
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(left=False)
+    axes.legend(frameon=False, loc="upper left")
+    figure.savefig(FOLDER / "atlas.svg", bbox_inches="tight", transparent=False, metadata={"Date": None})
+
+
 if __name__ == "__main__":
     plt.rcParams["svg.hashsalt"] = "reassess"
     plt.rcParams["font.family"] = "sans-serif"
@@ -80,3 +115,4 @@ if __name__ == "__main__":
     stop()
     leaderboard()
     differences()
+    atlas()

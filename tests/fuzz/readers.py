@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import reassess
 from reassess.core import Classes
 from reassess.data import list_images, open_images
-from reassess.formats import read_hierarchy
+from reassess.formats import read_hierarchy, read_judged_mistakes
 from reassess.formats.tables import read_table
 from reassess.proposals import read_transform
 from tests.fuzz.cases import Case, Target
@@ -99,6 +99,7 @@ READERS: Mapping[str, Target] = {
     "read_folds": _reader(reassess.read_folds, "folds", check=check_folds),
     "read_groups": _reader(reassess.read_groups, "groups", _WITH_CLASSES),
     "read_hierarchy": _reader(read_hierarchy, "hierarchy", _WITH_CLASSES),
+    "read_judged_mistakes": _reader(read_judged_mistakes, "judged", _CLASSES),
     "read_labels": _reader(reassess.read_labels, "labels", _CLASSES, check=check_labels),
     "reviews": _reader(reassess.read_labels, "multi_labels", _CLASSES),
     "read_leaderboard": Target(_leaderboards(), _SHARE),

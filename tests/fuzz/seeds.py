@@ -81,6 +81,9 @@ TABLES: Mapping[str, tuple[Table, ...]] = {
     "collapsed": (_table("class also", ["cat", "dog"], ["cup", "cat"]),),
     "groups": (_table("class group", ["cat", "animal"], ["dog", "animal"], ["cup", "thing"]),),
     "hierarchy": (_table("child parent", ["cat", "animal"], ["dog", "animal"], ["animal", "thing"], ["cup", "thing"]),),
+    "judged": (
+        _table("image class category severity", ["a.png", "cat", "x", "Minor"], ["b.png", "dog", "y", "Major"]),
+    ),
     "candidates": (
         _table(
             "image class source rank probability",
@@ -114,7 +117,14 @@ DOCUMENTS: Mapping[str, tuple[Any, ...]] = {
     "labels": ({"a.png": ["cat"], "b.png": ["dog", "cup"], "c.png": []}, {"a.png": [0], "b.png": [1, 2], "c.png": []}),
     "original": ({"a.png": "cat", "b.png": "dog"}, {"a.png": 0, "b.png": 1}),
     "multi_labels": ({"a.png": {"valid": [0, 1], "wrong": [2]}, "b.png": {"problematic": True, "unclear": [1]}},),
-    "groups": ({"cat": "animal", "dog": "animal", "cup": "thing"},),
+    "groups": (
+        {"cat": "animal", "dog": "animal", "cup": "thing"},
+        [
+            {"category": [2, 6], "classes": {"0": "cat, house cat", "1": "dog"}},
+            {"category": [1], "classes": {"2": "cup"}},
+        ],
+    ),
+    "judged": ({"a.png": {"top_prediction": 1, "failure category": "x", "failure severity": "Minor"}},),
     "leaderboard": (
         {
             "schema": "reassess/evaluate",

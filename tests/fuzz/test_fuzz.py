@@ -22,6 +22,7 @@ OUTSIDE_REASSESS = {  # readers that are not names of `reassess`
     "list_images",
     "open_images",
     "read_hierarchy",
+    "read_judged_mistakes",
     "read_table",
     "read_transform",
     "reviews",

@@ -50,7 +50,9 @@ def read_judged_mistakes(*paths: str | Path, classes: Classes | None = None) -> 
         lists, classes = class_ids_from_lists(path, [[row[1]] for row in rows], classes)
         with add_error_place(path):
             ids = [class_id for (class_id,) in lists]
-            check_range(ids, 0, classes.largest_id, value_name="class id", where=[row[0] for row in rows].__getitem__)
+            check_range(
+                ids, 0, classes.largest_id, value_name="class id", where=[f"image {row[0]}" for row in rows].__getitem__
+            )
         for class_id, (image, _, category, severity) in zip(ids, rows, strict=True):
             before = judgements.setdefault((image, class_id), (category, severity))
             if before != (category, severity):
@@ -61,8 +63,11 @@ def read_judged_mistakes(*paths: str | Path, classes: Classes | None = None) -> 
                     found=f"{', '.join(before)}; and {category}, {severity}",
                     fix="keep one of them",
                 )
+    images, ids = [image for image, _ in judgements], [class_id for _, class_id in judgements]
+    with add_error_place(" and ".join(map(str, paths))):
+        questions = Questions.from_columns(images, ids, classes)
     return JudgedMistakes(
-        Questions.from_columns([image for image, _ in judgements], [class_id for _, class_id in judgements], classes),
+        questions,
         categories=tuple(category for category, _ in judgements.values()),
         severities=tuple(severity for _, severity in judgements.values()),
     )
@@ -75,7 +80,9 @@ def _read_json(path: Path) -> list[_Judgement]:
         raise wrong_json_error("judged mistakes", document, where=path, allowed=_ALLOWED)
     for image, value in document.items():
         is_complete = isinstance(value, dict) and {_CLASS, _CATEGORY, _SEVERITY} <= value.keys()
-        if not is_complete or not all(isinstance(value[key], str) for key in (_CATEGORY, _SEVERITY)):
+        if not is_complete or not all(
+            isinstance(value[key], str) and value[key].strip() for key in (_CATEGORY, _SEVERITY)
+        ):
             raise wrong_json_error("judged mistakes", value, where=f"{path}, image {image}", allowed=_ALLOWED)
     return [(image, value[_CLASS], value[_CATEGORY], value[_SEVERITY]) for image, value in document.items()]
 

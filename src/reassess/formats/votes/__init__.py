@@ -10,6 +10,7 @@ from reassess.formats.files import as_path, check_suffix, write_to_temporary
 from reassess.formats.sample_files import make_sample_columns
 from reassess.formats.tables import TABLE_SUFFIXES, write_table
 from reassess.formats.votes.label_studio_votes import read_label_studio_votes
+from reassess.formats.votes.other_vote_tables import make_crowdkit_table, make_rater_columns
 from reassess.formats.votes.vote_archives import check_fits_archive, read_vote_archive, write_vote_archive
 from reassess.formats.votes.vote_tables import make_vote_table, read_vote_table
 
@@ -48,7 +49,9 @@ def write_votes(path: str | Path, votes: Votes, *, sample: Sample | None = None,
     Parameters
     ----------
     path
-        npz, csv, tsv, jsonl or parquet.
+        npz, csv, tsv, jsonl or parquet. A name that ends in .crowdkit.csv gives the columns task, worker and label of
+        crowd-kit, and a name that ends in .cleanlab.csv the matrix of cleanlab: a row per image, a column per rater,
+        and class ids (names if no class list is known). Both contain only items with votes.
     votes
         The votes.
     sample
@@ -60,7 +63,10 @@ def write_votes(path: str | Path, votes: Votes, *, sample: Sample | None = None,
     ------
     OutputError
         The file exists without `force`, or cannot be written; or an archive cannot store these votes: they have items
-        without a class, times, or two votes of a rater on an item.
+        without a class, times, or two votes of a rater on an item. A matrix stores only votes for one class per image,
+        at most one of each rater on an image.
+    DataError
+        The raters are unknown, and the file is for crowd-kit or cleanlab.
 
     Examples
     --------
@@ -78,7 +84,11 @@ def write_votes(path: str | Path, votes: Votes, *, sample: Sample | None = None,
         with write_to_temporary(path, force=force) as temporary:
             write_vote_archive(temporary, votes)
         return
+    tool = path.with_suffix("").suffix.lower()
+    if tool == ".cleanlab":
+        write_table(path, make_rater_columns(path, votes), force=force)
+        return
     table = make_vote_table(votes)
     if sample is not None:
         table = table.with_columns(**make_sample_columns(votes, table["image"], sample))
-    write_table(path, table, force=force)
+    write_table(path, make_crowdkit_table(votes, table) if tool == ".crowdkit" else table, force=force)

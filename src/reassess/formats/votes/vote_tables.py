@@ -21,6 +21,7 @@ from reassess.formats.tables import (
     refuse_missing_values,
     to_nullable_floats,
 )
+from reassess.formats.votes.other_vote_tables import has_rater_columns, name_tasks_as_images, unpivot_rater_columns
 from reassess.formats.votes.vote_counts import has_vote_counts, make_class_answers, make_count_table, read_counts
 from reassess.text import count_noun, join_first
 
@@ -111,7 +112,8 @@ def _refuse_unknown_answers(
     )
 
 
-ITEM_NAMES, RATER_NAMES, ANSWER_NAMES = ("item", "task", "question"), ("rater", "worker"), ("answer", "label")
+ITEM_NAMES = ("item", "task", "question")
+RATER_NAMES, ANSWER_NAMES = ("rater", "worker", "annotator"), ("answer", "label")
 
 
 def read_vote_table(
@@ -131,8 +133,13 @@ def votes_from_table(
     raise_if_contradictory: bool = False,
 ) -> Votes:
     """Make votes from a table; see `reassess.read_votes`."""
+    named = {*ITEM_NAMES, *RATER_NAMES, *ANSWER_NAMES}
+    if not named & set(table.columns) and has_rater_columns(table, classes):
+        table = unpivot_rater_columns(path, table)
+    if "task" in table.columns:
+        table = name_tasks_as_images(table, find_column(path, table, *ANSWER_NAMES), classes)
     names = set(table.columns)
-    if not names & {*ITEM_NAMES, *RATER_NAMES, *ANSWER_NAMES} and has_vote_counts(table):
+    if not names & named and has_vote_counts(table):
         _refuse_answers_that_are_not_classes(path, answers, classes)
         return read_counts(path, table, answers, _find_classes(path, answers, classes))
     answers_are_classes = "image" in names and not names & {"class", *ITEM_NAMES}

@@ -14,7 +14,7 @@ import os, sys, warnings
 from pathlib import Path
 import polars
 from reassess.errors import DataError
-from reassess.formats.predictions.prediction_tables import read_timm_json
+from reassess.formats.predictions.prediction_tables import read_json_table
 from reassess.formats.tables import read_table, write_table
 
 warnings.simplefilter("ignore")  # Python warns about threads and forks
@@ -22,7 +22,7 @@ path = Path("t.csv")
 path.write_text("image,class\\na,1\\nb,2\\n")
 Path("t.json").write_text('{"a": {"index": 1}}')
 table = read_table(path) if BEFORE else polars.DataFrame({"a": [1]})
-CALLS = [lambda: read_table(path), lambda: read_timm_json(Path("t.json")), lambda: write_table(Path("o.csv"), table)]
+CALLS = [lambda: read_table(path), lambda: read_json_table(Path("t.json")), lambda: write_table(Path("o.csv"), table)]
 for call in CALLS:
     child = os.fork()
     if not child:

@@ -72,6 +72,8 @@ def test_matrix_and_counts_are_told_apart_by_headings_and_cells(file: File, refu
         ("image b.png", "1", "dog"),
     ]
     assert read_vote_file(file("c.csv", "image,0,1\na.png,2,0\nb.png,1,1\n"), classes=PETS).is_anonymous
+    with_names = file("w.csv", "image,who,answered\na.png,ann,cat\nb.png,bo,dog\n")
+    assert refused(read_vote_file, with_names, classes=PETS) == "unknown-column at w.csv"
     assert refused(read_vote_file, file("d.csv", "image,cat,dog\na.png,2,\n"), classes=PETS).startswith("missing-value")
 
 

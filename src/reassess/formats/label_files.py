@@ -13,6 +13,7 @@ from reassess.core.checks import check_type
 from reassess.core.image_names import image_keys
 from reassess.core.labels import check_one_label_each
 from reassess.errors import DataError, ReassessError, add_error_place
+from reassess.formats.fiftyone import FIFTYONE_SUFFIX, write_fiftyone_labels
 from reassess.formats.files import as_path, check_suffix, read_lines, write_to_temporary
 from reassess.formats.json_files import read_json, wrong_json_error
 from reassess.formats.question_columns import class_ids_from_lists
@@ -107,7 +108,7 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
     path
         JSON: a list of lists in validation order if the images are exactly ImageNet's 50,000 validation images, else an
         object from image name to list. CSV, TSV, JSON lines or Parquet: columns image and class, with one row without
-        a class for an empty set.
+        a class for an empty set. A name that ends in .fiftyone.json gives a file that FiftyOne imports.
     labels
         The label sets. Classes are written as ids, or by wnid or name if they were read by wnid or name.
     force
@@ -130,6 +131,10 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
     """
     path = as_path(path)
     check_type(LabelSets, labels)
+    if path.name.lower().endswith(FIFTYONE_SUFFIX):
+        ids_by_image = [sorted(ids) for ids in labels.classes_by_image().values()]
+        write_fiftyone_labels(path, labels.images, ids_by_image, labels.classes, force=force)
+        return
     class_names = labels.classes.names_to_write
     if check_suffix(path, LABEL_SUFFIXES, "a label set") != ".json":
         write_table(path, _make_label_table(labels), force=force)

@@ -15,6 +15,7 @@ from reassess.core.classes import require_known_class_ids
 from reassess.core.free_text import EXTRACT, Extract
 from reassess.core.predictions import MAX_IDS_PER_ROW
 from reassess.errors import DataError, Fix, ReassessError, ReassessWarning
+from reassess.formats.fiftyone import FIFTYONE_SUFFIX, write_fiftyone_labels
 from reassess.formats.files import (
     as_path,
     atomic_writes,
@@ -88,8 +89,9 @@ def read_predictions(
     path
         npy or npz: integers (N,) or (N, k <= 20) are ids, best first; floats (N, outputs) are scores; an npz may have
         image names as ``names``, ``filenames`` or ``paths``. CSV, TSV, JSON lines, Parquet, and the JSON of timm's
-        inference script: a column of image names, and columns of ids or of scores, or a column ``text``. pt, pth,
-        safetensors: one tensor, if torch or safetensors is installed.
+        inference script: a column of image names, and columns of ids or of scores, or a column ``text``. JSON of
+        FiftyOne: classifications of images, best first by their confidences. pt, pth, safetensors: one tensor, if torch
+        or safetensors is installed.
     classes
         The classes of the benchmark. If they are known only by the names in the labels (`Classes.has_local_ids`), ids
         have no meaning, so predictions must use names. Scores may have one output per class, in sorted order.
@@ -218,7 +220,8 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
     ----------
     path
         ``.npy``, or a table with the columns image, prediction_1..k and, if scores are known, score_1..k. A table
-        writes classes as `write_labels` does; a prediction that is not a class is a dash if classes have names.
+        writes classes as `write_labels` does; a prediction that is not a class is a dash if classes have names. A name
+        that ends in .fiftyone.json gives a file that FiftyOne imports; scores from 0 to 1 are confidences.
     predictions
         The predictions.
     top_k
@@ -236,6 +239,9 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
     """
     check_type(Predictions, predictions)
     path = as_path(path)
+    if path.name.lower().endswith(FIFTYONE_SUFFIX):
+        _write_fiftyone(path, predictions, top_k, force=force)
+        return
     if path.suffix.lower() != ".npy":
         write_table(path, _make_table(predictions, min(top_k, predictions.max_k)), force=force)
         return
@@ -266,6 +272,23 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
         if names is not None:
             with write_to_temporary(path.with_suffix(".txt"), force=force) as temporary:
                 temporary.write_text(names, encoding="utf-8")
+
+
+def _write_fiftyone(path: Path, predictions: Predictions, top_k: int, *, force: bool) -> None:
+    """Write the top k of each image; `DataError` without image names."""
+    images = predictions.images
+    if images is None:
+        raise DataError("missing-images", "FiftyOne needs image names", where=path, fix="add image names")
+    ids, scores = predictions.top_classes(min(top_k, predictions.max_k, MAX_IDS_PER_ROW))
+    are_confidences = scores is not None and scores.size and 0 <= scores.min() <= scores.max() <= 1
+    targets: list[list[Any]] = [[class_id for class_id in row if class_id >= 0] for row in ids.tolist()]
+    if scores is not None and are_confidences:
+        targets = [
+            [{"label": c, "confidence": score} for c, score in zip(row, row_scores, strict=True) if c >= 0]
+            for row, row_scores in zip(ids.tolist(), scores.tolist(), strict=True)
+        ]
+    single = [row[0] if row else None for row in targets]
+    write_fiftyone_labels(path, images, single if top_k == 1 else targets, predictions.classes, force=force)
 
 
 def _save_array(path: Path, predictions: Predictions) -> None:

@@ -29,6 +29,7 @@ from reassess.core import Classes, Predictions
 from reassess.core.free_text import Extract
 from reassess.core.image_names import image_keys
 from reassess.errors import DataError
+from reassess.formats.fiftyone import is_fiftyone_document, read_fiftyone_table
 from reassess.formats.json_files import read_json, read_json_lines
 from reassess.formats.predictions.id_columns import (
     IdColumns,
@@ -47,10 +48,11 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def read_timm_json(path: Path) -> "pl.DataFrame":
-    """Read a JSON file from timm's inference script, in any of three layouts.
+def read_json_table(path: Path) -> "pl.DataFrame":
+    """Read a JSON file of FiftyOne, or from timm's inference script, in any of three layouts.
 
-    The layouts are json, an object from file name to row; json-split, columns and rows; json-records, a row per line.
+    The layouts of timm are json, an object from file name to row; json-split, columns and rows; and json-records, a row
+    per line.
     """
     import polars as pl
 
@@ -61,6 +63,8 @@ def read_timm_json(path: Path) -> "pl.DataFrame":
         if error.code != "several-documents":
             raise
         document = None  # a document per line
+    if is_fiftyone_document(document):
+        return read_fiftyone_table(path, document)
     if isinstance(document, dict) and document.get("data") == []:
         raise DataError("empty-file", "table has no rows", where=path, fix="write the table again")
     try:
@@ -83,7 +87,7 @@ def read_timm_json(path: Path) -> "pl.DataFrame":
         "wrong-json",
         "JSON has no predictions",
         where=path,
-        allowed="the output of timm's inference script: json, json-records or json-split",
+        allowed="the output of timm's inference script: json, json-records or json-split; or labels of FiftyOne",
         fix="write a CSV with the columns image and prediction",
     ) from cause
 
@@ -174,7 +178,7 @@ def read_image_names(path: Path) -> tuple[str, ...]:
 
 def _read_any_table(path: Path) -> "pl.DataFrame":
     text = tuple(name for name in _NAME_COLUMNS if name != "index")
-    return read_timm_json(path) if path.suffix.lower() == ".json" else read_table(path, text_columns=text)
+    return read_json_table(path) if path.suffix.lower() == ".json" else read_table(path, text_columns=text)
 
 
 def _find_name_column(path: Path, table: "pl.DataFrame") -> str:

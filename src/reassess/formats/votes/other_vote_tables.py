@@ -42,17 +42,19 @@ def name_tasks_as_images(table: "pl.DataFrame", answer: str, classes: Classes | 
 def has_rater_columns(table: "pl.DataFrame", classes: Classes | None) -> bool:
     """Return whether a table is a matrix with a row per image and a column per rater, instead of counts per class.
 
-    The cells of a matrix are classes: names; or ids, if the headings are not classes, or if cells are empty.
+    The cells of a matrix are classes of a class list: names; or ids, if the headings are not classes, or if cells are
+    empty, since counts are never missing.
     """
     import polars as pl
 
-    if table.columns[0] not in (_IMAGE, _NO_HEADING) or table.width < 3:
+    is_other = table.columns[0] not in (_IMAGE, _NO_HEADING) or {"class", "count"} & set(table.columns)
+    if is_other or classes is None or table.width < 3:
         return False
     cells = table.drop(table.columns[0])
     known = [series for series in cells if series.null_count() < len(series)]
-    if all(series.dtype == pl.String for series in known):
-        return bool(known)
-    if classes is None or not all(series.dtype.is_numeric() for series in known):
+    if known and all(series.dtype == pl.String for series in known):  # a column without any class is not a rater's
+        return all(any(map(classes.has_class, series.drop_nulls().unique())) for series in known)
+    if not all(series.dtype.is_numeric() for series in known):
         return False
     headings = [name for name in cells.columns if classes.has_class(name)]
     are_numbers = all(parse_class_id(name) is not None for name in headings)
@@ -104,14 +106,14 @@ def make_crowdkit_table(votes: Votes, table: "pl.DataFrame") -> "pl.DataFrame":
 
 
 def make_rater_columns(path: Path, votes: Votes) -> "pl.DataFrame":
-    """Return cleanlab's matrix of class ids, or of class names without a class list; `OutputError` if it cannot be."""
+    """Return cleanlab's matrix of class ids; `OutputError` if it cannot store the votes."""
     votes.require_raters("a matrix for cleanlab")
     if votes.classes is None:
         problem, found = "matrices for cleanlab store only one class per image and rater", None
     elif repeat := _find_repeated_vote(votes):
         problem, found = "matrices for cleanlab store one vote per rater and image", repeat
     else:
-        return _make_matrix(votes, votes.classes)
+        return _make_matrix(votes)
     fix = "write a table for crowd-kit, such as votes.crowdkit.csv"
     raise OutputError("not-in-matrix", problem, where=path, found=found, fix=fix)
 
@@ -127,13 +129,12 @@ def _find_repeated_vote(votes: Votes) -> str | None:
     return f"rater {votes.raters[rater]} on {votes.describe_item(item)}"
 
 
-def _make_matrix(votes: Votes, classes: Classes) -> "pl.DataFrame":
+def _make_matrix(votes: Votes) -> "pl.DataFrame":
     import polars as pl
 
     ids = np.full((len(votes.items), len(votes.raters)), -1, np.int64)
     ids[votes.item_ids, votes.rater_ids] = votes.class_ids[votes.answer_ids]
-    texts = classes.to_column if classes.has_local_ids else (lambda column: pl.Series(column).replace(-1, None))
     raters = np.flatnonzero((ids >= 0).any(axis=0)).tolist()
-    columns = {str(votes.raters[rater]): texts(ids[:, rater]) for rater in raters}
+    columns = {str(votes.raters[rater]): pl.Series(ids[:, rater]).replace(-1, None) for rater in raters}
     table = pl.DataFrame({_IMAGE: pl.Series(votes.images, dtype=pl.String), **columns})
     return table.filter(pl.Series(votes.sizes > 0))

@@ -80,7 +80,7 @@ def test_matrix_and_counts_are_told_apart_by_headings_and_cells(file: File, refu
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("image,ann,bo\na.png,cat,cow\n", "unknown-class at v.csv"),
+        ("image,ann,bo\na.png,cat,cow\nb.png,cat,dog\n", "unknown-class at v.csv"),
         ("image,ann,bo\na.png,0,5\n", "out-of-range at v.csv"),
         ("image,ann,bo\na.png,cat,dog\na.png,cat,dog\n", "duplicate-image at v.csv, line 3"),
     ],

@@ -51,7 +51,8 @@ def write_votes(path: str | Path, votes: Votes, *, sample: Sample | None = None,
     path
         npz, csv, tsv, jsonl or parquet. A name that ends in .crowdkit.csv gives the columns task, worker and label of
         crowd-kit, and a name that ends in .cleanlab.csv the matrix of cleanlab: a row per image, a column per rater,
-        and class ids (without a class list, positions among the sorted class names). Both contain only items with votes.
+        and class ids (without a class list, positions among the sorted class names). Both contain only items with
+        votes.
     votes
         The votes.
     sample

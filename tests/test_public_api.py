@@ -26,6 +26,7 @@ FACES = (
     "proposals",
     "cleaning",
     "report",
+    "release",
     "numeric",
 )
 PUBLIC = set(reassess.__all__)  # type: ignore[attr-defined]

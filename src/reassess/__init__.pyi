@@ -96,6 +96,7 @@ from .proposals import predict as predict
 from .proposals import propose as propose
 from .proposals import seconds_per_vote as seconds_per_vote
 from .proposals import unasked_candidates as unasked_candidates
+from .release import write_release as write_release
 from .report import write_chart as write_chart
 from .report import write_report as write_report
 

@@ -129,6 +129,7 @@ NEXT = {
     "folds --benchmark pets --k 2 -o folds.csv": "clean",
     "status pets": "evaluate",
     "status pets.db": "annotate serve",
+    "release pets -o pets-1.0": "release",
     "rate ask.jsonl --benchmark pets --model m --endpoint http://localhost:8000/v1 -o model.csv": "aggregate",
     "annotate create new.db ask.jsonl --benchmark pets": "annotate invite",
     "annotate invite pets.db ann": "annotate serve",

@@ -217,6 +217,11 @@ def count_votes_on(items: Items, votes: Votes) -> npt.NDArray[np.int64]:
     return np.where(rows >= 0, votes.indptr[rows + 1] - votes.indptr[rows], 0)
 
 
+def are_golden_items_rated(experts: Votes, *rater_votes: Votes) -> bool:
+    """Return whether raters voted on an item that experts answered."""
+    return any((count_votes_on(experts.items, votes)[experts.sizes > 0] > 0).any() for votes in rater_votes)
+
+
 def _find_images_with_unanswered_golden(votes: Votes, rater_golden: Votes, experts: Votes) -> list[str]:
     """Find images with an unanswered golden question, and without an ordinary vote on a golden question."""
     questions = require_questions(experts.items)

@@ -149,7 +149,7 @@ def measure_curves(
         )
     sources = (  # the first source that is not None decides
         golden.is_in_sample(scores),
-        False if _is_method_known(scores) and not _is_made_with_golden(scores) else None,
+        False if is_method_known(scores) and not is_made_with_golden(scores) else None,
         in_sample,
         None if out_of_sample is None else True,
     )
@@ -181,7 +181,7 @@ def compute_out_of_sample_scores(
     The raters' votes on the image are still used. Golden items that are not among the votes have no scores. The result
     is None if the scores were made without golden answers.
     """
-    if _is_method_known(scores) and not _is_made_with_golden(scores):
+    if is_method_known(scores) and not is_made_with_golden(scores):
         return None
     images = len(experts.images)
     check_range(images, 2, value_name="number of golden images, or folds")
@@ -192,7 +192,7 @@ def compute_out_of_sample_scores(
     items = experts.items
     golden = votes_on_golden if rater_golden is None else rater_golden
     fold = fold_of[items.image_ids] if isinstance(items, Questions) else fold_of
-    if _is_method_known(scores):
+    if is_method_known(scores):
         name, options = parse_method(scores.method)
         if not METHODS[name].uses_all_votes and not options.get("tempering"):
             votes = votes_on_golden
@@ -276,12 +276,12 @@ def _point_columns(point: Point) -> dict[str, Any]:
     return point.to_json() | {"hits": point.n_hits, "kept": point.n_kept_questions, "valid": point.n_valid}
 
 
-def _is_method_known(scores: Scores) -> bool:
+def is_method_known(scores: Scores) -> bool:
     """Return whether the scores record their method, and it is one of `METHODS`."""
     return scores.method.partition(", ")[0] in METHODS
 
 
-def _is_made_with_golden(scores: Scores) -> bool:
+def is_made_with_golden(scores: Scores) -> bool:
     """Return whether the scores were made with experts' answers, according to the recorded method."""
     name, options = parse_method(scores.method)
     if "experts" in METHODS[name].required_options or options.get("tempering"):
@@ -290,10 +290,10 @@ def _is_made_with_golden(scores: Scores) -> bool:
 
 
 def recompute_scores(
-    scores: Scores, votes: Votes, *, experts: Votes, rater_golden: Votes | None, original: LabelSets | None
+    scores: Scores, votes: Votes, *, experts: Votes | None, rater_golden: Votes | None, original: LabelSets | None
 ) -> Aggregation:
     """Compute scores again by their recorded method, without warnings."""
-    if not _is_method_known(scores):
+    if not is_method_known(scores):
         is_missing = scores.method == UNKNOWN_METHOD
         raise DataError(
             "unknown-method",
@@ -312,7 +312,7 @@ def recompute_scores(
                 fix="give the original labels",
             )
         options["original"] = original
-    if _is_made_with_golden(scores):
+    if is_made_with_golden(scores):
         options |= {"experts": experts, "rater_golden": rater_golden}
     # The same warnings were shown when the scores were made.
     with warnings.catch_warnings(action="ignore", category=ReassessWarning):

@@ -11,7 +11,7 @@ import numpy as np
 
 from reassess.aggregation import AUTO, METHODS, Aggregation, aggregate, parse_method, with_golden_votes
 from reassess.aggregation.golden import expert_truth
-from reassess.aggregation.golden_items import count_votes_on
+from reassess.aggregation.golden_items import are_golden_items_rated, count_votes_on
 from reassess.aggregation.methods import list_methods_with
 from reassess.cli.command_run import CommandRun
 from reassess.cli.part_inputs import NO_SOURCE, BenchmarkPartReader, find_part, require_part
@@ -196,7 +196,7 @@ def is_golden_answered_only_by_experts(reader: BenchmarkPartReader) -> bool:
         return False
     if not all(isinstance(part_votes.items, Questions) for part_votes in (golden, *votes.values())):
         return False
-    if any((count_votes_on(golden.items, part_votes)[golden.sizes > 0] > 0).any() for part_votes in votes.values()):
+    if are_golden_items_rated(golden, *votes.values()):
         return False
     # Without raters' golden votes, and without a common image, the names may be misspelt.
     images = votes["votes"].images

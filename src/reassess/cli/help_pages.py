@@ -52,6 +52,7 @@ COMMANDS: SectionLines = {
     },
     "Data": {
         "status": "Show the state of a benchmark or campaign, and what is next.",
+        "release": "Package a benchmark for publication.",
         "fetch": "Download known data; without a name, list it.",
     },
 }

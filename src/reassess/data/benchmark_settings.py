@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from reassess.core import Id, Match, StopRule
 from reassess.core.checks import check_is_collection, check_known, check_range, check_type, check_unicode, check_unique
 from reassess.core.image_names import MATCHES
+from reassess.data.release_facts import check_release_facts
 from reassess.errors import DataError, add_error_place
 from reassess.formats.file_lock import lock_folder
 from reassess.formats.files import exists, write_to_temporary
@@ -208,5 +209,11 @@ _SETTING_RULES: Mapping[str, _SettingRule] = {
         _is_hash_mapping,
         "made_from is not an object of objects with hashes",
         '{"labels": {"scores": SHA-256}}, for each part that was made',
+    ),
+    "release": _SettingRule(
+        lambda value: isinstance(value, dict),
+        "facts about a release are not an object",
+        '{"license": "CC-BY-4.0", ...}',
+        check_release_facts,
     ),
 }

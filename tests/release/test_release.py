@@ -1,0 +1,268 @@
+"""What a release refuses, what it leaves out, and what the owner adds."""
+
+import json
+import shutil
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from reassess.data import update_benchmark
+from reassess.release import write_release
+from tests.helpers import Needs, RealFile, Refused, Runner, code_of, picture, write_csv, write_files
+
+VOTES = "image,class,rater,answer"
+FACTS = {
+    "description": "Pets.",
+    "license": "CC-BY-4.0",
+    "creators": ["Ann Ace", "Pet Lab"],
+    "url": "https://example.org/pets",
+    "version": "1.2.0",
+    "published": "2026-12-01",
+    "citation": "@misc{pets}",
+    "biases": "Mostly cats.",
+    "synthetic": False,
+}
+
+
+@pytest.fixture
+def pets(tmp_path: Path, run: Runner) -> Path:
+    """A small benchmark with scores by majority: four images, two raters and a model."""
+    folder = write_files(tmp_path, {"pets/classes.txt": "cat\ndog\n"}) / "pets"
+    names = ["cat/a.png", "cat/b.png", "dog/c.png", "dog/d.png"]
+    original = [name.partition("/")[0] for name in names]
+    write_csv(folder / "original.csv", "image,class", zip(names, original, strict=True))
+    raters = ("zoe@example.org", "Adam Smith", "qwen#0a1b2c3d")
+    rows = [
+        (name, pet, rater, "yes" if pet == label else "no")
+        for name, label in zip(names[:3], ("cat", "dog", "dog"), strict=True)
+        for pet in ("cat", "dog")
+        for rater in raters
+    ]
+    write_csv(folder / "votes.csv", VOTES, rows)
+    (folder / "comments.csv").write_text("image,comment\ncat/a.png,ask Zoe\n")
+    assert run("aggregate", "--benchmark", folder, "--method", "majority", "-o", folder / "scores.csv").code == 0
+    assert run("labels", "--benchmark", folder, "--threshold", "0.8", "-o", folder / "labels.csv").code == 0
+    return folder
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_people_get_numbers_and_models_keep_their_names(pets: Path, tmp_path: Path) -> None:
+    votes = pl.read_parquet(write_release(pets, tmp_path / "out").folder / "votes.parquet")
+    assert set(votes["rater"]) == {"r1", "r2", "qwen#0a1b2c3d"}
+    document = json.loads((tmp_path / "out" / "croissant.json").read_text())
+    assert document["rai:machineAnnotationTools"] == ["qwen#0a1b2c3d"]
+    assert document["rai:annotationsPerItem"] == "3 votes per question"
+
+
+def test_numbers_of_raters_depend_on_the_votes_and_not_on_names() -> None:
+    from reassess.release.anonymous_names import number_raters
+
+    names = [f"{letter}@example.org" for letter in "abcdefgh"]
+    first, second = (number_raters(names, key) for key in (b"1", b"2"))
+    assert sorted(first.values()) == [f"r{number}" for number in range(1, 9)]
+    assert first != second
+    assert sorted(first, key=first.get) not in (names, names[::-1])
+
+
+def test_other_files_and_columns_are_named_and_not_released(pets: Path, tmp_path: Path) -> None:
+    votes = pl.read_csv(pets / "votes.csv").with_columns(raw=pl.lit("secret"))
+    votes.write_csv(pets / "votes.csv")
+    release = write_release(pets, tmp_path / "out")
+    assert release.not_released == ("column raw of votes.csv", "comments.csv")
+    texts = [path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert not any(word in text for text in texts for word in (b"secret", b"ask Zoe"))
+
+
+def test_images_are_released_only_if_asked(pets: Path, tmp_path: Path) -> None:
+    names = ["cat/a.png", "cat/b.png", "dog/c.png", "dog/d.png"]
+    write_files(pets, {f"images/{name}": picture(row, "PNG") for row, name in enumerate(names)})
+    assert write_release(pets, tmp_path / "none").not_released == ("images", "comments.csv")
+    assert not (tmp_path / "none" / "images.zip").exists()
+    assert write_release(pets, tmp_path / "all", with_images=True).n_images == 4
+    with zipfile.ZipFile(tmp_path / "all" / "images.zip") as archive:
+        assert archive.namelist() == names
+        assert archive.read("dog/c.png") == (pets / "images" / "dog" / "c.png").read_bytes()
+
+
+def test_hashed_names_are_the_same_in_tables_and_images(
+    pets: Path, tmp_path: Path, needs: Needs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["cat/a.png", "cat/b.png", "dog/c.png", "dog/d.png"]
+    write_files(pets, {f"images/{name}": picture(row, "PNG") for row, name in enumerate(names)})
+    out = write_release(pets, tmp_path / "out", with_images=True, hash_names=True).folder
+    labels, votes = (pl.read_parquet(out / f"{part}.parquet") for part in ("labels", "votes"))
+    assert labels["image"].str.contains(r"^[0-9a-f]{16}\.png$").all()
+    assert labels["image"].is_sorted()
+    with zipfile.ZipFile(out / "images.zip") as archive:
+        assert sorted(archive.namelist()) == sorted(set(labels["image"]))
+        dogs = {archive.read(name) for name in labels.filter(pl.col("class") == "dog")["image"]}
+    assert dogs == {picture(row, "PNG") for row in (1, 2, 3)}
+    assert set(votes["image"]) < set(labels["image"])
+    texts = [path.read_bytes() for path in out.rglob("*") if path.suffix in (".csv", ".json", ".md")]
+    assert not any(b"a.png" in text and b"cat/a" in text for text in texts)
+    needs("mlcroissant")
+    with warnings.catch_warnings(action="ignore"):
+        import mlcroissant
+        from etils import epath
+
+        # It unpacks all archives called images.zip into the same folder of its cache.
+        cache = "mlcroissant._src.operation_graph.operations.extract.EXTRACT_PATH"
+        monkeypatch.setattr(cache, epath.Path(tmp_path / "unpacked"))
+        records = list(mlcroissant.Dataset(jsonld=str(out / "croissant.json")).records(record_set="image-files"))
+        assert sorted(record["image-files/image"].decode() for record in records) == sorted(set(labels["image"]))
+        assert {record["image-files/content"].size for record in records} == {(32, 32)}
+
+
+def test_owner_facts_reach_all_pages(pets: Path, tmp_path: Path, needs: Needs) -> None:
+    settings = json.loads((pets / "benchmark.json").read_text())
+    (pets / "benchmark.json").write_text(json.dumps(settings | {"release": FACTS}))
+    update_benchmark(pets, threshold=0.8)  # other settings stay
+    release = write_release(pets, tmp_path / "out")
+    assert not set(FACTS) & set(release.missing_facts)
+    out = release.folder
+    document = json.loads((out / "croissant.json").read_text())
+    assert document["license"] == "https://spdx.org/licenses/CC-BY-4.0.html"
+    assert [creator["name"] for creator in document["creator"]] == ["Ann Ace", "Pet Lab"]
+    assert (document["version"], document["datePublished"], document["citeAs"]) == (
+        "1.2.0",
+        "2026-12-01",
+        "@misc{pets}",
+    )
+    assert (document["rai:dataBiases"], document["rai:hasSyntheticData"]) == ("Mostly cats.", False)
+    assert "- Synthetic: no\n" in (out / "datasheet.md").read_text()
+    assert json.loads((out / "benchmark.json").read_text())["release"] == FACTS
+    needs("yaml")
+    import yaml
+
+    citation = yaml.safe_load((out / "CITATION.cff").read_text())
+    assert citation["authors"] == [{"name": "Ann Ace"}, {"name": "Pet Lab"}]
+    assert (citation["license"], citation["version"], citation["title"]) == ("CC-BY-4.0", "1.2.0", "pets")
+    card = yaml.safe_load((out / "README.md").read_text().split("---")[1])
+    assert card["license"] == "cc-by-4.0"
+    assert [config["config_name"] for config in card["configs"] if config.get("default")] == ["labels"]
+    needs("mlcroissant")
+    with warnings.catch_warnings(action="ignore"):
+        import mlcroissant
+
+        issues = mlcroissant.Dataset(jsonld=str(out / "croissant.json")).metadata.ctx.issues
+    assert (issues.errors, issues.warnings) == (set(), set())
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        ('{"licence": "MIT"}', "unknown-name at pets/benchmark.json, key release"),
+        ('{"version": "v1"}', "wrong-fact at pets/benchmark.json, key release"),
+        ('{"published": "1 December"}', "wrong-fact at pets/benchmark.json, key release"),
+        ('{"creators": "Ann"}', "wrong-fact at pets/benchmark.json, key release"),
+        ('"MIT"', "wrong-type at pets/benchmark.json, key release"),
+    ],
+)
+def test_wrong_facts_are_refused(facts: str, message: str, pets: Path, tmp_path: Path, refused: Refused) -> None:
+    (pets / "benchmark.json").write_text(f'{{"release": {facts}}}')
+    assert refused(write_release, pets, tmp_path / "out") == message
+    assert not (tmp_path / "out").exists()
+
+
+def _change_label(pets: Path) -> None:
+    edit(pets / "labels.csv", "cat/a.png,cat", "cat/a.png,dog")
+
+
+def _change_votes(pets: Path) -> None:
+    edit(pets / "votes.csv", "cat/a.png,cat,Adam Smith,yes", "cat/a.png,cat,Adam Smith,no")
+
+
+def _change_threshold(pets: Path) -> None:
+    edit(pets / "scores.csv", "cat/a.png,cat,1.0", "cat/a.png,cat,0.7")
+
+
+def _misspell_image(pets: Path) -> None:
+    edit(pets / "votes.csv", "cat/a.png,cat,Adam Smith,yes", "cat/z.png,cat,Adam Smith,yes")
+
+
+def _remove_labels(pets: Path) -> None:
+    (pets / "labels.csv").unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (_change_label, "different-labels"),
+        (_change_threshold, "different-labels"),
+        (_change_votes, "different-scores"),
+        (_misspell_image, "unknown-image"),
+        (_remove_labels, "missing-part"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(
+    spoil: Callable[[Path], None], code: str, pets: Path, tmp_path: Path
+) -> None:
+    # Without this record, scores count as made from the votes by the method in benchmark.json.
+    settings = json.loads((pets / "benchmark.json").read_text())
+    del settings["made_from"]
+    (pets / "benchmark.json").write_text(json.dumps(settings))
+    spoil(pets)
+    assert code_of(write_release, pets, tmp_path / "out") == code
+    assert [path.name for path in tmp_path.iterdir()] == ["pets"]
+
+
+def test_different_labels_are_named(pets: Path, tmp_path: Path, refused_text: Callable[..., str]) -> None:
+    _change_label(pets)
+    assert refused_text(write_release, pets, tmp_path / "out") == (
+        "scores give other labels at threshold 0.8\n"
+        "  where:   DIR/pets/labels.csv and DIR/pets/scores.csv\n"
+        "  found:   other labels for 1 image: cat/a.png\n"
+        "  fix:     make the labels again (reassess labels), or write their threshold into benchmark.json"
+    )
+
+
+def test_unverified_scores_are_released_with_the_reason(pets: Path, tmp_path: Path) -> None:
+    (pets / "benchmark.json").unlink()
+    release = write_release(pets, tmp_path / "out")
+    assert release.rebuilding == (
+        "It was not checked that the votes give these scores: the scores do not say which method made them."
+    )
+
+
+def test_only_an_unchanged_release_is_replaced(pets: Path, tmp_path: Path, refused: Refused) -> None:
+    out = write_release(pets, tmp_path / "out").folder
+    assert refused(write_release, pets, out) == "output-exists at out"
+    write_release(pets, out, force=True)
+    edit(out / "README.md", "# pets", "# my pets")
+    assert refused(write_release, pets, out, force=True) == "changed-output at out"
+    assert "# my pets" in (out / "README.md").read_text()
+    assert refused(write_release, pets, pets / "out") == "reserved-output at pets/out"
+    assert refused(write_release, pets, tmp_path, force=True) == "reserved-output at DIR"
+    assert refused(write_release, pets, tmp_path / "no" / "out") == "folder-not-found at no/out"
+    shutil.rmtree(out)
+    assert [path.name for path in tmp_path.iterdir()] == ["pets"]
+
+
+def test_output_names_what_is_missing(pets: Path, tmp_path: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run("release", "pets", "-o", "pets-1.0")
+    assert result.out.splitlines()[0] == "pets-1.0: 5 tables as Parquet and CSV, no images"
+    assert "not released: comments.csv" in result.out
+    assert "(write it into pets/benchmark.json, key release): description, license, creators" in result.out
+    assert result.out.endswith("next: reassess release pets -o pets-1.0 --force\n")
+    results = json.loads(run("release", "pets", "-o", "pets-1.0", "--force", "--json").out)["results"]
+    assert results["tables"] == {"labels": 4, "scores": 6, "votes": 18, "original": 4, "classes": 2}
+
+
+def test_imagenet_is_released_and_rebuilt(real_file: RealFile, tmp_path: Path) -> None:
+    for name in ("raters.npz", "golden.npz", "raters_golden.npz", "scores.npz", "real.json", "validation_labels.txt"):
+        real_file(name)
+    release = write_release("imagenet", tmp_path / "imagenet")
+    rows = {table.part: table.n_rows for table in release.tables}
+    assert (rows["votes"], rows["scores"], rows["golden"], rows["rater-golden"]) == (924_810, 184_962, 5_675, 88_530)
+    assert rows["labels"] == 57_553 + 3_163
+    assert release.rebuilding == "Scores and label sets made again from the released votes are the same."

@@ -1,6 +1,6 @@
 """Draw the imports between the rooms as docs/rooms.svg; with --check, fail if the drawing is out of date.
 
-The check also fails where the house has more than 17 entries at its top or more than 9 floors.
+The check also fails where the house has more than 18 entries at its top or more than 9 floors.
 """
 
 import sys
@@ -14,7 +14,7 @@ import grimp
 PROJECT = Path(__file__).parents[1] / "pyproject.toml"
 SOURCE = PROJECT.parent / "src" / "reassess"
 TARGET = Path(__file__).with_name("rooms.svg")
-MOST_ENTRIES, MOST_FLOORS = 17, 9
+MOST_ENTRIES, MOST_FLOORS = 18, 9
 WIDTH, BOX, HEIGHT, STEP = 760, 112, 30, 84  # of the drawing, a box, and the step from floor to floor; pixels
 
 Imports = Mapping[str, set[str]]

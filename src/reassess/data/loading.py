@@ -301,9 +301,11 @@ def read_votes(
         (raters,). The array ``answers`` names the answers; without it, three answers mean no, maybe and yes, and any
         other number of answers means 0, 1, ...
 
-        A table of votes (CSV, TSV, JSON lines or Parquet) has a row per vote. Its columns are rater (or worker), answer
-        (or label), and the item: image and class for questions; only image if the answer is a class; item (or task, or
-        question) for anything else. A row with an item, but without rater and answer, is an item without votes.
+        A table of votes (CSV, TSV, JSON lines or Parquet) has a row per vote. Its columns are rater (or worker, or
+        annotator), answer (or label), and the item: image and class for questions; only image if the answer is a class;
+        item (or task, or question) for anything else. Tasks are images if all labels are names in `classes`. A row with
+        an item, but without rater and answer, is an item without votes. With `classes`, a table can also have a row per
+        image and a column per rater, with the class that the rater chose.
 
         A table of counts has the number of people who chose each class, without raters: the columns image, class and
         count; or a row per image, with a column of counts for each class, named by id, wnid or name. In the second

@@ -56,6 +56,20 @@ def read_fiftyone_table(path: Path, document: Mapping[str, Any]) -> "pl.DataFram
     return pl.DataFrame(columns | {name: pl.Series(values, dtype=pl.Float64) for name, values in scores.items()})
 
 
+def read_fiftyone_lists(path: Path, document: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Return the names of images with labels, and the list of labels of each image."""
+    if "labels" not in document:
+        raise DataError(
+            "wrong-json",
+            "label sets of FiftyOne are read only from its file labels.json",
+            where=path,
+            fix="export with the type FiftyOneImageClassificationDataset",
+        )
+    targets = {name: target for name, target in document["labels"].items() if target is not None}
+    rows = _read_labels(path, {**document, "labels": targets})
+    return list(rows), [[value.label for value in values] for values in rows.values()]
+
+
 def _sort_by_confidence(values: list[_Classification]) -> list[_Classification]:
     if any(value.confidence is None for value in values):
         return values

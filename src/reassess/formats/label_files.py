@@ -13,7 +13,12 @@ from reassess.core.checks import check_type
 from reassess.core.image_names import image_keys
 from reassess.core.labels import check_one_label_each
 from reassess.errors import DataError, ReassessError, add_error_place
-from reassess.formats.fiftyone import FIFTYONE_SUFFIX, write_fiftyone_labels
+from reassess.formats.fiftyone import (
+    FIFTYONE_SUFFIX,
+    is_fiftyone_document,
+    read_fiftyone_lists,
+    write_fiftyone_labels,
+)
 from reassess.formats.files import as_path, check_suffix, read_lines, write_to_temporary
 from reassess.formats.json_files import read_json, wrong_json_error
 from reassess.formats.question_columns import class_ids_from_lists
@@ -71,7 +76,7 @@ def read_label_file(
         return read_original_file(path, classes=classes)
     if suffix == ".json":
         document = read_json(path)
-        if has_reviews(document):
+        if not is_fiftyone_document(document) and has_reviews(document):
             return make_multi_labels(path, read_json_reviews(path, document), classes)
         return _make_label_sets(path, *_lists_from_json(path, document), classes)
     table = read_table(path, text_columns=REVIEW_TEXT_COLUMNS)
@@ -155,6 +160,8 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
 
 
 def _lists_from_json(path: Path, document: Any) -> _ImagesAndClasses:
+    if is_fiftyone_document(document):
+        return read_fiftyone_lists(path, document)
     if isinstance(document, list):
         _check_entry_count(path, len(document), "list of label sets")
         names, lists = list(IMAGENET.images), document
@@ -173,6 +180,8 @@ def _lists_from_json(path: Path, document: Any) -> _ImagesAndClasses:
 
 def _lists_from_original_json(path: Path) -> _ImagesAndClasses:
     document = read_json(path)
+    if is_fiftyone_document(document):
+        return read_fiftyone_lists(path, document)
     if not isinstance(document, dict):
         raise wrong_json_error("original labels", document, where=path, allowed="an object from image name to class")
     return list(document), [[value] for value in document.values()]

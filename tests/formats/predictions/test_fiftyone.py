@@ -9,7 +9,7 @@ import pytest
 
 from reassess.core import Classes, LabelSets, Predictions
 from reassess.errors import ReassessWarning
-from reassess.formats import read_predictions, write_labels, write_predictions
+from reassess.formats import read_label_file, read_original_file, read_predictions, write_labels, write_predictions
 from tests.helpers import Refused
 
 PETS = Classes(3, names=("cat", "dog", "rabbit"))
@@ -98,9 +98,17 @@ def test_scores_that_are_not_confidences_are_not_written(tmp_path: Path) -> None
     assert json.loads(path.read_text())["labels"] == {"a": [0, 2, 1]}
 
 
-def test_label_sets_are_written_with_empty_sets(tmp_path: Path, refused: Refused) -> None:
+def test_original_labels_are_read(tmp_path: Path) -> None:
+    path = save(tmp_path, {"classes": NAMES, "labels": {"a": 0, "b": {"label": 2}, "c": None}})
+    assert list(read_original_file(path, classes=PETS).classes_by_image().values()) == [{1}, {0}]
+
+
+def test_label_sets_are_written_and_read_with_empty_sets(tmp_path: Path, refused: Refused) -> None:
     path = tmp_path / "real.fiftyone.json"
     write_labels(path, LabelSets.from_lists(["x/a.png", "b.png"], [[2, 0], []], PETS))
     assert json.loads(path.read_text()) == {"classes": ["cat", "dog", "rabbit"], "labels": {"x/a": [0, 2], "b": []}}
+    labels = read_label_file(path, classes=PETS)
+    assert isinstance(labels, LabelSets)
+    assert {name: sorted(ids) for name, ids in labels.classes_by_image().items()} == {"x/a": [0, 2], "b": []}
     twins = LabelSets.from_lists(["a.png", "a.jpg"], [[0], [1]], PETS)
     assert refused(write_labels, path, twins, force=True) == "duplicate-image at real.fiftyone.json"

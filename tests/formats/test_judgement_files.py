@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from reassess.core import IMAGENET, Classes
-from reassess.data import fetch_source_files
+from reassess.data import check_benchmark, fetch_source_files, read_labels
 from reassess.formats import read_judged_mistakes
-from tests.helpers import File, RealFile, Refused
+from tests.helpers import File, RealFile, Refused, message
 
 KITCHEN = Classes(3, names=("cup", "mug", "pot"))
 KEYS = ("top_prediction", "failure category", "failure severity")
@@ -55,8 +55,17 @@ def test_wrong_files_raise(refused: Refused, file: File, name: str, content: Any
     assert refused(lambda: read_judged_mistakes(file(name, text), classes=KITCHEN)) == expected
 
 
+def test_judged_mistakes_are_not_label_sets(refused: Refused, file: File) -> None:
+    table = file("a.csv", "image,class,category,severity\na.png,pot,Fine-grained,Minor\n")
+    assert refused(lambda: read_labels(table)) == "not-labels at a.csv"
+    published = file("a.json", json.dumps({"a.png": judgement(2, "Fine-grained", "Minor")}))
+    assert "the file has judged mistakes" in message(read_labels, published)
+
+
 def test_published_mistakes_of_two_models(real_file: RealFile) -> None:
     real_file("imagenet-mistakes-vit3b_mistakes.json")
     found = read_judged_mistakes(*fetch_source_files("imagenet-mistakes"), classes=IMAGENET.classes)
     assert repr(found) == "JudgedMistakes(484 judgements, 463 images)"  # 378 and 249, 143 of them in both files
+    (judged,) = (check for check in check_benchmark("imagenet").parts if check.part == "judged")
+    assert judged.counts == {"questions": 484, "images": 463, "classes": len(set(found.questions.class_ids.tolist()))}
     assert Counter(found.severities) == {"Major": 202, "Minor": 198, "Borderline": 84}

@@ -215,11 +215,12 @@ def _find_folder_and_parts(name_or_folder: str | Path) -> tuple[Path | None, lis
         source_names = KNOWN_BENCHMARKS[name_or_folder].sources
         places = {
             part: (source_names[part], find_all_files_of_source(source_names[part]) or ())
-            for part in PART_INSTRUCTIONS
-            if part in source_names
+            for part in sorted(source_names, key=[*PART_INSTRUCTIONS, *source_names].index)
         }
         return None, [
-            _make_part_check(part, paths, name, f"reassess fetch {name}") for part, (name, paths) in places.items()
+            _make_part_check(part, paths, name, f"reassess fetch {name}")
+            for part, (name, paths) in places.items()
+            if paths or part in PART_INSTRUCTIONS
         ]
     folder = require_benchmark_folder(name_or_folder)
     try:

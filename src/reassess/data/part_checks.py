@@ -34,7 +34,7 @@ _CLASSED_FILE_READERS: Mapping[str, Callable[..., Any]] = {
     "labels": partial(formats.read_label_file, read_original=read_original_labels),
     "scores": formats.read_score_file,
     "sample": lambda path, classes: formats.read_tasks(path, classes).questions,
-    "judged": lambda path, classes: formats.read_judged_mistakes(path, classes=classes).questions,
+    "judged": lambda *paths, classes: formats.read_judged_mistakes(*paths, classes=classes).questions,
 }
 _IMAGE_TABLE_READERS: Mapping[str, Callable[[Path], Sized]] = {
     "folds": formats.read_folds,
@@ -181,7 +181,7 @@ class PartChecker:
         if part in _IMAGE_TABLE_READERS:
             return _PartContents({"images": len(_IMAGE_TABLE_READERS[part](path))})
         if part in _CLASSED_FILE_READERS:
-            return _summarize_part(_CLASSED_FILE_READERS[part](path, classes=class_list))
+            return _summarize_part(_CLASSED_FILE_READERS[part](*part_check.paths, classes=class_list))
         if part in _CLASS_TABLE_READERS:
             return _summarize_part(_CLASS_TABLE_READERS[part](path, class_list or self._merge_class_names()))
         # Golden votes have the same possible answers as the votes.

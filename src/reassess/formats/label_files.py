@@ -23,6 +23,7 @@ from reassess.formats.files import as_path, check_suffix, read_lines, write_to_t
 from reassess.formats.json_files import read_json, wrong_json_error
 from reassess.formats.question_columns import class_ids_from_lists
 from reassess.formats.review_files import (
+    JUDGED_MISTAKES,
     REVIEW_HEADINGS,
     REVIEW_TEXT_COLUMNS,
     has_reviews,
@@ -59,6 +60,7 @@ _NOT_LABELS = {
     "answer": ("answers", "keep only the valid rows, and delete the column"),
     **dict.fromkeys(("count", "rater"), _VOTES),
     **dict.fromkeys(("score", "probability"), _SCORES),
+    "severity": JUDGED_MISTAKES,
 }
 
 

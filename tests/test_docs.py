@@ -21,7 +21,7 @@ from tests.helpers import Needs, RealFile, Runner
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "reassess"
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 _BLOCK = re.compile(r"^```(python|pycon|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"^```python title=\"(.*?)\"\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # The output of these commands is not compared: they set up an environment, or their output varies.
@@ -152,7 +152,7 @@ def test_every_link_has_a_file_and_a_heading() -> None:
             assert not anchor or linked.suffix != ".md" or anchor in _anchors(linked), f"{page.name}: {target}#{anchor}"
 
 
-def test_evaluate_reads_scores_saved_as_in_the_readme(
+def test_evaluate_reads_scores_saved_as_in_the_tutorial(
     needs: Needs, run: Runner, real_file: RealFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needs("torchvision")
@@ -166,14 +166,14 @@ def test_evaluate_reads_scores_saved_as_in_the_readme(
         folder.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (8, 8)).save(folder / f"ILSVRC2012_val_{number:08d}.JPEG")
     monkeypatch.chdir(tmp_path)
-    (recipe,) = re.findall(r"^```py\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    (recipe,) = re.findall(r"^```py\n(.*?)^```$", (ROOT / "docs" / "imagenet.md").read_text(), re.MULTILINE | re.DOTALL)
 
     def model(images: torch.Tensor) -> torch.Tensor:
         scores = torch.zeros(len(images), 1000)
         scores[:, 57] = 1  # the only valid class of image 6
         return scores
 
-    exec(compile(recipe, "README.md", "exec"), {"model": model, "transform": ToTensor()})
+    exec(compile(recipe, "imagenet.md", "exec"), {"model": model, "transform": ToTensor()})
     result = run("evaluate", "my-model.npz", "--json")
     real = json.loads(result.out)["results"][0]["real"]
     assert (real["1"]["hits"], real["1"]["n"]) == (1, 2), "image 1 has no valid class, image 4 has another class"

@@ -25,7 +25,7 @@ def is_server_address(address: str | Path) -> bool:
 
 
 def hide_password(address: str | Path) -> str:
-    """Return a path or a database address for messages, with its password replaced by ***."""
+    """Return a path or a database address for messages, with asterisks in place of its password."""
     text = str(address)
     scheme, separator, _ = text.partition("://")
     if not separator:

@@ -84,7 +84,7 @@ class OriginalLabelChanges(Printable):
         Returns
         -------
         polars.DataFrame. Columns: image; original (the class, by id or name as in files); change (one of
-        `ORIGINAL_CHANGE_KINDS`); new (the valid classes, the highest score first, separated by ``; ``); score and votes
+        `ORIGINAL_CHANGE_KINDS`); new (the valid classes, the highest score first, separated by `"; "`); score and votes
         of the original label; new_scores and new_votes of the valid classes. Scores and votes are null if they are
         missing, or if raters were not asked. If classes have ids and names, original_name and new_names follow
         original and new.

@@ -47,7 +47,7 @@ def outcomes_table(
     - image: name of the image
     - state: labelled, empty, unlabelled, unknown or excluded
     - labels: number of valid classes
-    - valid: names of the valid classes, separated by ``; ``
+    - valid: names of the valid classes, separated by `"; "`
     - original: the original label, as id or name like in the files; null without an original label
     - original_name: name of the original label
     - top1: the model's top-1 class, as id or name like in the files; null if the first prediction is not a class

@@ -142,7 +142,7 @@ def write_duplicates(path: str | Path, duplicates: Duplicates, *, force: bool = 
     """Write duplicates, one per row: columns set, image, group (a number, or null) and kind.
 
     If labels are known, the columns label and other_labels are written too (different labels in the group of the image,
-    separated by ``; ``).
+    separated by `"; "`).
 
     Parameters
     ----------

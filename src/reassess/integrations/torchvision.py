@@ -271,8 +271,9 @@ def collate_lists(batch: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
 
     Returns
     -------
-    images, targets
-        Lists become a list of lists; all other parts are collated by `torch.utils.data.default_collate`.
+    tuple
+        Images and targets. Lists become a list of lists; all other parts are collated by
+        `torch.utils.data.default_collate`.
 
     Examples
     --------

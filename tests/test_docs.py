@@ -152,6 +152,12 @@ def test_every_link_has_a_file_and_a_heading() -> None:
             assert not anchor or linked.suffix != ".md" or anchor in _anchors(linked), f"{page.name}: {target}#{anchor}"
 
 
+def test_every_page_is_in_one_section_of_the_site() -> None:
+    sections = tomllib.loads((ROOT / "docs" / "site" / "sections.toml").read_text(encoding="utf-8")).values()
+    listed = sorted(page for section in sections for page in section["pages"])
+    assert listed == sorted(["contributing", "security", *(page.stem for page in (ROOT / "docs").glob("*.md"))])
+
+
 def test_evaluate_reads_scores_saved_as_in_the_tutorial(
     needs: Needs, run: Runner, real_file: RealFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

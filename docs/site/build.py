@@ -33,10 +33,7 @@ OUTSIDE = {
     "contributing": "CONTRIBUTING.md",
     "security": "SECURITY.md",
 }
-PACKAGES = (
-    "evaluation", "comparison", "aggregation", "proposals", "cleaning", "annotation", "report", "data", "formats",
-    "core", "numeric",
-)  # fmt: skip
+PACKAGES = sorted(path.parent.name for path in (ROOT / "src" / "reassess").glob("*/__init__.pyi"))
 LIVE = """\
 # Live examples
 

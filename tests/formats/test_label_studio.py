@@ -15,7 +15,7 @@ from reassess.errors import ReassessWarning
 from reassess.formats import read_vote_file, write_tasks
 from reassess.formats.label_studio import find_image_name
 from reassess.proposals import make_tasks
-from tests.helpers import Refused
+from tests.helpers import Refused, Runner
 
 PETS = Classes(3, names=("cat", "dog", "cup, beaker"))
 
@@ -90,6 +90,16 @@ def test_ground_truth_is_read_as_golden_answers_only(tmp_path: Path, refused: Re
     assert rows_of(read_vote_file(save(tmp_path, EXPORT), classes=PETS, golden=True)) == [("image a.png", 4, "cat")]
     path = save(tmp_path, EXPORT[1:])
     assert refused(read_vote_file, path, golden=True) == "missing-votes at export.json"
+
+
+def test_golden_answers_are_of_the_same_kind_as_votes(tmp_path: Path) -> None:
+    export = [
+        task(1, "a.png", annotation(1, choice(["cat", "dog"])), annotation(4, choice("cat"), ground_truth=True)),
+    ]
+    assert rows_of(read_vote_file(save(tmp_path, export), classes=PETS, golden=True)) == [
+        ("image a.png, class cat", 4, "yes"),
+        ("image a.png, class dog", 4, "no"),
+    ]
 
 
 def test_minimal_export_gives_the_same_votes(tmp_path: Path, refused: Refused) -> None:
@@ -189,6 +199,27 @@ def test_large_file_is_refused_before_it_is_parsed(
     path = save(tmp_path, EXPORT)
     monkeypatch.setenv("REASSESS_MAX_BYTES", "100")
     assert refused(read_vote_file, path) == "too-large at export.json"
+
+
+def test_export_is_votes_and_golden_answers_of_a_benchmark(
+    tmp_path: Path, run: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("pets").mkdir()
+    Path("pets/classes.txt").write_text("cat\ndog\ncup\n")
+    for name in ("votes", "golden"):
+        save(Path("pets"), EXPORT[:1]).rename(f"pets/{name}.json")
+    parts = json.loads(run("status", "pets", "--json").out)["results"]["parts"]
+    counts = {part["part"]: part["counts"] for part in parts}
+    assert (counts["votes"]["votes"], counts["golden"]["votes"]) == (2, 1)
+    result = run("aggregate", "--benchmark", "pets", "--method", "majority", "-o", "scores.csv", "--json")
+    assert json.loads(result.out)["results"]["votes"] == 2
+    tasks = ["tasks", "candidates.csv", "--golden", "none", "-o", "pets.labelstudio.json"]
+    Path("candidates.csv").write_text("image,class\nb.png,cat\n")
+    Path("pets.labelstudio.xml").write_text("mine")
+    assert run(*tasks).error == "output-exists"
+    assert run(*tasks, "--force").code == 0
+    assert run(*tasks[:-1], "pets.json").error == "wrong-suffix"
 
 
 # --- tasks go out and come back -------------------------------------------------------------------------------------

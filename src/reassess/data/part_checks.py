@@ -188,7 +188,7 @@ class PartChecker:
         answers = self.settings.get("answers") or (
             tuple(self.contents["votes"].answers) if "votes" in self.contents else None
         )
-        votes = formats.read_vote_file(path, answers=answers, classes=class_list)
+        votes = formats.read_vote_file(path, answers=answers, classes=class_list, golden=part == "golden")
         check_same_vote_kind({**self.votes, str(path): votes})
         self.votes[str(path)] = votes
         return _summarize_part(votes)

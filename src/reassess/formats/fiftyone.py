@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reassess.core import Classes
-from reassess.core.checks import find_first_duplicate
+from reassess.core.checks import check_unicode, find_first_duplicate
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats.files import write_to_temporary
 from reassess.formats.json_files import wrong_json_error
@@ -82,6 +82,7 @@ def _read_labels(path: Path, document: Mapping[str, Any]) -> dict[str, list[_Cla
     if classes is not None and not (isinstance(classes, list) and all(isinstance(name, str) for name in classes)):
         raise wrong_json_error("a class list", classes, where=path, allowed="classes: a list of texts, or null")
     names = _find_image_names(path)
+    check_unicode(document["labels"], value_name="an image name", where=path)
     return {
         names.get(key, key): _read_target(f"{path}, image {key}", target, classes)
         for key, target in document["labels"].items()
@@ -118,6 +119,7 @@ def _read_classification(where: str, value: Any, classes: Sequence[str] | None) 
                 "out-of-range", "class id out of range", where=where, allowed=f"0 to {len(classes) - 1}", found=label
             )
         label = classes[label]
+    check_unicode([str(label)], value_name="a class name", where=where)
     return _Classification(str(label), None if confidence is None else float(confidence))
 
 
@@ -125,6 +127,7 @@ def _read_samples(path: Path, samples: list[Any]) -> dict[str, list[_Classificat
     """Read the field with predictions of each sample."""
     if not all(isinstance(sample, dict) and isinstance(sample.get("filepath"), str) for sample in samples):
         raise wrong_json_error("predictions", samples, where=path, allowed="samples: a list of objects with filepath")
+    check_unicode([sample["filepath"] for sample in samples], value_name="an image name", where=path)
     field = _find_field(path, samples)
     rows = {}
     for sample in samples:
@@ -141,7 +144,8 @@ def _find_field(path: Path, samples: Iterable[Mapping[str, Any]]) -> str:
     for sample in samples:
         for name, value in sample.items():
             if isinstance(value, dict) and value.get("_cls") in ("Classification", "Classifications"):
-                values = value.get("classifications", [value])
+                listed = value.get("classifications")
+                values = listed if isinstance(listed, list) else [value]
                 found = any(isinstance(row, dict) and row.get("confidence") is not None for row in values)
                 has_confidence[name] = has_confidence.get(name, False) or found
     fields = [name for name, has in has_confidence.items() if has] or list(has_confidence)

@@ -111,12 +111,15 @@ def find_image_name(url: str) -> str:
     """
     if bucket := _BUCKET.fullmatch(url):
         return bucket[1]
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # such as http://[
+        return url
     if parts.path.rstrip("/").endswith(LOCAL_FILES.rstrip("/")) and (names := parse_qs(parts.query).get("d")):
         return names[0].lstrip("/")
     if upload := _UPLOAD.search(url):
         return unquote(upload[1])
-    return unquote(parts.path).lstrip("/") if parts.netloc else url
+    return (unquote(parts.path).lstrip("/") if parts.netloc else "") or url
 
 
 def find_rater(value: Any) -> Id | None:
@@ -130,5 +133,5 @@ def find_rater(value: Any) -> Id | None:
     if isinstance(value, str):
         value = parse_id(value.strip())
     if isinstance(value, str) and value:
-        return f"rater-{hashlib.sha256(value.lower().encode()).hexdigest()[:_MAX_ID_LETTERS]}"
+        return f"rater-{hashlib.sha256(value.lower().encode(errors='surrogatepass')).hexdigest()[:_MAX_ID_LETTERS]}"
     return value if isinstance(value, int) and not isinstance(value, bool) else None

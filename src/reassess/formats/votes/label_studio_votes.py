@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from reassess.core import Classes, Id, Votes
 from reassess.core.answers import are_known_answers
-from reassess.core.checks import find_first_duplicate
+from reassess.core.checks import check_unicode, find_first_duplicate
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats.json_files import wrong_json_error
 from reassess.formats.label_studio import (
@@ -44,6 +44,7 @@ class _Annotation(NamedTuple):
     rater: Id
     seconds: float | None
     choices: dict[str, list[str]]  # by control
+    is_used: bool = True  # False for ground truth if votes are read, and for votes if ground truth is read
 
 
 class _Vote(NamedTuple):
@@ -94,7 +95,7 @@ def read_label_studio_votes(
         )
     if not_used and not golden:
         warnings.warn(f"{path}: not used: {not_used}", ReassessWarning, stacklevel=2)
-    table = _make_table(votes)
+    table = _make_table(path, votes)
     return votes_from_table(path, table, answers, classes, raise_if_contradictory=raise_if_contradictory)
 
 
@@ -104,7 +105,7 @@ def _describe_unused(unused: Counter[str]) -> str:
 
 
 def _read_full(path: Path, export: list[dict[str, Any]], golden: bool, unused: Counter[str]) -> Iterator[_Annotation]:
-    """Yield the submitted annotations of tasks; with `golden`, only ground truth, and otherwise all others."""
+    """Yield the submitted annotations of tasks; with `golden`, only ground truth is used, and otherwise all others."""
     for number, record in enumerate(export, 1):
         where = f"{path}, task {record.get('id', number)}"
         annotations = record.get("annotations")
@@ -117,16 +118,18 @@ def _read_full(path: Path, export: list[dict[str, Any]], golden: bool, unused: C
             unused["task without annotations|tasks without annotations"] += 1
         for annotation in annotations:
             is_truth = bool(annotation.get("ground_truth"))
+            is_used = is_truth is golden
             rater = find_rater(annotation.get("completed_by"))
             if annotation.get("was_cancelled"):
                 unused["skipped annotation"] += 1
-            elif is_truth and not golden:
-                unused["ground truth annotation (golden answers)|ground truth annotations (golden answers)"] += 1
-            elif rater is None:
-                unused["annotation without completed_by|annotations without completed_by"] += is_truth is golden
-            elif is_truth is golden:
-                choices = _read_choices(where, annotation.get("result"), unused)
-                yield _Annotation(task, rater, _read_seconds(annotation.get("lead_time")), choices)
+            elif is_used and rater is None:
+                unused["annotation without completed_by|annotations without completed_by"] += 1
+            else:
+                if is_truth and not golden:
+                    unused["ground truth annotation (golden answers)|ground truth annotations (golden answers)"] += 1
+                choices = _read_choices(where, annotation.get("result"), unused if is_used else Counter())
+                seconds = _read_seconds(annotation.get("lead_time"))
+                yield _Annotation(task, "" if rater is None else rater, seconds, choices, is_used)
 
 
 def _count(values: Any) -> int:
@@ -185,8 +188,9 @@ def _read_minimal(path: Path, export: list[dict[str, Any]], _: bool, unused: Cou
 
 def _refuse_two_annotations(annotations: Sequence[_Annotation]) -> None:
     """Raise if an annotator has two annotations of a task."""
-    if repeat := find_first_duplicate([(annotation.task.where, annotation.rater) for annotation in annotations]):
-        first, again = (annotations[place] for place in repeat)
+    used = [annotation for annotation in annotations if annotation.is_used]
+    if repeat := find_first_duplicate([(annotation.task.where, annotation.rater) for annotation in used]):
+        first, again = (used[place] for place in repeat)
         raise DataError(
             "two-annotations",
             "annotator has two annotations of a task",
@@ -203,7 +207,10 @@ def _iterate_votes(
     classes: Classes | None,
     unused: Counter[str],
 ) -> Iterator[_Vote]:
-    """Yield the votes of annotations; count annotations without answers, and answers of other controls."""
+    """Yield the votes of annotations; count annotations without answers, and answers of other controls.
+
+    Annotations that are not used count when the kind of votes is inferred, so that golden answers are of the same kind.
+    """
     if any(annotation.task.questions for annotation in annotations):
         used = [_select_answers_to_questions(annotation) for annotation in annotations]
         make: _Rule = _votes_on_questions
@@ -212,6 +219,8 @@ def _iterate_votes(
         used = [{key: value for key, value in row.choices.items() if key == control} for row in annotations]
         make = _find_rule(annotations, used)
     for annotation, own in zip(annotations, used, strict=True):
+        if not annotation.is_used:
+            continue
         for control in annotation.choices:
             if control not in own:
                 unused[f"value of {control!r}|values of {control!r}"] += 1
@@ -306,11 +315,13 @@ def _refuse_shared_names(annotations: Sequence[_Annotation]) -> None:
             )
 
 
-def _make_table(votes: Sequence[_Vote]) -> "pl.DataFrame":
+def _make_table(path: Path, votes: Sequence[_Vote]) -> "pl.DataFrame":
     """Return a table with a row per vote, as `votes_from_table` reads it."""
     import polars as pl
 
     images, class_texts, raters, answers, seconds = zip(*votes, strict=True)
+    texts = dict.fromkeys(map(str, (*images, *class_texts, *answers)))
+    check_unicode(list(texts), value_name="a text", where=path)
     columns: dict[str, Any] = {"image": images}
     if class_texts[0] is not None:
         are_ids = all(isinstance(text, int) for text in class_texts)

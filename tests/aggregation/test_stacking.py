@@ -1,6 +1,7 @@
 """Stacking: its weights, and properties of every fit."""
 
 import warnings
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -8,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from reassess.aggregation import Aggregation, aggregate
+from reassess.aggregation import Aggregation, aggregate, parse_method
 from reassess.aggregation import stacking as stacking_module
+from reassess.aggregation.methods import add_weights, remove_weights
 from reassess.aggregation.stacking_weights import choose_weights
 from reassess.core import Questions, Votes
 from reassess.core.items import find_items
@@ -211,3 +213,39 @@ def test_too_many_classes_are_refused() -> None:
     rows = np.zeros(1, int)
     votes = Votes.from_columns(("item",), rows, rows, rows, ("ann",), tuple(range(4_097)))
     assert code_of(aggregate, votes, "stacking") == "too-many"
+
+
+def rename_raters(votes: Votes) -> Votes:
+    """Give the raters other names, in the reverse order."""
+    return replace(votes, raters=tuple(f"r{99 - row}" for row in range(len(votes.raters))))
+
+
+@pytest.mark.parametrize("n_golden", [0, 40])
+def test_recorded_weights_give_the_same_probabilities_with_other_names(n_golden: int) -> None:
+    votes, truth = simulate()
+    options = {"experts": experts_on(votes, truth, np.arange(n_golden))} if n_golden else {}
+    found = stack(votes, **options)
+    method = add_weights("stacking", found.facts)
+    weights = parse_method(method)[1]["weights"]
+    again = stack(rename_raters(votes), weights=weights, **options)
+    np.testing.assert_allclose(again.posterior.values, found.posterior.values, atol=1e-9)
+    assert again.method == method
+    assert remove_weights(method) == "stacking"
+    assert add_weights("em, pooling=2", {}) == "em, pooling=2"
+
+
+@pytest.mark.parametrize(
+    ("weights", "code"),
+    [
+        ({"majority": 0.5, "em": 0.5}, "wrong-weights"),  # no power
+        ({"majority": 0.5, "em": 0.4, "power": 1}, "wrong-weights"),
+        ({"majority": 1.5, "em": -0.5, "power": 1}, "wrong-weights"),
+        ({"majority": 1, "power": 0}, "wrong-weights"),
+        ({"majority": True, "power": 1}, "wrong-weights"),
+        ([1], "wrong-weights"),
+        ({"majority": 0.5, "median": 0.5, "power": 1}, "unknown-name"),
+        ({"majority": 0.5, "calibrated": 0.5, "power": 1}, "unknown-name"),  # without golden answers
+    ],
+)
+def test_wrong_weights_are_refused(weights: Any, code: str) -> None:
+    assert code_of(stack, simulate(items=20)[0], weights=weights) == code

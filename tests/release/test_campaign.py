@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import warnings
 from pathlib import Path
 from types import ModuleType
@@ -10,7 +11,7 @@ import polars as pl
 import pytest
 
 from reassess.core import LabelSets
-from reassess.data import check_benchmark, read_labels, read_votes
+from reassess.data import check_benchmark, read_labels, read_scores, read_votes, update_benchmark
 from reassess.release import write_release
 from tests.helpers import Needs, Runner
 
@@ -52,6 +53,22 @@ def test_labels_can_be_rebuilt_from_released_votes(released: Path, run: Runner, 
     assert run("aggregate", "--benchmark", released, "-o", scores).code == 0
     assert run("labels", scores, "--benchmark", released, "-o", labels).code == 0
     assert label_sets_of(labels) == label_sets_of(released / "labels.parquet")
+    first, second = (pl.read_parquet(path).sort("image", "class") for path in (scores, released / "scores.parquet"))
+    assert first["score"].to_numpy() == pytest.approx(second["score"].to_numpy(), abs=1e-9)
+
+
+def test_curve_without_golden_answers_finds_the_weights_again(
+    released: Path, rated: Path, run: Runner, tmp_path: Path
+) -> None:
+    """The recorded weights were chosen by golden answers, so they cannot measure scores without golden answers."""
+    copy = shutil.copytree(rated, tmp_path / "copy")
+    argv = ("curve", "--benchmark", copy, "--leave-out", "2", "--json")
+    points = [json.loads(run(*argv).out)["results"][1]["points"]]
+    method = read_scores(released / "scores.parquet").method
+    assert "weights" in method
+    update_benchmark(copy, method=method)
+    points.append(json.loads(run(*argv).out)["results"][1]["points"])
+    assert points[0] == points[1]
 
 
 def test_labels_can_be_rebuilt_from_files_alone(released: Path, run: Runner, tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ def aggregate(
     pooling: float | None = None,
     tempering: bool | None = None,
     dependence: bool | None = None,
+    weights: Mapping[str, float] | None = None,
 ) -> Aggregation:
     """Compute scores from votes.
 
@@ -98,6 +99,9 @@ def aggregate(
         stacking always does this.
     dependence
         If True, votes of raters that err together on golden items count less. For calibrated; by default False.
+    weights
+        For stacking: the weight of each method, and ``power``, the exponent. By default, they are found by predictions
+        of unseen votes, which depend on the names of raters and images.
 
     Returns
     -------
@@ -145,6 +149,7 @@ def aggregate(
         "pooling": pooling,
         "tempering": tempering,
         "dependence": dependence,
+        "weights": weights,
     }
     options = {name: check_option(name, value) for name, value in arguments.items() if value is not None}
     for name in (TEMPERING, DEPENDENCE):

@@ -24,13 +24,15 @@ from reassess.core import Votes
 from reassess.errors import ConvergenceWarning
 
 
-def fit_stacking_on_candidates(votes: Votes, truth_ids: Ints) -> tuple[CandidateFit, StackingWeights]:
+def fit_stacking_on_candidates(
+    votes: Votes, truth_ids: Ints, known_weights: Mapping[str, float] | None = None
+) -> tuple[CandidateFit, StackingWeights]:
     """Fit all methods, and compute the weighted mean of their posteriors; also return the weights.
 
     `truth_ids`, shape (items,), is the class of each golden item; -1 for other items.
     """
     methods = _CandidateMethods()
-    weights = find_weights(votes, truth_ids, methods)
+    weights = find_weights(votes, truth_ids, methods, known_weights)
     fits = methods.fit(votes, truth_ids, MAX_ITERATIONS)
     return methods.average(votes, truth_ids, fits.values(), weights.by_method.values(), weights.power), weights
 

@@ -17,7 +17,7 @@ from reassess.aggregation.baseline_rules import MeasuredRule
 from reassess.aggregation.curves import Curve, Point, precision_recall
 from reassess.aggregation.golden import GoldenQuestions
 from reassess.aggregation.golden_items import select_golden_votes, split_into_folds
-from reassess.aggregation.methods import METHODS, compute_by_method, parse_method
+from reassess.aggregation.methods import METHODS, compute_by_method, parse_method, remove_weights
 from reassess.aggregation.thresholds import Goal, OperatingPoint, operating_point
 from reassess.core import Items, LabelSets, Questions, Scores, Votes
 from reassess.core.checks import check_range, check_type
@@ -197,12 +197,13 @@ def compute_out_of_sample_scores(
         if not METHODS[name].uses_all_votes and not options.get("tempering"):
             votes = votes_on_golden
     rows = votes.find_positions(items)
+    plain_scores = replace(scores, method=remove_weights(scores.method))  # golden answers may have chosen the weights
     parts = []
     for number in show_progress(np.unique(fold_of).tolist()):
         out_rows = np.flatnonzero(fold == number)
         others = experts.without_votes_on(out_rows)
         with _suggest_smaller_folds(leave_out):
-            result = recompute_scores(scores, votes, experts=others, rater_golden=golden, original=original)
+            result = recompute_scores(plain_scores, votes, experts=others, rater_golden=golden, original=original)
         parts.append(_select_scores(result.scores, take_items(votes.items, rows[out_rows][rows[out_rows] >= 0])))
     return _concatenate_scores(parts, experts.images)
 

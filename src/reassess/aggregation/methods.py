@@ -17,6 +17,7 @@ from reassess.aggregation.em_inputs import DEFAULT_POOLING, default_possible_tru
 from reassess.aggregation.em_method import aggregate_by_em
 from reassess.aggregation.golden_methods import aggregate_by_calibration, aggregate_by_imagenet_real
 from reassess.aggregation.model_methods import aggregate_by_bcc, aggregate_by_one_accuracy, aggregate_by_stacking
+from reassess.aggregation.stacking_weights import check_weights
 from reassess.aggregation.tempering import compute_tempered
 from reassess.core import REAL_RECIPE, VALIDITY, LabelSets, Votes
 from reassess.core.checks import check_known, check_number, check_type, check_unique
@@ -28,6 +29,7 @@ _MATRIX_OPTIONS = ("smoothing", "pooling")
 STACKING = "stacking"
 TEMPERING = "tempering"  # the option of all methods that take golden answers and do not temper anyway
 DEPENDENCE = "dependence"  # an option of calibrated
+WEIGHTS = "weights"  # an option of stacking
 _MATRIX_DEFAULTS = {"min_experts": None, TEMPERING: False, "smoothing": 0.0, "pooling": DEFAULT_POOLING}
 # The values of these options depend on the files, see `format_method`.
 _OPTIONS_WITHOUT_DEFAULT = {"experts", "rater_golden", "truths_are_answers"}
@@ -111,8 +113,8 @@ METHODS: Mapping[str, Method] = {
         aggregate_by_stacking,
         uses_all_votes=True,
         is_biased_by_early_stopping=False,
-        options=(*_GOLDEN_OPTIONS, "truths_are_answers"),
-        defaults={"min_experts": None},
+        options=(*_GOLDEN_OPTIONS, "truths_are_answers", WEIGHTS),
+        defaults={"min_experts": None, WEIGHTS: None},
     ),
     "mean": Method(
         "average of no 0, maybe 0.5, yes 1", aggregate_by_mean, uses_all_votes=False, is_biased_by_early_stopping=True
@@ -147,6 +149,8 @@ def check_option(name: str, value: Any) -> Any:
         check_type(LabelSets, value, value_name=name)
     elif name in _ARE_BOOLEANS:
         check_type(bool, value, value_name=name, fix="give True or False")
+    elif name == WEIGHTS:
+        check_weights(value)
     elif name == "min_experts":
         check_number(value, 1, value_name="number of experts", is_whole=True)
     else:
@@ -187,7 +191,9 @@ def format_method(method_name: str, options: Mapping[str, Any], votes: Votes) ->
     values = {**options, "original": "original" in options}
     defaults = {**METHODS[method_name].defaults, "truths_are_answers": default_possible_truths(votes) != VALIDITY}
     changes = {key: values[key] for key in defaults if key in values and values[key] != defaults[key]}
-    return ", ".join([method_name, *(f"{key}={json.dumps(value)}" for key, value in changes.items())])
+    return ", ".join(
+        [method_name, *(f"{key}={json.dumps(value, separators=(',', ':'))}" for key, value in changes.items())]
+    )
 
 
 def parse_method(text: str) -> tuple[str, dict[str, Any]]:
@@ -214,3 +220,16 @@ def parse_method(text: str) -> tuple[str, dict[str, Any]]:
         else:
             check_option(option, options[option])
     return name, options
+
+
+def add_weights(method: str, facts: Mapping[str, Any]) -> str:
+    """Add the weights and the power that stacking found to the text of its method; other methods stay as they are."""
+    if method.partition(", ")[0] != STACKING:
+        return method
+    weights = json.dumps({**facts["weights"], "power": facts["tempering_power"]}, separators=(",", ":"))
+    return f"{remove_weights(method)}, {WEIGHTS}={weights}"
+
+
+def remove_weights(method: str) -> str:
+    """Remove the weights of stacking from the text of a method."""
+    return ", ".join(part for part in method.split(", ") if not part.startswith(f"{WEIGHTS}="))

@@ -1,6 +1,7 @@
 """Scores by other models of raters, and by stacking."""
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -94,6 +95,7 @@ def aggregate_by_stacking(
     rater_golden: Votes | None = None,
     truths_are_answers: bool | None = None,
     min_experts: int | None = None,
+    weights: Mapping[str, float] | None = None,
 ) -> Aggregation:
     """Compute the weighted mean of several methods, see `fit_stacking`; golden items keep the experts' truth.
 
@@ -103,11 +105,11 @@ def aggregate_by_stacking(
     copies = find_copies(_select_items_to_check(prepared.votes))
     merged = merge_copies(prepared.votes, copies.groups)
     if prepared.uses_candidates:
-        candidate_fit, weights = fit_stacking_on_candidates(merged, prepared.truth_ids)
-        result = make_candidate_aggregation(prepared, candidate_fit, weights.facts)
+        candidate_fit, found = fit_stacking_on_candidates(merged, prepared.truth_ids, weights)
+        result = make_candidate_aggregation(prepared, candidate_fit, found.facts)
     else:
         check_matrix_size(merged, prepared.truths)
-        fit = fit_stacking(merged, truths=prepared.truths, truth_ids=prepared.truth_ids)
+        fit = fit_stacking(merged, truths=prepared.truths, truth_ids=prepared.truth_ids, known_weights=weights)
         result = make_aggregation(prepared, fit.posterior, fit.model, fit.weights.facts)
     return replace(result, warn_if_unreliable=partial(_warn_about_copies, copies, experts is not None))
 

@@ -94,13 +94,15 @@ class StackingFit:
     weights: StackingWeights
 
 
-def fit_stacking(votes: Votes, *, truths: tuple[Id, ...], truth_ids: Ints) -> StackingFit:
+def fit_stacking(
+    votes: Votes, *, truths: tuple[Id, ...], truth_ids: Ints, known_weights: Mapping[str, float] | None = None
+) -> StackingFit:
     """Fit all methods, and compute the weighted mean of their posteriors.
 
     `truth_ids`, shape (items,), is the position of each golden item's truth among `truths`; -1 for other items.
     """
     methods = _FullMatrices(truths)
-    weights = find_weights(votes, truth_ids, methods)
+    weights = find_weights(votes, truth_ids, methods, known_weights)
     fits = methods.fit(votes, truth_ids, MAX_ITERATIONS)
     values = methods.average_posteriors(votes, truth_ids, fits.values(), weights.by_method.values(), weights.power)
     classes = votes.classes if truths == votes.answers else None

@@ -10,7 +10,9 @@ import numpy.typing as npt
 from reassess.aggregation.em_inputs import Floats
 from reassess.aggregation.vote_folds import N_FOLDS, assign_vote_folds, select_votes, split_into_folds_by_image
 from reassess.core import Votes
+from reassess.core.checks import check_known
 from reassess.core.items import StoredItems, hash_names, take_items
+from reassess.errors import DataError
 
 CALIBRATED = "calibrated"
 _MAX_FOLD_ITERATIONS = 60
@@ -18,6 +20,8 @@ _LOG_POWER_SD = np.log(2) / 2  # of the prior, if there are golden items: the po
 _TINY = np.finfo(float).tiny
 _PSEUDO_VOTES = 0.5  # per item, if majority has at least half of the weight
 _MAX_NEWTON_STEPS = 100
+_POWER = "power"  # the key of the power among known weights
+_SUM_TOLERANCE = 1e-6  # of the sum of known weights
 _MIN_WEIGHT = 1e-6  # a smaller weight becomes 0
 
 Ints = npt.NDArray[np.int64]
@@ -91,12 +95,37 @@ class _FoldFits(NamedTuple, Generic[Fit]):
     truth_probabilities: Floats  # shape (golden items, methods)
 
 
-def find_weights(votes: Votes, truth_ids: Ints, methods: StackedMethods[Fit]) -> StackingWeights:
+def check_weights(weights: object) -> None:
+    """Raise `DataError` unless weights are an object with the weight of each method, and with the power."""
+    values: dict[str, Any] = dict(weights) if isinstance(weights, Mapping) else {}
+    are_numbers = all(isinstance(each, int | float) and not isinstance(each, bool) for each in values.values())
+    power = values.pop(_POWER, 0) if are_numbers else 0
+    is_valid = (
+        power > 0 and all(each >= 0 for each in values.values()) and abs(sum(values.values()) - 1) < _SUM_TOLERANCE
+    )
+    if not (are_numbers and is_valid):
+        raise DataError(
+            "wrong-weights",
+            "weights of stacking do not fit",
+            allowed='weights of methods with a sum of 1, and a power: {"majority": 0.6, "em": 0.4, "power": 1.5}',
+            found=repr(weights),
+        )
+
+
+def find_weights(
+    votes: Votes, truth_ids: Ints, methods: StackedMethods[Fit], known_weights: Mapping[str, float] | None = None
+) -> StackingWeights:
     """Find the weight of each method, and the power of the tempering; with golden items, also of calibrated.
 
-    `truth_ids`, shape (items,), is the position of each golden item's truth among the truths; -1 for other items.
+    `truth_ids`, shape (items,), is the position of each golden item's truth among the truths; -1 for other items. If
+    the weights are known, they are only checked.
     """
     names = (*methods.names, CALIBRATED) if (truth_ids >= 0).any() else methods.names
+    if known_weights is not None:
+        check_weights(known_weights)
+        check_known([name for name in known_weights if name != _POWER], names, value_name="method of stacking")
+        by_method = {name: float(known_weights.get(name, 0)) for name in names}
+        return StackingWeights(by_method, float(known_weights[_POWER]), 0, 0)
     rows = _sample_items(votes, truth_ids, methods.max_sampled_items)
     if rows is not None:
         votes, truth_ids = votes.select_items(rows), truth_ids[rows]

@@ -22,7 +22,7 @@ from reassess.errors import DataError, Fix
 from reassess.text import join_and
 
 # Names of method options, and of the same arguments in Python. Options that the method does not use are an error.
-# The last two are not options of commands, but benchmark.json can store them with the method.
+# The last three are not options of commands, but benchmark.json can store them with the method.
 _ARGUMENTS_BY_OPTION = {
     "golden": "experts",
     "min_experts": "min_experts",
@@ -32,8 +32,9 @@ _ARGUMENTS_BY_OPTION = {
     "dependence": "dependence",
     "smoothing": "smoothing",
     "truths_are_answers": "truths_are_answers",
+    "weights": "weights",
 }
-_PLAIN_ARGUMENTS = ("pooling", "smoothing", "truths_are_answers")  # need no golden answers
+_PLAIN_ARGUMENTS = ("pooling", "smoothing", "truths_are_answers", "weights")  # need no golden answers
 _NEED_EXPERTS = ("min_experts", "tempering", "dependence")
 NO_METHOD_OPTIONS: dict[str, Any] = dict.fromkeys(_ARGUMENTS_BY_OPTION)
 IMAGENET_METHOD = "imagenet-real"  # uses ImageNet's votes, golden answers and original labels by default

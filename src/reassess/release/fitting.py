@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reassess.aggregation import METHODS, label_sets, parse_method, recompute_scores, with_golden_votes
+from reassess.aggregation import METHODS, Aggregation, label_sets, parse_method, recompute_scores, with_golden_votes
 from reassess.aggregation.golden import expert_truth
 from reassess.aggregation.measured_curves import is_made_with_golden, is_method_known
+from reassess.aggregation.methods import add_weights
 from reassess.core import LabelSets, Scores
 from reassess.core.image_names import image_keys
 from reassess.core.scores import UNKNOWN_METHOD
@@ -40,42 +41,40 @@ class FittingParts(NamedTuple):
 def make_fitting_parts(parts: ReleaseParts, *, hash_names: bool) -> FittingParts:
     """Make the parts of a release anonymous, so that readers can make the labels again from the votes.
 
-    Methods with folds split votes by the names of raters and images, so other names change their scores a little. If
-    labels change too, the numbers of raters and the hashes are drawn again, a few times.
+    Stacking finds its weights by folds that depend on the names of raters and images. So its weights are added to the
+    method of the scores. Ebcc also starts from random choices that depend on the names of images. If hashes change a
+    label, they are drawn again, a few times.
 
     Raises
     ------
     DataError
-        Parts are about images that the benchmark does not have; the scores give other labels at the
-        threshold; the votes give other scores; or other names change the labels each time.
+        Parts are about images that the benchmark does not have; the scores give other labels at the threshold; the
+        votes give other scores; or other names change the labels.
     """
     _check_images(parts)
-    anonymous = make_anonymous(parts, hash_names=hash_names)
     if parts.scores is None:
-        return FittingParts(anonymous, Fit(keeps_original=True, reason_scores_not_checked="scores are missing"))
+        fit = Fit(keeps_original=True, reason_scores_not_checked="scores are missing")
+        return FittingParts(make_anonymous(parts, hash_names=hash_names), fit)
     keeps_original = _check_labels(parts, parts.scores)
     if (reason := _find_reason_not_to_check(parts, parts.scores)) is not None:
-        return FittingParts(anonymous, Fit(keeps_original, reason_scores_not_checked=reason))
-    are_scores_checked = False
-    for attempt in range(_MAX_ATTEMPTS):
+        fit = Fit(keeps_original, reason_scores_not_checked=reason)
+        return FittingParts(make_anonymous(parts, hash_names=hash_names), fit)
+    method = add_weights(parts.scores.method, _check_scores(parts, parts.scores).facts)
+    parts = replace(parts, scores=replace(parts.scores, method=method))
+    for attempt in range(_MAX_ATTEMPTS if hash_names else 1):
         anonymous = make_anonymous(parts, hash_names=hash_names, attempt=attempt)
         assert anonymous.scores is not None
-        rebuilt = _recompute(anonymous)
-        difference = _compare_scores(anonymous.scores, rebuilt)
-        if not are_scores_checked and (difference is None or difference > _SCORE_TOLERANCE):
-            _check_scores(parts, parts.scores)
-            are_scores_checked = True
+        assert anonymous.votes is not None
+        rebuilt = _recompute(anonymous).scores_with_experts(anonymous.votes)
         made = label_sets(rebuilt, parts.threshold, original=anonymous.original if keeps_original else None)
-        different = find_different_images(anonymous.labels, made)
-        if not different:
-            return FittingParts(anonymous, Fit(keeps_original, difference))
+        if not (different := find_different_images(anonymous.labels, made)):
+            return FittingParts(anonymous, Fit(keeps_original, _compare_scores(anonymous.scores, rebuilt)))
     raise DataError(
         "different-labels",
         "labels made again from the anonymous votes differ",
         where=f"{parts.paths['scores']} and {parts.paths['votes']}",
-        found=f"other labels for {count_noun(len(different), 'image')}: the method "
-        "splits votes into folds by the names of raters and images",
-        fix="make scores with another method, such as --method em, then labels",
+        found=f"other labels for {count_noun(len(different), 'image')}: random choices of the method depend on names",
+        fix="keep the names of images, or make scores with --method em, then labels",
     )
 
 
@@ -144,7 +143,7 @@ def find_different_images(labels: LabelSets, other_labels: LabelSets) -> list[st
     ]
 
 
-def _recompute(parts: ReleaseParts) -> Scores:
+def _recompute(parts: ReleaseParts) -> Aggregation:
     """Compute the scores again from votes and golden answers, by the method that the scores record."""
     scores, golden = parts.scores, parts.golden
     assert scores is not None
@@ -160,7 +159,7 @@ def _recompute(parts: ReleaseParts) -> Scores:
         result = recompute(replace(scores, is_golden=None), parts.votes_with_golden, experts=None, rater_golden=None)
         if scores.is_golden is not None:
             result = replace(result, expert_votes=golden, expert_truth=expert_truth(golden))
-    return result.scores_with_experts(parts.votes)
+    return result
 
 
 def _compare_scores(scores: Scores, rebuilt: Scores) -> float | None:
@@ -173,11 +172,13 @@ def _compare_scores(scores: Scores, rebuilt: Scores) -> float | None:
     return float(np.abs(rebuilt.values[rows] - scores.values).max(initial=0))
 
 
-def _check_scores(parts: ReleaseParts, scores: Scores) -> None:
-    """Raise `DataError` if the votes give other scores with their own names."""
-    difference = _compare_scores(scores, _recompute(parts))
+def _check_scores(parts: ReleaseParts, scores: Scores) -> Aggregation:
+    """Compute the scores again, and return the result; `DataError` if the votes give other scores."""
+    assert parts.votes is not None
+    result = _recompute(parts)
+    difference = _compare_scores(scores, result.scores_with_experts(parts.votes))
     if difference is not None and difference <= _SCORE_TOLERANCE:
-        return
+        return result
     raise DataError(
         "different-scores",
         "votes give other scores",

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from reassess import __version__
-from reassess.aggregation import Curve, MeasuredCurve, Reliability
+from reassess.aggregation import Curve, MeasuredCurve, Reliability, parse_method
 from reassess.aggregation.measured_curves import is_made_with_golden, is_method_known
+from reassess.aggregation.methods import WEIGHTS
 from reassess.core import Id, Questions
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.data.release_facts import RELEASE_FACTS, ReleaseFacts
@@ -20,6 +21,7 @@ from reassess.release.release_parts import ReleaseParts
 from reassess.release.released_tables import ReleasedTable
 from reassess.text import count_noun, format_percent, format_percent_interval, join_first
 
+_ROUNDING_DIFFERENCE = 1e-9  # of scores
 TODO = "TODO"  # marks what only the owner can say
 
 
@@ -103,7 +105,7 @@ def describe_protocol(contents: ReleaseContents) -> list[str]:
         )
     if parts.scores is not None:
         method = parts.scores.method
-        made = "" if method == UNKNOWN_METHOD else f", computed from the votes by the method {method}"
+        made = "" if method == UNKNOWN_METHOD else f", computed from the votes by the method {_describe_method(method)}"
         sentences.append(f"A score is the probability that a class is valid for an image{made}.")
         unrated = "keep their original label" if contents.fit.keeps_original else "have no label set"
         sentences.append(
@@ -113,6 +115,14 @@ def describe_protocol(contents: ReleaseContents) -> list[str]:
     if "guidelines" in contents.facts:
         sentences.append(f"Guidelines for raters: {contents.facts['guidelines']}")
     return sentences
+
+
+def _describe_method(text: str) -> str:
+    """Return the text of a method; the weights of stacking are rounded."""
+    if not (parts := text.partition(f", {WEIGHTS}="))[1]:
+        return text
+    weights = [f"{name} {weight:.2f}" for name, weight in parse_method(text)[1][WEIGHTS].items()]
+    return f"{parts[0]}, with the weights {join_first(weights, max_items=len(weights))}"
 
 
 def describe_analysis(contents: ReleaseContents) -> list[str]:
@@ -138,12 +148,12 @@ def describe_rebuilding(contents: ReleaseContents) -> str:
     fit = contents.fit
     if fit.reason_scores_not_checked is not None:
         return f"It was not checked that the votes give these scores: {fit.reason_scores_not_checked}."
-    difference = 0.0 if fit.max_score_difference is None else fit.max_score_difference
-    if difference < 1e-9:
+    difference = fit.max_score_difference or 0.0
+    if difference < _ROUNDING_DIFFERENCE:
         return "Scores and label sets made again from the released votes are the same."
     return (
-        f"Scores made again from the released votes differ by up to {difference:.2g}, since the method splits votes "
-        "into folds by names that are different here; all label sets are the same."
+        f"Scores made again from the released votes differ by up to {difference:.2g}, since random choices of the "
+        "method depend on image names; all label sets are the same."
     )
 
 

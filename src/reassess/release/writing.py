@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from reassess.aggregation import METHODS
 from reassess.data import find_part_path, open_images
 from reassess.data.benchmark_settings import SETTINGS_FILE, write_settings
 from reassess.errors import DataError, Fix, OutputError
@@ -177,10 +178,13 @@ def _write_hashes(folder: Path) -> None:
 def _write_benchmark_settings(parts: ReleaseParts, folder: Path) -> None:
     """Write benchmark.json, so that the release is a benchmark folder."""
     benchmark = parts.benchmark
-    kept = ("name", "threshold", "method", "answers", "stop", "release")
-    known = {"name": benchmark.name, "threshold": parts.threshold, "method": benchmark.method}
-    settings = {key: value for key, value in known.items() if value is not None}
-    settings |= {key: value for key, value in parts.settings.items() if key in kept}
+    kept = ("threshold", "answers", "stop", "release")
+    method = benchmark.method if parts.scores is None else parts.scores.method
+    settings = {"name": benchmark.name} | {key: value for key, value in parts.settings.items() if key in kept}
+    if parts.scores is not None:
+        settings["threshold"] = parts.threshold
+    if method is not None and method.partition(", ")[0] in METHODS:
+        settings["method"] = method
     write_settings(folder / SETTINGS_FILE, settings)
 
 

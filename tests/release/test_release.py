@@ -84,7 +84,7 @@ def test_other_files_and_columns_are_named_and_not_released(pets: Path, tmp_path
 
 def test_images_are_released_only_if_asked(pets: Path, tmp_path: Path) -> None:
     names = ["cat/a.png", "cat/b.png", "dog/c.png", "dog/d.png"]
-    write_files(pets, {f"images/{name}": picture(row, "PNG") for row, name in enumerate(names)})
+    write_files(pets, {f"images/{name}": f"image {name}" for name in names})
     assert write_release(pets, tmp_path / "none").not_released == ("images", "comments.csv")
     assert not (tmp_path / "none" / "images.zip").exists()
     assert write_release(pets, tmp_path / "all", with_images=True).n_images == 4
@@ -96,6 +96,7 @@ def test_images_are_released_only_if_asked(pets: Path, tmp_path: Path) -> None:
 def test_hashed_names_are_the_same_in_tables_and_images(
     pets: Path, tmp_path: Path, needs: Needs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    needs("PIL")
     names = ["cat/a.png", "cat/b.png", "dog/c.png", "dog/d.png"]
     write_files(pets, {f"images/{name}": picture(row, "PNG") for row, name in enumerate(names)})
     out = write_release(pets, tmp_path / "out", with_images=True, hash_names=True).folder
@@ -225,11 +226,56 @@ def test_different_labels_are_named(pets: Path, tmp_path: Path, refused_text: Ca
     )
 
 
+@pytest.mark.parametrize(
+    ("rows", "votes", "per_item"),
+    [
+        ("image,class,count\ncat/a.png,cat,3\ncat/a.png,dog,1\n", "4 votes by unknown people", "4 votes per image"),
+        ("image,rater,answer\ncat/a.png,zoe,cat\ncat/a.png,bo,cat\n", "2 votes by 2 raters", "2 votes per image"),
+    ],
+)
+def test_votes_for_one_class_per_image_are_released(
+    rows: str, votes: str, per_item: str, pets: Path, tmp_path: Path, run: Runner
+) -> None:
+    (pets / "votes.csv").write_text(rows)
+    (pets / "benchmark.json").unlink()
+    scores, labels = pets / "scores.csv", pets / "labels.csv"
+    assert run("aggregate", "--benchmark", pets, "--method", "majority", "-o", scores, "--force").code == 0
+    assert run("labels", "--benchmark", pets, "--threshold", "0.7", "-o", labels, "--force").code == 0
+    release = write_release(pets, tmp_path / "out")
+    assert release.rebuilding == "Scores and label sets made again from the released votes are the same."
+    assert {table.part: table.contents for table in release.tables}["votes"] == votes
+    assert json.loads((tmp_path / "out" / "croissant.json").read_text())["rai:annotationsPerItem"] == per_item
+
+
+def test_draw_of_golden_images_is_released(pets: Path, tmp_path: Path) -> None:
+    rows = [("dog/d.png", pet, "eve", "no", 0.25, "all") for pet in ("cat", "dog")]
+    write_csv(pets / "golden.csv", f"{VOTES},probability,stratum", rows)
+    golden = pl.read_parquet(write_release(pets, tmp_path / "out").folder / "golden.parquet")
+    assert golden.select("probability", "stratum").rows() == [(0.25, "all")] * 2
+
+
+@pytest.mark.parametrize(
+    "options", ["--method stacking", "--method em --golden none", "--method em --pooling 2", "--method calibrated"]
+)
+def test_scores_are_made_again_by_their_options(options: str, pets: Path, tmp_path: Path, run: Runner) -> None:
+    """With golden images that only experts rated, or that raters rated too."""
+    rated = "cat/a.png cat/b.png dog/c.png" if "calibrated" in options else "dog/d.png"
+    rows = [(name, pet, "eve", "yes" if name[:3] == pet else "no") for name in rated.split() for pet in ("cat", "dog")]
+    write_csv(pets / "golden.csv", VOTES, rows)
+    argv = ("aggregate", "--benchmark", pets, "-o", pets / "scores.csv", "--force")
+    assert run(*argv, *options.split()).code == 0
+    assert run("labels", "--benchmark", pets, "-o", pets / "labels.csv", "--force").code == 0
+    out = write_release(pets, tmp_path / "out").folder
+    card = (out / "README.md").read_text()
+    assert "Scores and label sets made again from the released votes are the same." in card
+    assert ("aggregate --benchmark . --golden none" in card) == ("none" in options)
+
+
 def test_unverified_scores_are_released_with_the_reason(pets: Path, tmp_path: Path) -> None:
     (pets / "benchmark.json").unlink()
     release = write_release(pets, tmp_path / "out")
     assert release.rebuilding == (
-        "It was not checked that the votes give these scores: the scores do not say which method made them."
+        "It was not checked how scores and labels were made: the scores do not say which method made them."
     )
 
 

@@ -25,10 +25,9 @@ DOUBTFUL_PROBABILITIES = 0.05, 0.95  # a question is doubtful if its score is st
 
 @dataclass(frozen=True)
 class VoteCounts:
-    """How many votes the items have."""
+    """How many votes the items with votes have."""
 
-    n_votes: int
-    n_items: int
+    item: str  # question or image
     smallest: int
     median: float
     largest: int
@@ -71,17 +70,11 @@ def measure(parts: ReleaseParts) -> Measurements:
 
 
 def _count_votes(parts: ReleaseParts) -> VoteCounts | None:
-    if parts.votes is None:
+    if parts.votes is None or not len(parts.votes):
         return None
-    sizes = parts.votes.sizes
-    sizes = sizes[sizes > 0]
-    return VoteCounts(
-        n_votes=len(parts.votes),
-        n_items=sizes.size,
-        smallest=int(sizes.min(initial=0)) if not sizes.size else int(sizes.min()),
-        median=float(np.median(sizes)) if sizes.size else 0.0,
-        largest=int(sizes.max(initial=0)),
-    )
+    sizes = parts.votes.sizes[parts.votes.sizes > 0]
+    item = "question" if isinstance(parts.votes.items, Questions) else "image"
+    return VoteCounts(item, int(sizes.min()), float(np.median(sizes)), int(sizes.max()))
 
 
 def _measure_raters(parts: ReleaseParts) -> Reliability | MissingResult:

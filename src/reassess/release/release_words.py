@@ -137,17 +137,17 @@ def describe_analysis(contents: ReleaseContents) -> list[str]:
 
 
 def describe_votes_per_item(counts: VoteCounts) -> str:
-    """Say how many votes the items have."""
+    """Say how many votes the questions or images have."""
     if counts.smallest == counts.largest:
-        return f"{count_noun(counts.largest, 'vote')} per question"
-    return f"{counts.smallest} to {count_noun(counts.largest, 'vote')} per question, median {counts.median:g}"
+        return f"{count_noun(counts.largest, 'vote')} per {counts.item}"
+    return f"{counts.smallest} to {count_noun(counts.largest, 'vote')} per {counts.item}, median {counts.median:g}"
 
 
 def describe_rebuilding(contents: ReleaseContents) -> str:
     """Say whether the labels can be made again from the released votes."""
     fit = contents.fit
     if fit.reason_scores_not_checked is not None:
-        return f"It was not checked that the votes give these scores: {fit.reason_scores_not_checked}."
+        return f"It was not checked how scores and labels were made: {fit.reason_scores_not_checked}."
     difference = fit.max_score_difference or 0.0
     if difference < _ROUNDING_DIFFERENCE:
         return "Scores and label sets made again from the released votes are the same."

@@ -98,9 +98,8 @@ def _list_tables(parts: ReleaseParts) -> Iterator[tuple[str, str, Callable[[Path
         yield "scores", count_noun(len(scores), "question"), partial(write_scores, scores=scores)
     for part, votes in parts.votes_by_part.items():
         is_golden = part == "golden"
-        n_people = int(np.count_nonzero(votes.counts_by_rater().any(axis=1)))
-        people = count_noun(n_people, "expert" if is_golden else "rater")
-        people = "unknown people" if votes.is_anonymous else people
+        n_people = np.unique(votes.rater_ids).size
+        people = "unknown people" if votes.is_anonymous else count_noun(n_people, "expert" if is_golden else "rater")
         sample = parts.golden_sample if is_golden else None
         yield part, f"{count_noun(len(votes), 'vote')} by {people}", partial(write_votes, votes=votes, sample=sample)
     if original is not None:

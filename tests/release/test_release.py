@@ -293,6 +293,26 @@ def test_only_an_unchanged_release_is_replaced(pets: Path, tmp_path: Path, refus
     assert [path.name for path in tmp_path.iterdir()] == ["pets"]
 
 
+@pytest.mark.parametrize("function", ["write_citation", "_write_hashes", "_move_folder"])
+def test_interrupted_release_leaves_the_earlier_one(
+    function: str, pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = write_release(pets, tmp_path / "out").folder
+    before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+
+    def fail(*_: object) -> None:
+        raise OSError("no space left")
+
+    if function == "_move_folder":
+        rename = Path.rename
+        monkeypatch.setattr(Path, "rename", lambda path, to: fail() if path.name[0] == "." else rename(path, to))
+    else:
+        monkeypatch.setattr(f"reassess.release.writing.{function}", fail)
+    assert code_of(write_release, pets, out, force=True) == "output-not-writable"
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "pets"]
+
+
 def test_output_names_what_is_missing(pets: Path, tmp_path: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     result = run("release", "pets", "-o", "pets-1.0")

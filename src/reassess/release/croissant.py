@@ -111,7 +111,7 @@ def _license_address(text: str) -> str:
 def _responsible_ai_properties(contents: ReleaseContents) -> dict[str, Any]:
     counts = contents.measurements.votes
     known: dict[str, Any] = {
-        "rai:dataAnnotationProtocol": describe_protocol(contents),
+        "rai:dataAnnotationProtocol": [*describe_protocol(contents), f"Guidelines: {contents.say('guidelines')}"],
         "rai:dataAnnotationPlatform": [contents.platform],
         "rai:dataAnnotationAnalysis": describe_analysis(contents),
         "rai:annotationsPerItem": "unknown" if counts is None else describe_votes_per_item(counts),

@@ -47,7 +47,7 @@ def _page(contents: ReleaseContents) -> Iterator[str]:
         yield f"- Models that answered: {', '.join(map(str, contents.machines))}."
     yield from _bullets(describe_personal_data(contents))
     yield f"- {describe_rebuilding(contents)}"
-    yield from (f"- Platform: {contents.platform}", _answer(contents, "demographics"))
+    yield from (f"- Platform: {contents.platform}", _answer(contents, "guidelines"), _answer(contents, "demographics"))
     yield from ("", "## Measured quality", "", *_bullets(describe_analysis(contents)), "")
     yield from _owner_section(contents, uses)
     yield from _owner_section(contents, distribution)

@@ -112,8 +112,6 @@ def describe_protocol(contents: ReleaseContents) -> list[str]:
             f"The labels of an image are its classes with a score of at least {threshold:g}. Images without scores "
             f"{unrated}."
         )
-    if "guidelines" in contents.facts:
-        sentences.append(f"Guidelines for raters: {contents.facts['guidelines']}")
     return sentences
 
 

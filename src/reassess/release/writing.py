@@ -217,7 +217,12 @@ def _move_folder(temporary: Path, folder: Path) -> None:
     if not exists(folder):
         temporary.rename(folder)
         return
-    earlier = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=folder.absolute().parent))
-    folder.rename(earlier)
-    temporary.rename(folder)
-    shutil.rmtree(earlier)
+    aside = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=folder.absolute().parent))
+    earlier = folder.rename(aside / "earlier")
+    try:
+        temporary.rename(folder)
+    except OSError:
+        earlier.rename(folder)
+        raise
+    finally:
+        shutil.rmtree(aside)

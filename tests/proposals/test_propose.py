@@ -20,7 +20,7 @@ from reassess.core import (
     ProposalResult,
     UnknownClasses,
 )
-from reassess.evaluation.probabilities import class_probabilities
+from reassess.core.probabilities import class_probabilities
 from reassess.proposals import propose
 from tests.helpers import code_of, fault_of, labels_of, message
 
@@ -109,7 +109,7 @@ def test_candidates_equal_sort_of_all_pairs(seed: int, per_image: float, block: 
         assert code_of(propose, models, original, per_image=per_image, benchmark=benchmark) == "too-many"
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reassess.evaluation.probabilities._BLOCK_ROWS", block)  # images that are read at a time
+        patch.setattr("reassess.core.probabilities._BLOCK_ROWS", block)  # images that are read at a time
         found = propose(models, original, per_image=per_image, benchmark=benchmark)
     assert rows_of(found.candidates) == expected.rows
     assert found.n_pairs_per_model == expected.most_probable

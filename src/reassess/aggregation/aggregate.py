@@ -11,6 +11,7 @@ from reassess.aggregation.aggregation_result import Aggregation
 from reassess.aggregation.golden import expert_truth
 from reassess.aggregation.golden_items import align_with_golden, count_votes_on
 from reassess.aggregation.methods import (
+    CLASSIFIER,
     DEPENDENCE,
     METHODS,
     STACKING,
@@ -20,9 +21,9 @@ from reassess.aggregation.methods import (
     format_method,
     unused_option_error,
 )
-from reassess.core import VALIDITY, LabelSets, Votes
+from reassess.core import VALIDITY, LabelSets, Predictions, Votes
 from reassess.core.checks import check_known, check_type
-from reassess.errors import DataError, ReassessWarning
+from reassess.errors import DataError, Fix, ReassessWarning
 from reassess.text import join_and
 
 AUTO = "auto"
@@ -50,6 +51,7 @@ def aggregate(
     tempering: bool | None = None,
     dependence: bool | None = None,
     weights: Mapping[str, float] | None = None,
+    classifier: Predictions | None = None,
 ) -> Aggregation:
     """Compute scores from votes.
 
@@ -102,6 +104,10 @@ def aggregate(
     weights
         For stacking: the weight of each method, and ``power``, the exponent. By default, they are found by predictions
         of unseen votes, which depend on the names of raters and images.
+    classifier
+        A classifier's scores of images, which count as one more rater: its probabilities are combined with those of the
+        method, with powers chosen by votes and golden answers. A classifier that was trained on the labels of these
+        images needs held-out predictions. For the methods with a rater model.
 
     Returns
     -------
@@ -150,6 +156,7 @@ def aggregate(
         "tempering": tempering,
         "dependence": dependence,
         "weights": weights,
+        CLASSIFIER: classifier,
     }
     options = {name: check_option(name, value) for name, value in arguments.items() if value is not None}
     for name in (TEMPERING, DEPENDENCE):
@@ -170,6 +177,12 @@ def _check_options(method_name: str, options: Mapping[str, Any]) -> None:
     unused = [option for option in options if option not in method.options]
     if unused:
         raise unused_option_error(method_name, unused[0])
+    if TEMPERING in options and CLASSIFIER in options:
+        raise DataError(
+            "unused-option",
+            "with a classifier, golden answers always temper the probabilities",
+            fix=Fix("remove {tempering}", tempering=None),
+        )
     if any(need not in options for need in method.required_options):
         raise DataError(
             "missing-golden",

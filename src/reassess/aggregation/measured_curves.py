@@ -313,6 +313,13 @@ def recompute_scores(
                 fix="give the original labels",
             )
         options["original"] = original
+    if options.pop("classifier", False):
+        raise DataError(
+            "unused-option",
+            "scores that were made with a classifier cannot be computed again",
+            found=scores.method,
+            fix="measure them by golden answers that did not make the scores",
+        )
     if is_made_with_golden(scores):
         options |= {"experts": experts, "rater_golden": rater_golden}
     # The same warnings were shown when the scores were made.

@@ -12,6 +12,7 @@ import numpy as np
 from reassess.aggregation.aggregation_result import Aggregation
 from reassess.aggregation.baselines import aggregate_by_majority, aggregate_by_mean
 from reassess.aggregation.bcc import DEFAULT_SUBTYPES
+from reassess.aggregation.classifier import compute_with_classifier
 from reassess.aggregation.dependence import compute_with_discount
 from reassess.aggregation.em_inputs import DEFAULT_POOLING, default_possible_truths
 from reassess.aggregation.em_method import aggregate_by_em
@@ -19,7 +20,7 @@ from reassess.aggregation.golden_methods import aggregate_by_calibration, aggreg
 from reassess.aggregation.model_methods import aggregate_by_bcc, aggregate_by_one_accuracy, aggregate_by_stacking
 from reassess.aggregation.stacking_weights import check_weights
 from reassess.aggregation.tempering import compute_tempered
-from reassess.core import REAL_RECIPE, VALIDITY, LabelSets, Votes
+from reassess.core import REAL_RECIPE, VALIDITY, LabelSets, Predictions, Votes
 from reassess.core.checks import check_known, check_number, check_type, check_unique
 from reassess.errors import DataError, Fix
 from reassess.text import join_and
@@ -30,10 +31,14 @@ STACKING = "stacking"
 TEMPERING = "tempering"  # the option of all methods that take golden answers and do not temper anyway
 DEPENDENCE = "dependence"  # an option of calibrated
 WEIGHTS = "weights"  # an option of stacking
-_MATRIX_DEFAULTS = {"min_experts": None, TEMPERING: False, "smoothing": 0.0, "pooling": DEFAULT_POOLING}
+CLASSIFIER = "classifier"  # an option of all methods with a model of raters, except imagenet-real
+_COMMON_OPTIONS = (TEMPERING, DEPENDENCE, CLASSIFIER)  # of `compute_by_method`, not of the functions of methods
+_GOLDEN_DEFAULTS = {"min_experts": None, TEMPERING: False, CLASSIFIER: False}
+_MATRIX_DEFAULTS = {**_GOLDEN_DEFAULTS, "smoothing": 0.0, "pooling": DEFAULT_POOLING}
 # The values of these options depend on the files, see `format_method`.
 _OPTIONS_WITHOUT_DEFAULT = {"experts", "rater_golden", "truths_are_answers"}
 _ARE_VOTES = {"experts", "rater_golden"}
+_ARE_DATA = ("original", CLASSIFIER)  # scores record only whether they were given
 _ARE_BOOLEANS = {TEMPERING, DEPENDENCE, "truths_are_answers"}
 
 
@@ -58,7 +63,7 @@ class Method:
         differing = [
             name
             for name in self.options
-            if name not in (TEMPERING, DEPENDENCE)
+            if name not in _COMMON_OPTIONS
             and arguments.get(name, ...) != self.defaults.get(name, arguments.get(name))
             and (name != "original" or name not in arguments)
         ]
@@ -72,7 +77,15 @@ METHODS: Mapping[str, Method] = {
         aggregate_by_calibration,
         uses_all_votes=False,
         is_biased_by_early_stopping=False,
-        options=(*_GOLDEN_OPTIONS, TEMPERING, DEPENDENCE, "original", "truths_are_answers", *_MATRIX_OPTIONS),
+        options=(
+            *_GOLDEN_OPTIONS,
+            TEMPERING,
+            DEPENDENCE,
+            CLASSIFIER,
+            "original",
+            "truths_are_answers",
+            *_MATRIX_OPTIONS,
+        ),
         required_options=("experts",),
         defaults={"original": False, DEPENDENCE: False, **_MATRIX_DEFAULTS},
     ),
@@ -81,7 +94,7 @@ METHODS: Mapping[str, Method] = {
         aggregate_by_em,
         uses_all_votes=True,
         is_biased_by_early_stopping=False,
-        options=(*_GOLDEN_OPTIONS, TEMPERING, "truths_are_answers", *_MATRIX_OPTIONS),
+        options=(*_GOLDEN_OPTIONS, TEMPERING, CLASSIFIER, "truths_are_answers", *_MATRIX_OPTIONS),
         defaults=_MATRIX_DEFAULTS,
     ),
     "onecoin": Method(
@@ -89,15 +102,15 @@ METHODS: Mapping[str, Method] = {
         aggregate_by_one_accuracy,
         uses_all_votes=True,
         is_biased_by_early_stopping=False,
-        options=(*_GOLDEN_OPTIONS, TEMPERING, "truths_are_answers"),
-        defaults={"min_experts": None, TEMPERING: False},
+        options=(*_GOLDEN_OPTIONS, TEMPERING, CLASSIFIER, "truths_are_answers"),
+        defaults=_GOLDEN_DEFAULTS,
     ),
     "ibcc": Method(
         "Dawid and Skene's model by variational Bayes",
         partial(aggregate_by_bcc, subtypes=1),
         uses_all_votes=True,
         is_biased_by_early_stopping=False,
-        options=(*_GOLDEN_OPTIONS, TEMPERING, "truths_are_answers", *_MATRIX_OPTIONS),
+        options=(*_GOLDEN_OPTIONS, TEMPERING, CLASSIFIER, "truths_are_answers", *_MATRIX_OPTIONS),
         defaults=_MATRIX_DEFAULTS,
     ),
     "ebcc": Method(
@@ -105,7 +118,7 @@ METHODS: Mapping[str, Method] = {
         partial(aggregate_by_bcc, subtypes=DEFAULT_SUBTYPES),
         uses_all_votes=True,
         is_biased_by_early_stopping=False,
-        options=(*_GOLDEN_OPTIONS, TEMPERING, "truths_are_answers", *_MATRIX_OPTIONS),
+        options=(*_GOLDEN_OPTIONS, TEMPERING, CLASSIFIER, "truths_are_answers", *_MATRIX_OPTIONS),
         defaults=_MATRIX_DEFAULTS,
     ),
     STACKING: Method(
@@ -113,8 +126,8 @@ METHODS: Mapping[str, Method] = {
         aggregate_by_stacking,
         uses_all_votes=True,
         is_biased_by_early_stopping=False,
-        options=(*_GOLDEN_OPTIONS, "truths_are_answers", WEIGHTS),
-        defaults={"min_experts": None, WEIGHTS: None},
+        options=(*_GOLDEN_OPTIONS, CLASSIFIER, "truths_are_answers", WEIGHTS),
+        defaults={"min_experts": None, CLASSIFIER: False, WEIGHTS: None},
     ),
     "mean": Method(
         "average of no 0, maybe 0.5, yes 1", aggregate_by_mean, uses_all_votes=False, is_biased_by_early_stopping=True
@@ -147,6 +160,8 @@ def check_option(name: str, value: Any) -> Any:
         check_type(Votes, value, value_name=name)
     elif name == "original":
         check_type(LabelSets, value, value_name=name)
+    elif name == CLASSIFIER:
+        check_type(Predictions, value, value_name=name, fix="read_predictions(FILE)")
     elif name in _ARE_BOOLEANS:
         check_type(bool, value, value_name=name, fix="give True or False")
     elif name == WEIGHTS:
@@ -177,18 +192,26 @@ def list_methods_with(option: str) -> list[str]:
 
 
 def compute_by_method(
-    method_name: str, votes: Votes, *, tempering: bool = False, dependence: bool = False, **options: Any
+    method_name: str,
+    votes: Votes,
+    *,
+    tempering: bool = False,
+    dependence: bool = False,
+    classifier: Predictions | None = None,
+    **options: Any,
 ) -> Aggregation:
-    """Compute scores with a method; discount raters that err together, and temper the scores, if asked to."""
+    """Compute scores by a method; discount raters that err together, add a classifier, and temper, if asked to."""
     compute = METHODS[method_name].compute
     if dependence:
         compute = partial(compute_with_discount, compute)
+    if classifier is not None:
+        return compute_with_classifier(compute, votes, options, predictions=classifier)
     return compute_tempered(compute, votes, options) if tempering else compute(votes, **options)
 
 
 def format_method(method_name: str, options: Mapping[str, Any], votes: Votes) -> str:
     """Format a method, and the options that differ from the defaults, as the text that `parse_method` reads."""
-    values = {**options, "original": "original" in options}
+    values = {**options, **{name: name in options for name in _ARE_DATA}}
     defaults = {**METHODS[method_name].defaults, "truths_are_answers": default_possible_truths(votes) != VALIDITY}
     changes = {key: values[key] for key in defaults if key in values and values[key] != defaults[key]}
     return ", ".join(
@@ -215,7 +238,7 @@ def parse_method(text: str) -> tuple[str, dict[str, Any]]:
                 allowed="calibrated, pooling=2",
                 found=repr(text),
             ) from error
-        if option == "original":
+        if option in _ARE_DATA:
             check_type(bool, options[option], value_name=option)
         else:
             check_option(option, options[option])

@@ -223,7 +223,9 @@ def likely_recipes(
     recipes = [] if published_recipe is None else [published_recipe]
     if method.partition(", ")[0] == "calibrated":
         options = parse_method(method)[1]
-        recipes.append(calibrated_recipe(**{name: value for name, value in options.items() if name != "original"}))
+        options.pop("original", None)
+        if options.keys() <= {"min_experts", "smoothing", "pooling"}:  # otherwise the scores are not Bayes' rule
+            recipes.append(calibrated_recipe(**options))
     return tuple(dict.fromkeys([*recipes, calibrated_recipe()]))
 
 

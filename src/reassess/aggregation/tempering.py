@@ -14,6 +14,7 @@ Source: for classifiers, Guo et al., "On calibration of modern neural networks",
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +30,7 @@ from reassess.aggregation.golden_items import (
 )
 from reassess.aggregation.stacking_weights import find_surplus_votes
 from reassess.aggregation.vote_folds import N_FOLDS, select_votes, split_into_folds_by_image
-from reassess.core import Posterior, RaterModel, Votes
+from reassess.core import Items, Posterior, RaterModel, Votes
 from reassess.core.items import find_items, take_items
 from reassess.errors import DataError, ReassessWarning
 
@@ -53,6 +54,14 @@ class TruthOdds(NamedTuple):
         logs = self.log_prior + power * self.log_ratios
         values = np.exp(logs - logs.max(axis=1, keepdims=True))
         return np.asarray(values / values.sum(axis=1, keepdims=True))
+
+
+class GoldenPrediction(NamedTuple):
+    """Golden items, predicted without their golden answers."""
+
+    items: Items
+    truth_ids: Ints  # position of each item's truth
+    odds: TruthOdds
 
 
 def find_power(odds: Sequence[TruthOdds], truth_ids: Sequence[Ints]) -> float:
@@ -84,30 +93,38 @@ def find_power(odds: Sequence[TruthOdds], truth_ids: Sequence[Ints]) -> float:
 def compute_tempered(compute: Callable[..., Aggregation], votes: Votes, options: Mapping[str, Any]) -> Aggregation:
     """Compute the result of a method, and temper it; `compute` runs the method with votes and options."""
     if votes.classes is not None:
-        return _compute_for_classes(compute, votes, options)
+        return compute_for_all_classes(partial(compute_tempered, compute), votes, options)
     result = compute(votes, **options)
-    predictions = list(_predict_golden_truths(compute, votes, options, result))
-    power = find_power(*zip(*predictions, strict=True))
-    n_golden = sum(truth_ids.size for _, truth_ids in predictions)
+    predictions = list(predict_golden_truths(compute, votes, options, result))
+    power = find_power([each.odds for each in predictions], [each.truth_ids for each in predictions])
+    n_golden = sum(len(each.items) for each in predictions)
     fact = {"tempering_power": power, "predicted_golden_items": n_golden}
-    values = _make_odds(result.posterior, result.model).compute_probabilities(power)
+    values = make_odds(result.posterior, result.model).compute_probabilities(power)
     return replace(result, posterior=replace(result.posterior, values=values), facts=result.facts | fact)
 
 
-def _compute_for_classes(compute: Callable[..., Aggregation], votes: Votes, options: Mapping[str, Any]) -> Aggregation:
-    """Compute and temper the probabilities of all classes; then omit classes with low probabilities."""
-    aligned = align_with_golden(votes, options["experts"], options.get("rater_golden"), True)
-    plain_votes, experts, golden = (replace(each, classes=None) for each in aligned[:3])
-    result = compute_tempered(compute, plain_votes, {**options, "experts": experts, "rater_golden": golden})
-    posterior = replace(result.posterior, classes=aligned.votes.classes)
-    posterior, counts = convert_to_question_posterior_and_count_unrated(aligned.votes, posterior, aligned.experts)
-    return replace(result, posterior=posterior, facts=result.facts | counts, expert_votes=aligned.experts)
+def compute_for_all_classes(
+    compute: Callable[[Votes, Mapping[str, Any]], Aggregation], votes: Votes, options: Mapping[str, Any]
+) -> Aggregation:
+    """Compute the probabilities of all classes of each image; then omit classes with low probabilities.
+
+    `compute` takes votes whose answers are not classes, and options.
+    """
+    experts, golden = options.get("experts"), options.get("rater_golden")
+    if experts is not None:
+        votes, experts, golden, _ = align_with_golden(votes, experts, golden, True)
+        plain_golden = {"experts": replace(experts, classes=None), "rater_golden": replace(golden, classes=None)}
+        options = {**options, **plain_golden}
+    result = compute(replace(votes, classes=None), options)
+    posterior = replace(result.posterior, classes=votes.classes)
+    posterior, counts = convert_to_question_posterior_and_count_unrated(votes, posterior, experts)
+    return replace(result, posterior=posterior, facts=result.facts | counts, expert_votes=experts)
 
 
-def _predict_golden_truths(
+def predict_golden_truths(
     compute: Callable[..., Aggregation], votes: Votes, options: Mapping[str, Any], result: Aggregation
-) -> Iterator[tuple[TruthOdds, Ints]]:
-    """For each fold of golden items, yield their odds without their golden answers, and their truths."""
+) -> Iterator[GoldenPrediction]:
+    """Predict the golden items of each fold without their golden answers; `result` is the result with all of them."""
     experts, truth = result.expert_votes, result.expert_truth
     assert experts is not None
     assert truth is not None
@@ -118,9 +135,11 @@ def _predict_golden_truths(
         for rows in _split_golden_rows(votes, experts, truth.truth_ids):
             others = {**options, "experts": experts.without_votes_on(rows), "rater_golden": golden}
             fold_result = compute(votes, **others)
-            posterior_rows = find_items(fold_result.posterior.items, take_items(experts.items, rows))
-            odds = _make_odds(fold_result.posterior, fold_result.model)
-            yield odds._replace(log_ratios=odds.log_ratios[posterior_rows]), truth.truth_ids[rows]
+            items = take_items(experts.items, rows)
+            posterior_rows = find_items(fold_result.posterior.items, items)
+            odds = make_odds(fold_result.posterior, fold_result.model)
+            odds = odds._replace(log_ratios=odds.log_ratios[posterior_rows])
+            yield GoldenPrediction(items, truth.truth_ids[rows], odds)
 
 
 def _split_golden_rows(votes: Votes, experts: Votes, truth_ids: Ints) -> list[Ints]:
@@ -137,7 +156,7 @@ def _split_golden_rows(votes: Votes, experts: Votes, truth_ids: Ints) -> list[In
     return folds
 
 
-def _make_odds(posterior: Posterior, model: RaterModel | None) -> TruthOdds:
+def make_odds(posterior: Posterior, model: RaterModel | None) -> TruthOdds:
     """Return the possible truths of all items of a posterior; without a model, the prior is uniform."""
     log_prior = np.log(np.full(len(posterior.truths), 1 / len(posterior.truths)) if model is None else model.prior)
     return TruthOdds(log_prior, np.log(np.maximum(posterior.values, _TINY)) - log_prior)

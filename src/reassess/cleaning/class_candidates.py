@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.cleaning.held_out_files import HeldOutFile
+from reassess.core.probabilities import probability_blocks
 from reassess.errors import DataError, Fix
-from reassess.evaluation.probabilities import probability_blocks
 from reassess.numeric.jit import thread_count
 from reassess.numeric.label_noise_kernels import approximate_log_of_power_sum, select_candidates
 

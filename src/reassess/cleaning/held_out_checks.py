@@ -11,10 +11,10 @@ from scipy import sparse
 
 from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.core import LabelSets
+from reassess.core.probabilities import output_classes
 from reassess.errors import DataError, Fix, ReassessWarning, add_error_place
 from reassess.evaluation.order_checks import check_agreement_with_original_labels
 from reassess.evaluation.outcomes import find_class_count, join_and_rank
-from reassess.evaluation.probabilities import output_classes
 from reassess.numeric.proportions import mcnemar_p_value
 from reassess.text import count_noun, join_first
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from reassess.core import Folds, LabelSets, Match, Predictions
 from reassess.core.checks import check_is_collection
 from reassess.core.image_names import match_images
+from reassess.core.probabilities import ScoreKind, score_kind
 from reassess.errors import DataError, Fix, ReassessWarning, add_error_place
-from reassess.evaluation.probabilities import ScoreKind, score_kind
 from reassess.text import count_noun, join_and, join_first
 
 _Ints = npt.NDArray[np.int64]

@@ -14,8 +14,8 @@ from reassess.cleaning.held_out_files import HeldOutFile
 from reassess.cleaning.noise_model import NoiseModel, fit_noise_model
 from reassess.core import Cleaning, LabelNoise, Sample
 from reassess.core.image_names import image_keys
+from reassess.core.probabilities import probability_blocks
 from reassess.errors import DataError, Fix, ReassessWarning
-from reassess.evaluation.probabilities import probability_blocks
 
 # Measured limits of the warnings about models. A label is "first" if it is the model's most probable class.
 _MIN_FIRST_SHARE = 0.5  # share of first labels; if it is lower, the mistakes of a poor model count as wrong labels

@@ -15,10 +15,12 @@ from reassess.aggregation.golden_items import are_golden_items_rated, count_vote
 from reassess.aggregation.methods import list_methods_with
 from reassess.cli.command_run import CommandRun
 from reassess.cli.part_inputs import NO_SOURCE, BenchmarkPartReader, find_part, require_part
-from reassess.core import IMAGENET, Benchmark, Questions, Scores, Votes
+from reassess.core import IMAGENET, Benchmark, Predictions, Questions, Scores, Votes, classes_of
 from reassess.core.image_names import match_images, suggest_match_fix
 from reassess.core.items import require_questions
-from reassess.errors import DataError, Fix
+from reassess.data import to_benchmark_names
+from reassess.errors import DataError, Fix, add_error_place
+from reassess.formats import read_predictions
 from reassess.text import join_and
 
 # Names of method options, and of the same arguments in Python. Options that the method does not use are an error.
@@ -30,6 +32,7 @@ _ARGUMENTS_BY_OPTION = {
     "pooling": "pooling",
     "tempering": "tempering",
     "dependence": "dependence",
+    "classifier": "classifier",
     "smoothing": "smoothing",
     "truths_are_answers": "truths_are_answers",
     "weights": "weights",
@@ -114,6 +117,8 @@ def use_stored_method(
         stored_options["original"] = source
         if source is None and method_options["original"] is None:
             raise click.UsageError(f"The benchmark's method, {name}, used original labels: give --original.")
+    if stored_options.pop("classifier", False) and method_options["classifier"] is None:
+        raise click.UsageError(f"The benchmark's method, {name}, used a classifier: give --classifier, or --method.")
     if method_options["golden"] == NO_SOURCE:
         stored_options = {option: value for option, value in stored_options.items() if option not in _NEED_EXPERTS}
     given_options = {option: value for option, value in method_options.items() if value is not None}
@@ -161,9 +166,11 @@ def compute_scores(
         votes_with_golden = with_golden_votes(votes_with_golden, rater_golden, parts.get("golden"))
     check_votes(votes_with_golden)
     arguments = {argument: method_options[argument] for argument in _PLAIN_ARGUMENTS}
+    classifier = _read_classifier(run, method_options["classifier"], votes_with_golden, reader.benchmark)
     if has_separate_golden:
         if method_options["tempering"]:
             raise _make_tempering_error(name)
+        arguments["classifier"] = classifier
         result, experts = aggregate(votes_with_golden, method_name, **arguments), parts["golden"]
         truth = expert_truth(experts, min_experts=method_options["min_experts"])
         return ComputedScores(
@@ -176,9 +183,27 @@ def compute_scores(
         "min_experts": method_options["min_experts"],
         "tempering": method_options["tempering"],
         "dependence": method_options["dependence"],
+        "classifier": classifier,
     }
     arguments = {argument: value for argument, value in arguments.items() if argument in METHODS[name].options}
     return ComputedScores(parts["votes"], votes_with_golden, aggregate(votes_with_golden, method_name, **arguments))
+
+
+def _read_classifier(run: CommandRun, path: Path | None, votes: Votes, benchmark: Benchmark) -> Predictions | None:
+    """Read a classifier's predictions in the class list and with the image names of the votes."""
+    if path is None:
+        return None
+    run.add_input("classifier", path)
+    try:
+        predictions = read_predictions(path, classes_of(votes))
+    except DataError as error:
+        if isinstance(error.fix, Fix):  # with an option of other commands
+            error.fix = "write a table with the column image, and a column per class, named like the class"
+        raise
+    with add_error_place(path):
+        if predictions.images is None:
+            return predictions
+        return predictions.with_images(to_benchmark_names(predictions.images, benchmark))
 
 
 def _make_tempering_error(method: str) -> DataError:

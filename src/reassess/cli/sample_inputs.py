@@ -14,10 +14,10 @@ from reassess.cli.prediction_inputs import iter_predictions
 from reassess.comparison import Panel
 from reassess.core import LabelSets, Questions, Sample, Tasks
 from reassess.core.image_names import match_images
+from reassess.core.probabilities import class_probabilities
 from reassess.data import to_benchmark_names
 from reassess.errors import DataError, Fix, add_error_place
 from reassess.evaluation import ImageSample, Outcomes, Purpose, Strata, find_pilot, learn_from_pilot
-from reassess.evaluation.probabilities import class_probabilities
 from reassess.formats import read_candidates, read_tasks
 from reassess.formats.files import sha256
 from reassess.text import count_noun, join_first

@@ -131,7 +131,7 @@ def compute_and_write_folder_scores(
     if used_options["original"] not in (None, NO_SOURCE):
         raise click.UsageError("--original cannot be used with a folder of votes.")
     used_options["original"] = None
-    for option in ("tempering", "dependence"):
+    for option in ("tempering", "dependence", "classifier"):
         if used_options[option]:
             raise click.UsageError(f"--{option} cannot be used with a folder of votes.")
     name = method or "stacking"

@@ -8,10 +8,10 @@ import numpy.typing as npt
 
 from reassess.core import Benchmark, LabelSets, Match, Predictions
 from reassess.core.image_names import image_keys, suggest_match_fix
+from reassess.core.probabilities import output_classes, probability_blocks, score_kind
 from reassess.errors import DataError, add_error_place
 from reassess.evaluation import find_outcomes
 from reassess.evaluation.outcomes import UNKNOWN
-from reassess.evaluation.probabilities import output_classes, probability_blocks, score_kind
 from reassess.numeric.arrays import LargestValues, SortedScores
 from reassess.text import join_first
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from reassess.core import Classes, Predictions
 from reassess.core.class_names import are_wnids
+from reassess.core.probabilities import ScoreKind, check_rows, raise_if_out_of_range
 from reassess.errors import DataError, Fix
-from reassess.evaluation.probabilities import ScoreKind, check_rows, raise_if_out_of_range
 from reassess.formats.predictions.output_lists import (
     LIST_OUTPUTS,
     OUTPUT_LIST,

@@ -10,11 +10,11 @@ from reassess.core import NOT_ASKED, UNRATED, Candidates, Classes, LabelSets, Pr
 from reassess.core.candidates import sort_sources
 from reassess.core.checks import check_unique
 from reassess.core.image_names import match_images
+from reassess.core.probabilities import class_probabilities
 from reassess.errors import add_error_place
 from reassess.evaluation import Outcomes
 from reassess.evaluation.class_ranks import normalize_top_k
 from reassess.evaluation.outcomes import UNKNOWN
-from reassess.evaluation.probabilities import class_probabilities
 from reassess.numeric.arrays import encode_pairs
 from reassess.proposals.model_rows import ImageNumbering
 

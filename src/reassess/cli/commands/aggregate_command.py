@@ -12,7 +12,7 @@ from reassess.aggregation import AUTO, METHODS, parse_method
 from reassess.aggregation.em_inputs import DEFAULT_POOLING
 from reassess.aggregation.stopping import warn_of_early_stop
 from reassess.cli.aggregate_inputs import IMAGENET_METHOD, ScoresSummary, compute_scores, use_stored_method
-from reassess.cli.command_run import CommandRun, FiniteRange, add_common_options
+from reassess.cli.command_run import INPUT_PATH_TYPE, CommandRun, FiniteRange, add_common_options
 from reassess.cli.help_pages import Choice, Command, benchmark_section_option
 from reassess.cli.options import (
     answers_option,
@@ -79,6 +79,13 @@ _MAX_TRUTH_LETTERS = 40  # of a class in the line of the prior
     is_flag=True,
     default=None,
     help="With calibrated: votes of raters that err together on golden items count less.",
+)
+@click.option(
+    "--classifier",
+    type=INPUT_PATH_TYPE,
+    metavar="FILE",
+    help="A classifier's scores of the images, to count as one more rater. If it was trained on the labels of these "
+    "images, they must be held-out predictions.",
 )
 @answers_option
 @match_option
@@ -227,12 +234,14 @@ def _describe_facts(facts: Mapping[str, Any], item: str) -> Iterator[str]:
             yield "weights: " + ", ".join(f"{method} {weight:.2f}" for method, weight in value.items()) + chosen_by
         elif fact == "tempering_power":
             yield f"tempering power: {value:.2f}" + ("" if "weights" in facts else chosen_by)
-        elif fact == "without_votes":
+        elif fact == "vote_power":
+            yield f"vote power: {value:.2f}; classifier power: {facts['classifier_power']:.2f}{chosen_by}"
+        elif fact in ("without_votes", "without_prediction"):
             if value:
-                yield f"without votes: {count_noun(value, item)}"
+                yield f"{fact.replace('_', ' ')}: {count_noun(value, item)}"
         elif fact == "dependent_groups":
             yield from (_describe_group(group) for group in value) if value else ("no raters err together",)
-        elif not fact.startswith("predicted_"):
+        elif fact != "classifier_power" and not fact.startswith("predicted_"):
             yield f"{fact.replace('_', ' ')}: {_format_value(value)}"
 
 

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reassess.core import Predictions
-from reassess.evaluation.probabilities import class_probabilities, score_kind
+from reassess.core.probabilities import class_probabilities, score_kind
 from tests.helpers import message
 
 INF = math.inf

@@ -14,8 +14,7 @@ from typing import Any, Literal, NamedTuple, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from reassess.core import Predictions
-from reassess.core.predictions import raise_nan_error
+from reassess.core.predictions import Predictions, raise_nan_error
 from reassess.errors import DataError
 from reassess.numeric.arrays import as_floats, release_memory
 

@@ -144,7 +144,7 @@ def test_order_of_images_rows_and_outputs_does_not_matter() -> None:
     assert predictions.scores is not None
     shuffled = Predictions.from_scores(
         np.ascontiguousarray(predictions.scores[order][:, [2, 0, 1]]),
-        images=[predictions.images[row] for row in order.tolist()],  # type: ignore[index]
+        images=[predictions.images[row] for row in order.tolist()],
         output_class_ids=np.array([2, 0, 1]),
     )
     other = aggregate(votes.select_items(order), "em", classifier=shuffled, experts=experts)

@@ -274,3 +274,27 @@ def test_error_of_people_on_cifar_10_equals_the_published_value(
     original = path if votes else real_file("train-original.csv")
     output_of(run("aggregate", path, "--method", method, "-o", tmp_path / "scores.parquet"))
     assert share_wrong(read_scores(tmp_path / "scores.parquet"), original) == pytest.approx(expected, abs=5e-5)
+
+
+def test_classifier_counts_as_a_rater_also_by_the_stored_method(here: Path, run: Runner) -> None:
+    write_files(
+        here,
+        {
+            "bench/votes.csv": VOTES,
+            "bench/classes.csv": "name\ncat\ndog\nfox\n",
+            "model.csv": "image,fox,cat,dog\na.png,0.1,0.2,0.7\nb.png,0.0,0.1,0.9\nc.png,0.8,0.1,0.1\n",
+            "two.csv": "image,cat,dog\na.png,0.2,0.8\n",
+        },
+    )
+    aggregate = ("aggregate", "--benchmark", "bench", "-o", "bench/scores.csv")
+    out = output_of(run(*aggregate, "--method", "onecoin", "--classifier", "model.csv"))
+    assert "classifier power: " in out
+    assert "(chosen by votes)\n" in out
+    assert "without prediction: 1 image\n" in out
+    assert message_of(run(*aggregate, "--force"), 2).endswith(
+        "Error: The benchmark's method, onecoin, used a classifier: give --classifier, or --method.\n"
+    )
+    again = output_of(run(*aggregate, "--classifier", "model.csv", "--force"))
+    assert again.splitlines()[0] == out.splitlines()[0]
+    error = message_of(run(*aggregate, "--classifier", "two.csv", "--force"))
+    assert "no output for a class" in error

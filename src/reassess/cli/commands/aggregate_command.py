@@ -235,7 +235,8 @@ def _describe_facts(facts: Mapping[str, Any], item: str) -> Iterator[str]:
         elif fact == "tempering_power":
             yield f"tempering power: {value:.2f}" + ("" if "weights" in facts else chosen_by)
         elif fact == "vote_power":
-            yield f"vote power: {value:.2f}; classifier power: {facts['classifier_power']:.2f}{chosen_by}"
+            data = predicted[-1] if facts.get("predicted_golden_items") else "votes"
+            yield f"vote power: {value:.2f}; classifier power: {facts['classifier_power']:.2f} (chosen by {data})"
         elif fact in ("without_votes", "without_prediction"):
             if value:
                 yield f"{fact.replace('_', ' ')}: {count_noun(value, item)}"

@@ -1,7 +1,8 @@
 """Coverage and width of estimates from samples of images: tables for docs, from data where all labels are known.
 
-- `python -m benchmarks.sampling accuracy [SAMPLES]`, `difference` or `labels`: coverage and mean width of intervals,
-  without and with a pilot. The width is compared with a plain sample's Wilson interval (differences: normal interval).
+- `python -m benchmarks.sampling accuracy [SAMPLES]`, `difference`, `labels` or `groups`: coverage and mean width of
+  intervals, without and with a pilot. The width is compared with a plain sample's Wilson interval (differences: normal
+  interval). With `groups`, the share of wrong labels in a group of classes.
 - `python -m benchmarks.sampling looks [SAMPLES]`: coverage over all looks of intervals that are valid at all times.
 - `python -m benchmarks.sampling boundary`: the constant of `anytime_quantile`, by simulation of Brownian motions.
 
@@ -37,7 +38,7 @@ from reassess.evaluation import (
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-SIZES, PILOT_SHARE = (100, 300, 500, 2000), 0.2
+SIZES, PILOTS = (100, 300, 500, 2000), (0, 0.2)
 LOOK_SIZE, LOOK_STEP, LOOK_BATCHES = 500, 20, (100, 200, 200)
 NORMAL_QUANTILE = 1.959963984540054
 # Skill, own noise and confusion with unrelated classes. Original and ReaL accuracy: 72 and 78, 77 and 83, 77 and 83,
@@ -163,6 +164,25 @@ def accuracy_cells(populations: dict[str, Population], *, of_labels: bool) -> It
         )
 
 
+def group_cells(populations: dict[str, Population]) -> Iterator[Cell]:
+    """Yield cells for the share of wrong original labels in a large and a small group of classes."""
+    for data, population in populations.items():
+        name, (top1, confidences, _) = next(iter(population.models.items()))
+        n_classes = int(population.original.max()) + 1
+        for share in (0.5, 0.2, 0.1):
+            is_in_group = population.original < share * n_classes
+            wrong = (population.is_label_wrong & is_in_group).astype(float)
+            cell = Cell(
+                f"{data} {name}, {share:.0%} of classes",
+                top1[None],
+                confidences[None],
+                population.original,
+                wrong,
+                is_in_group.astype(float),
+            )
+            yield cell
+
+
 def difference_cells(populations: dict[str, Population]) -> Iterator[Cell]:
     """Yield a cell for each pair of models of a population."""
     for data, population in populations.items():
@@ -202,7 +222,7 @@ def plain_width(cell: Cell, n: int, is_difference: bool) -> float:
     return float((2 * NORMAL_QUANTILE * np.sqrt(scored * share * (1 - share) + z2 / 4) / (scored + z2)).mean())
 
 
-def print_coverage(cells: Iterator[Cell], purpose: str, samples: int) -> None:
+def print_coverage(cells: Iterator[Cell], purpose: str, samples: int, *, pilots: tuple[float, ...] = PILOTS) -> None:
     """Print coverage, mean width and the plain sample with the same width, for each cell and size."""
     headings = ("cell", "images", "pilot", "coverage %", "mean width, points", "relative width", "plain sample, images")
     print(f"| {' | '.join(headings)} |" + "\n" + "|---" * len(headings) + "|")
@@ -210,7 +230,7 @@ def print_coverage(cells: Iterator[Cell], purpose: str, samples: int) -> None:
         guesses = guess_correct(cell.top1, cell.confidences, cell.original)
         strata = make_strata(cell.top1, guesses, cell.original, purpose=purpose)  # type: ignore[arg-type]
         is_difference = purpose == "difference"
-        for n, share in ((n, share) for n in SIZES for share in (0, PILOT_SHARE) if n > SIZES[0] or not share):
+        for n, share in ((n, share) for n in SIZES for share in pilots if n > SIZES[0] or not share):
             sizes = (n,) if not share else (round(share * n), n - round(share * n))
             contained, width = 0, 0.0
             for seed in range(samples):
@@ -272,6 +292,8 @@ def main() -> None:
         print_looks(difference_cells(populations), samples)
     elif task == "difference":
         print_coverage(difference_cells(populations), task, samples)
+    elif task == "groups":
+        print_coverage(group_cells(populations), "labels", samples, pilots=(0,))
     else:
         print_coverage(accuracy_cells(populations, of_labels=task == "labels"), task, samples)
 

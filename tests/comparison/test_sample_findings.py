@@ -48,6 +48,30 @@ def test_accuracy_is_the_estimate_of_horvitz_and_thompson(bench: SimulatedBenchm
         assert model.accuracy_with_empty.value == pytest.approx(hits / everything, abs=1e-12)
 
 
+def test_wrong_labels_are_counted_by_group_of_the_original_label(bench: SimulatedBenchmark) -> None:
+    tasks = bench.draw(300, models=(0,))
+    groups = {class_id: "even" if class_id % 2 == 0 else "odd" for class_id in range(int(bench.original.max()))}
+    original = bench.original_labels
+    findings = SampleFindings.from_predictions(
+        bench.predictions(0), bench.labels_of(tasks), tasks, original=original, groups=groups
+    )
+    wrong, images, n_drawn = dict.fromkeys(("even", "odd"), 0.0), dict.fromkeys(("even", "odd"), 0.0), 0
+    for name, probability in zip(tasks.sample.images, tasks.sample.probabilities.tolist(), strict=True):
+        i = int(name[:4])
+        group = groups.get(int(bench.original[i]))
+        if group is not None:
+            wrong[group] += (int(bench.original[i]) not in bench.sets[i]) / probability
+            images[group] += 1 / probability
+            n_drawn += 1
+    shares = findings.wrong_labels_by_group
+    assert {name: share.wrong.value for name, share in shares.items()} == {
+        name: pytest.approx(wrong[name] / images[name], abs=1e-12) for name in ("even", "odd")
+    }
+    assert sum(share.n_images for share in shares.values()) == n_drawn < 300
+    without = SampleFindings.from_predictions(bench.predictions(0), bench.labels_of(tasks), tasks, groups=groups)
+    assert not without.wrong_labels_by_group
+
+
 def test_classes_that_nobody_was_asked_about_are_ignored(bench: SimulatedBenchmark) -> None:
     tasks = bench.draw(300, models=(0,))
     labels = bench.labels_of(tasks)

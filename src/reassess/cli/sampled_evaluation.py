@@ -74,6 +74,7 @@ def evaluate_with_sample(
         inputs.labels if states is None else _add_skipped_images(inputs.labels, states.skipped_images),
         tasks,
         original=inputs.original,
+        groups=inputs.benchmark.find_class_groups(inputs.labels.classes) or inputs.benchmark.default_groups,
         scores=inputs.scores,
         open_questions=None if states is None else states.open_questions,
         is_anytime=is_anytime,

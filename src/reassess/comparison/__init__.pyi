@@ -39,9 +39,9 @@ from .placement import place_models as place_models
 from .ranking import Ranking as Ranking
 from .ranking import rank_models as rank_models
 from .sample_findings import ORIGINAL_LABEL_KINDS as ORIGINAL_LABEL_KINDS
-from .sample_findings import SampledDifference as SampledDifference
-from .sample_findings import SampledModel as SampledModel
 from .sample_findings import SampleFindings as SampleFindings
+from .sampled_results import SampledDifference as SampledDifference
+from .sampled_results import SampledModel as SampledModel
 from .trends import Band as Band
 from .trends import Trend as Trend
 from .trends import fit_trend as fit_trend

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reassess.comparison.differences import SIGNIFICANCE_LEVEL
 from reassess.comparison.sampled_predictions import (
     SampledPredictions,
     check_original_labels,
+    find_original_groups,
     find_original_kinds,
     find_valid_predictions,
     join_with_sample,
     make_original_labels,
 )
+from reassess.comparison.sampled_results import SampledDifference, SampledGroup, SampledModel
 from reassess.core import LabelSets, Match, Predictions, Questions, Scores, Tasks
 from reassess.core.checks import check_unique
 from reassess.errors import DataError, MissingResult, add_error_place
@@ -34,80 +35,11 @@ from reassess.evaluation import (
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import freeze
 from reassess.numeric.proportions import adjust_p_values
-from reassess.text import Printable, count_noun
+from reassess.text import Printable
 
 # Original labels: not valid, of these with other valid classes, and without a valid class; valid together with others.
 ORIGINAL_LABEL_KINDS = ("wrong", "other", "none", "more")
 _Bools = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class SampledModel:
-    """The accuracy of a model, estimated for all images."""
-
-    model: str
-    accuracy: SampleEstimate  # images without a valid class do not count
-    accuracy_with_empty: SampleEstimate  # images without a valid class count as wrong
-    original_accuracy: Proportion | None  # by the original labels of all images
-    detected_input: str  # how the predictions were read and joined
-
-    def to_json(self) -> dict[str, Any]:
-        """Return a dict for JSON output."""
-        return {
-            "file": self.model,
-            "real": self.accuracy.to_json(),
-            "real_with_empty": self.accuracy_with_empty.to_json(),
-            "original": None if self.original_accuracy is None else self.original_accuracy.to_json(),
-            "detected": self.detected_input,
-        }
-
-
-@dataclass(frozen=True)
-class SampledDifference:
-    """The difference between the accuracies of two models, estimated for all images."""
-
-    model_a: str
-    model_b: str
-    estimate: SampleEstimate  # of the first model's accuracy - the second model's accuracy
-    holm_p_value: float | None  # corrected for all pairs of models; None at all times, or without a value
-
-    @property
-    def winner_sign(self) -> int:
-        """1 if the first model is significantly better, -1 if the second model is, otherwise 0.
-
-        An interval that is valid at all times is not corrected for several pairs.
-        """
-        if self.estimate.interval is None:
-            return 0
-        low, high = self.estimate.interval
-        is_significant = low > 0 or high < 0 if self.holm_p_value is None else self.holm_p_value < SIGNIFICANCE_LEVEL
-        return int(np.sign(self.estimate.value or 0)) if is_significant else 0
-
-    @property
-    def verdict(self) -> str:
-        """A sentence that says which model is better, and by how much."""
-        if self.estimate.value is None or self.estimate.interval is None:
-            return f"{self.model_a} and {self.model_b} cannot be compared: no image of the sample has a valid class"
-        sign = -1 if self.winner_sign < 0 else 1
-        low, high = sorted(100 * sign * end for end in self.estimate.interval)
-        points = f"{100 * sign * self.estimate.value:.2f} points ({low:.2f} to {high:.2f})"
-        images = f"{count_noun(self.estimate.n, 'image')} asked"
-        if not self.winner_sign:
-            return f"no significant difference between {self.model_a} and {self.model_b}: {points}, {images}"
-        first, second = (self.model_a, self.model_b) if sign > 0 else (self.model_b, self.model_a)
-        return f"{first} is ahead of {second} by {points}, {images}"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return a dict for JSON output."""
-        return {
-            "a": self.model_a,
-            "b": self.model_b,
-            "real_difference": self.estimate.to_json(),
-            "p_value": self.estimate.p_value,
-            "holm": self.holm_p_value,
-            "better": {1: self.model_a, -1: self.model_b, 0: None}[self.winner_sign],
-            "verdict": self.verdict,
-        }
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -137,6 +69,8 @@ class SampleFindings(Printable):
         If a number of images, intervals are valid after every image, and narrowest near this number.
     n_unasked
         Number of classes in label sets that nobody was asked about; they are ignored.
+    original_groups
+        The group of each image's original label, n names or None; empty without groups.
 
     Examples
     --------
@@ -166,6 +100,7 @@ class SampleFindings(Printable):
     label_set: str
     planned: int | None = None
     n_unasked: int = 0
+    original_groups: tuple[str | None, ...] = ()
 
     def __post_init__(self) -> None:
         freeze(self, "is_valid", "has_valid")
@@ -178,6 +113,7 @@ class SampleFindings(Printable):
         tasks: Tasks,
         *,
         original: LabelSets | None = None,
+        groups: Mapping[int, str] | None = None,
         scores: Scores | None = None,
         open_questions: Questions | None = None,
         is_anytime: bool = False,
@@ -197,6 +133,8 @@ class SampleFindings(Printable):
             The tasks that `reassess sample` wrote.
         original
             The original labels of all images.
+        groups
+            Group of each class, for the share of wrong original labels by group.
         scores, open_questions
             The answered questions, and questions that will get more votes, see `find_answered_images`.
         is_anytime
@@ -243,6 +181,9 @@ class SampleFindings(Printable):
             label_set=labels.title,
             planned=design.planned if is_anytime else None,
             n_unasked=n_labels - labels.indices.size,
+            original_groups=()
+            if original is None or not groups
+            else find_original_groups(answered, original, groups, match),
         )
 
     @classmethod
@@ -359,6 +300,21 @@ class SampleFindings(Printable):
             return kinds
         selected = {"wrong": (kinds == 1) | (kinds == 2), "other": kinds == 1, "none": kinds == 2, "more": kinds == 3}
         return {name: self._estimate_share(selected[name], kinds >= 0) for name in ORIGINAL_LABEL_KINDS}
+
+    @cached_property
+    def wrong_labels_by_group(self) -> Mapping[str, SampledGroup]:
+        """The share of wrong original labels in each group of classes that has an image of the sample."""
+        kinds = self.original_kinds
+        if isinstance(kinds, MissingResult):
+            return {}
+        is_wrong, groups = (kinds == 1) | (kinds == 2), np.array(self.original_groups, object)
+        shares = {}
+        for group in sorted({name for name in self.original_groups if name is not None}):
+            is_in_group = (groups == group) & (kinds >= 0)
+            if is_in_group.any():
+                n_images = int(np.count_nonzero(is_in_group))
+                shares[group] = SampledGroup(n_images, self._estimate_share(is_wrong, is_in_group))
+        return shares
 
     @cached_property
     def _order(self) -> list[int]:

@@ -1,6 +1,6 @@
 """Join the predictions of a model, and original labels, with the answered images of a sample."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -149,6 +149,16 @@ def find_original_kinds(
     is_valid = np.bincount(images[class_ids == originals[images]], minlength=sizes.size) > 0
     kinds = np.where(sizes == 0, 2, np.where(is_valid, np.where(sizes > 1, 3, 0), 1))
     return np.where(has_original, kinds, -1).astype(np.int8)
+
+
+def find_original_groups(
+    answered: AnsweredImages, original: LabelSets, groups: Mapping[int, str], match: Match
+) -> tuple[str | None, ...]:
+    """Return the group of each used image's original label; None without an original label or group."""
+    rows = match_images(
+        answered.images, original.images, match=match, where="the sample", known_where="the original labels"
+    )
+    return tuple(groups.get(int(original.indices[row])) if row >= 0 else None for row in rows.tolist())
 
 
 def check_original_labels(

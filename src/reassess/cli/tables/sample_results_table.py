@@ -40,6 +40,7 @@ def sample_to_json(findings: SampleFindings) -> dict[str, Any]:
             "empty_share": findings.empty_share.to_json(),
         },
         **wrong_labels,
+        "wrong_by_group": {name: group.to_json() for name, group in findings.wrong_labels_by_group.items()},
     }
 
 
@@ -53,7 +54,20 @@ def print_sampled_models(run: CommandRun, findings: SampleFindings) -> None:
         rows = [[ORIGINAL_LABEL_NAMES[name], *_format_share_cells(share)] for name, share in labels.items()]
         print_text("")
         print_table(["original label", "share %", "95 %"], rows)
+        if findings.wrong_labels_by_group:
+            _print_groups(run, findings)
     _print_notes(run, findings)
+
+
+def _print_groups(run: CommandRun, findings: SampleFindings) -> None:
+    """Print the share of wrong original labels in each group of classes."""
+    rows = [
+        [name, *_format_share_cells(group.wrong), format_count(group.n_images)]
+        for name, group in findings.wrong_labels_by_group.items()
+    ]
+    print_text("")
+    print_table(["group of the original label", "wrong %", "95 %", "images"], rows)
+    run.add_note("groups: each interval by itself; images: how many images of the sample are in the group")
 
 
 def print_sampled_differences(run: CommandRun, findings: SampleFindings) -> None:

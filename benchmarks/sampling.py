@@ -1,8 +1,9 @@
 """Coverage and width of estimates from samples of images: tables for docs, from data where all labels are known.
 
-- `python -m benchmarks.sampling accuracy [SAMPLES]`, `difference`, `labels` or `groups`: coverage and mean width of
-  intervals, without and with a pilot. The width is compared with a plain sample's Wilson interval (differences: normal
-  interval). With `groups`, the share of wrong labels in a group of classes.
+- `python -m benchmarks.sampling accuracy [SAMPLES]`, `difference`, `labels`, `groups` or `scores`: coverage and mean
+  width of intervals, without and with a pilot. The width is compared with a plain sample's Wilson interval
+  (differences: normal interval). `groups` is the share of wrong labels in a group of classes, and `scores` the share of
+  wrong labels if guesses use votes of a machine.
 - `python -m benchmarks.sampling looks [SAMPLES]`: coverage over all looks of intervals that are valid at all times.
 - `python -m benchmarks.sampling boundary`: the constant of `anytime_quantile`, by simulation of Brownian motions.
 
@@ -22,9 +23,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from reassess.core import Questions, Scores
 from reassess.evaluation import (
     ImageSample,
     Strata,
+    add_scores_to_guesses,
     anytime_quantile,
     count_usable,
     draw_images,
@@ -61,6 +64,7 @@ class Cell(NamedTuple):
     original: Ints
     numerators: Floats  # (images,)
     denominators: Floats
+    guesses: Floats | None = None  # (models, images); by default those of `guess_correct`
 
     @property
     def truth(self) -> float:
@@ -183,6 +187,25 @@ def group_cells(populations: dict[str, Population]) -> Iterator[Cell]:
             yield cell
 
 
+def score_cells(populations: dict[str, Population]) -> Iterator[Cell]:
+    """Yield cells for the share of wrong original labels, guessed by the votes of machines of several accuracies."""
+    rng = np.random.default_rng(1)
+    for data, population in populations.items():
+        top1, confidences, _ = list(population.models.values())[-1]
+        wrong = population.is_label_wrong.astype(float)
+        for accuracy in (None, 0.75, 0.85, 0.95):
+            guesses, name = guess_correct(top1[None], confidences[None], population.original), f"{data}, without votes"
+            if accuracy is not None:
+                answers_wrong = np.where(rng.random(wrong.size) < accuracy, wrong, 1 - wrong)
+                likelihoods = [np.where(answers_wrong == truth, accuracy, 1 - accuracy) for truth in (0, 1)]
+                valid = (1 - wrong.mean()) * likelihoods[0]
+                questions = Questions.from_columns(list(map(str, range(wrong.size))), population.original)
+                scores = Scores(questions, valid / (valid + wrong.mean() * likelihoods[1]))
+                guesses, _ = add_scores_to_guesses(guesses, scores, questions.images, population.original[None])
+                name = f"{data}, {accuracy:.0%}"
+            yield Cell(name, top1[None], confidences[None], population.original, wrong, np.ones(wrong.size), guesses)
+
+
 def difference_cells(populations: dict[str, Population]) -> Iterator[Cell]:
     """Yield a cell for each pair of models of a population."""
     for data, population in populations.items():
@@ -227,7 +250,7 @@ def print_coverage(cells: Iterator[Cell], purpose: str, samples: int, *, pilots:
     headings = ("cell", "images", "pilot", "coverage %", "mean width, points", "relative width", "plain sample, images")
     print(f"| {' | '.join(headings)} |" + "\n" + "|---" * len(headings) + "|")
     for cell in cells:
-        guesses = guess_correct(cell.top1, cell.confidences, cell.original)
+        guesses = guess_correct(cell.top1, cell.confidences, cell.original) if cell.guesses is None else cell.guesses
         strata = make_strata(cell.top1, guesses, cell.original, purpose=purpose)  # type: ignore[arg-type]
         is_difference = purpose == "difference"
         for n, share in ((n, share) for n in SIZES for share in pilots if n > SIZES[0] or not share):
@@ -292,6 +315,8 @@ def main() -> None:
         print_looks(difference_cells(populations), samples)
     elif task == "difference":
         print_coverage(difference_cells(populations), task, samples)
+    elif task == "scores":
+        print_coverage(score_cells(populations), "labels", samples)
     elif task == "groups":
         print_coverage(group_cells(populations), "labels", samples, pilots=(0,))
     else:

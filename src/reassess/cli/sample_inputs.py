@@ -15,12 +15,21 @@ from reassess.comparison import Panel
 from reassess.core import LabelSets, Questions, Sample, Tasks
 from reassess.core.image_names import match_images
 from reassess.core.probabilities import class_probabilities
-from reassess.data import to_benchmark_names
+from reassess.data import read_scores, to_benchmark_names
 from reassess.errors import DataError, Fix, add_error_place
-from reassess.evaluation import ImageSample, Outcomes, Purpose, Strata, find_pilot, learn_from_pilot
+from reassess.evaluation import (
+    ImageSample,
+    Outcomes,
+    Purpose,
+    Strata,
+    add_scores_to_guesses,
+    find_pilot,
+    guess_correct,
+    learn_from_pilot,
+)
 from reassess.formats import read_candidates, read_tasks
 from reassess.formats.files import sha256
-from reassess.text import count_noun, join_first
+from reassess.text import count_noun, format_percent, join_first
 
 _Floats = npt.NDArray[np.float64]
 
@@ -113,6 +122,43 @@ def read_candidate_questions(
             fix="use candidates of this benchmark",
         )
     return questions.convert_to_classes(inputs.labels.classes)
+
+
+class Guesses(NamedTuple):
+    """Guessed probabilities that decide which images are drawn, shape (models, images)."""
+
+    of_predictions: _Floats  # that each model's prediction is correct
+    of_outcomes: _Floats  # that the outcome of interest is 1: the same, or that the original label is valid
+
+
+def make_guesses(
+    run: CommandRun, models: ModelPredictions, inputs: EvaluationInputs, scores_source: str | None, purpose: Purpose
+) -> Guesses:
+    """Guess which predictions are correct, with scores of the questions if they are given."""
+    panel = models.panel
+    guesses = guess_correct(panel.top1, models.confidences, models.original)
+    if scores_source is None:
+        return Guesses(guesses, guesses)
+    path = run.find_or_download_source("scores", scores_source)
+    scores = read_scores(path, classes=inputs.labels.classes).convert_to_classes(inputs.labels.classes)
+    scores = scores.with_images(to_benchmark_names(scores.images, inputs.benchmark))
+    labels = np.broadcast_to(models.original, guesses.shape)
+    means = np.broadcast_to(guesses.mean(axis=0), guesses.shape)
+    of_predictions, share = add_scores_to_guesses(guesses, scores, panel.images, panel.top1, match=panel.match)
+    of_labels, label_share = add_scores_to_guesses(means, scores, panel.images, labels, match=panel.match)
+    if not share and not label_share:
+        raise DataError(
+            "nothing-in-common",
+            "no predicted class, and no original label, has a score",
+            where=path,
+            allowed=f"scores of classes of images such as {join_first(panel.images, max_items=2)}",
+            found=f"images such as {join_first(scores.images, max_items=2)}",
+            fix="use scores of this benchmark, about the models' first classes and the original labels",
+        )
+    is_for_labels = purpose == "labels"
+    noun, used = ("original labels", label_share) if is_for_labels else ("predictions", share)
+    run.add_note(f"guesses use scores of {format_percent(used)} % of the {noun}")
+    return Guesses(of_predictions, of_labels if is_for_labels else of_predictions)
 
 
 class PilotFile(NamedTuple):

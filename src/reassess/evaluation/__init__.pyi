@@ -43,6 +43,7 @@ from .sampling.drawing import draw_images as draw_images
 from .sampling.drawing import smallest_sample as smallest_sample
 from .sampling.estimation import SampleEstimate as SampleEstimate
 from .sampling.estimation import estimate_ratio as estimate_ratio
+from .sampling.guesses import add_scores_to_guesses as add_scores_to_guesses
 from .sampling.guesses import guess_correct as guess_correct
 from .sampling.image_weights import adjust_by_guesses as adjust_by_guesses
 from .sampling.image_weights import count_usable as count_usable

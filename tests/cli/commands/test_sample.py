@@ -205,6 +205,35 @@ def test_pilot_is_the_first_batch_of_the_new_file(pets: Path, run: Runner, purpo
     assert lines[0]["sample"]["strata"] == pilot[0]["sample"]["strata"]
 
 
+@pytest.mark.parametrize("purpose", ["labels", "accuracy"])
+def test_scores_of_questions_draw_more_images_whose_answer_is_uncertain(pets: Path, run: Runner, purpose: str) -> None:
+    """The scores are 0.5 for the first 200 images, and certain for the other images."""
+    names = ("cat", "dog", "cup", "mug", "fox")
+    top1 = np.load("a_ids.npz")["ids"]
+    rows = [
+        (image, names[class_id], 0.5 if row < 200 else 1.0)
+        for row, image in enumerate(IMAGES)
+        for class_id in sorted({int(ORIGINAL[row]), int(top1[row])})
+    ]
+    write_csv("scores.csv", "image,class,score", rows)
+    argv = ["sample", "a.npz", "--benchmark", "pets", "--for", purpose, "--size", "200", "--seed", "1"]
+    plain = draw(run, argv)[1:]
+    tasks = draw(run, [*argv, "--scores", "scores.csv"])[1:]
+    n_uncertain = [sum(IMAGES.index(task["image"]) < 200 for task in lines) for lines in (plain, tasks)]
+    assert n_uncertain[1] > 1.4 * n_uncertain[0]
+    assert "guesses use scores of 100.0 % of the " in output_of(
+        run(*argv, "--scores", "scores.csv", "-o", "ask.jsonl", "--force")
+    )
+    answer("labels.csv", [task["image"] for task in tasks])
+    pilot = ["--pilot", "ask.jsonl", "--labels", "labels.csv"]
+    size = [word if word != "200" else "400" for word in argv]
+    again = draw(run, [*size, *pilot, "--scores", "scores.csv"], "more.jsonl")
+    assert len(again) - 1 == 400
+    assert "original labels or scores" in message_of(run(*size, *pilot, "-o", "x.jsonl"))
+    write_csv("others.csv", "image,class,score", [("x.png", "cat", 1.0)])
+    assert "no original label, has a score" in message_of(run(*argv, "--scores", "others.csv", "-o", "x.jsonl"))
+
+
 def test_pilot_narrows_the_expected_interval(pets: Path, run: Runner) -> None:
     """The expected interval with a pilot is computed for both batches; half widths count both."""
     pilot = draw(run, [*DIFFERENCE, "--size", "100"], "pilot.jsonl")

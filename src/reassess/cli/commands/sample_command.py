@@ -31,11 +31,13 @@ from reassess.cli.options import (
     part_option,
 )
 from reassess.cli.sample_inputs import (
+    Guesses,
     ModelPredictions,
     PilotFile,
     check_pilot_questions,
     find_answers,
     learn_from_pilot_file,
+    make_guesses,
     read_candidate_questions,
     read_model_predictions,
     read_pilot_file,
@@ -49,7 +51,6 @@ from reassess.evaluation import (
     draw_images,
     find_question_facts,
     find_sample_size,
-    guess_correct,
     list_sample_questions,
     make_strata,
     name_sample,
@@ -112,6 +113,11 @@ _N_SEED_BITS = 63  # seeds in task files are signed 64-bit integers
     "--labels", metavar="NAME|FILE", help="Label sets with the answers to the pilot.  [default: the benchmark's]"
 )
 @part_option("original", "Original labels", default_applies_when="without --benchmark")
+@benchmark_section_option(
+    "--scores",
+    metavar="FILE",
+    help="Probabilities that classes are valid, such as scores from votes of machines. They improve guesses.",
+)
 @add_prediction_options
 @add_image_matching_options
 @add_common_options
@@ -128,6 +134,7 @@ def sample(
     benchmark: Benchmark | None,
     labels: str | None,
     original: str | None,
+    scores: str | None,
 ) -> None:
     """Draw images to ask about, so that few answers measure models well.
 
@@ -148,7 +155,8 @@ def sample(
         inputs = replace(inputs, label_sets={None: add_known_answers(inputs.labels, pilot_file.tasks)})
     models = read_model_predictions(run, files, inputs)
     half_width = None if half_width_in_points is None else half_width_in_points / 100
-    result = _draw_tasks(run, models, inputs, purpose, size, half_width, candidates, pilot_file, seed)
+    guesses = make_guesses(run, models, inputs, scores, purpose)
+    result = _draw_tasks(run, models, inputs, guesses, purpose, size, half_width, candidates, pilot_file, seed)
     write_tasks(output, result.tasks, force=run.force)
     run.suggest_command(
         "annotate", "create", find_unused_path("campaign.db"), output, *make_benchmark_arguments(benchmark)
@@ -157,7 +165,7 @@ def sample(
         run.print_json("sample", to_json(result, output))
     else:
         print_sample(run, result, output)
-        run.print_inputs("original", "labels", "candidates", "pilot")
+        run.print_inputs("original", "labels", "scores", "candidates", "pilot")
 
 
 def _check_options(
@@ -182,6 +190,7 @@ def _draw_tasks(
     run: CommandRun,
     models: ModelPredictions,
     inputs: EvaluationInputs,
+    guesses: Guesses,
     purpose: Purpose,
     size: int | None,
     half_width: float | None,
@@ -191,8 +200,7 @@ def _draw_tasks(
 ) -> DrawnTasks:
     """Draw the images, and make the tasks about them."""
     panel, order = models.panel, models.order_by_hash
-    guesses = guess_correct(panel.top1, models.confidences, models.original)
-    strata = make_strata(panel.top1[order], guesses[order], models.original, purpose=purpose)
+    strata = make_strata(panel.top1[order], guesses.of_outcomes[order], models.original, purpose=purpose)
     earlier = None
     if pilot_file is not None:
         pilot = learn_from_pilot_file(pilot_file, strata, models, inputs, purpose)
@@ -216,7 +224,7 @@ def _draw_tasks(
     return DrawnTasks(
         purpose=purpose,
         models=models,
-        guesses=guesses,
+        guesses=guesses.of_predictions,
         drawn=drawn,
         strata_ids=strata.ids,
         tasks=replace(tasks, sample=named),

@@ -8,10 +8,14 @@ wrong with probability 0.3 (1 - a). A prediction that differs from it is guessed
 0.1 + 0.5 a. Both lines were measured with ReaL's label sets and CIFAR-10's labels as the truth.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
+from reassess.core import Match, Scores
 from reassess.core.checks import check_range, check_shape
+from reassess.core.image_names import match_images
 from reassess.errors import DataError
 
 _Floats = npt.NDArray[np.float64]
@@ -77,6 +81,54 @@ def guess_correct(
             _CORRECT_AT_NO_CONFIDENCE + _CORRECT_PER_AGREEMENT * agreement,
         )
     return guesses
+
+
+def add_scores_to_guesses(
+    guesses: _Floats,
+    scores: Scores,
+    images: Sequence[str],
+    class_ids: npt.NDArray[np.integer],
+    *,
+    match: Match = "path",
+) -> tuple[_Floats, float]:
+    """Combine guesses that classes are valid with scores of these classes: the mean of both log odds.
+
+    Parameters
+    ----------
+    guesses
+        Probabilities such as `guess_correct` returns, shape (models, images).
+    scores
+        Probabilities that classes are valid, in the class list of `class_ids`; for example from votes of machines.
+    images
+        Names of the images.
+    class_ids
+        The class that each guess is about, shape (models, images).
+    match
+        Which part of a name identifies an image.
+
+    Returns
+    -------
+    tuple
+        The combined guesses, in the shape of `guesses`, and the share of the guesses that have a score. Guesses about
+        classes without a score stay the same.
+
+    Examples
+    --------
+    >>> from reassess.core import Questions
+    >>> scores = Scores(Questions.from_columns(["a.png", "b.png"], np.array([0, 1])), np.array([0.7, 0.1]))
+    >>> guesses, share = add_scores_to_guesses(np.full((1, 2), 0.9), scores, ["b.png", "a.png"], np.array([[1, 1]]))
+    >>> guesses, share
+    (array([[0.5, 0.9]]), 0.5)
+    """
+    rows = match_images(images, scores.images, match=match, where="the predictions", known_where="the scores")
+    image_rows = np.broadcast_to(rows, class_ids.shape)
+    positions = scores.questions.find_positions(image_rows.ravel(), class_ids.ravel()).reshape(class_ids.shape)
+    has_score = (image_rows >= 0) & (positions >= 0)
+    probabilities = np.clip(scores.values[positions[has_score]], 1 - _MAX_AGREEMENT, _MAX_AGREEMENT)
+    odds = np.sqrt(probabilities / (1 - probabilities) * guesses[has_score] / (1 - guesses[has_score]))
+    combined = guesses.copy()
+    combined[has_score] = odds / (1 + odds)
+    return combined, float(has_score.mean())
 
 
 def _agreement_by_confidence(agrees: npt.NDArray[np.bool_], confidences: npt.NDArray[np.floating] | None) -> _Floats:

@@ -58,7 +58,10 @@ def find_pilot(
         strata.ids[drawn.images], drawn.strata
     ):
         raise DataError(
-            "wrong-sample", "the pilot was drawn from other strata", found="other original labels", fix=_DRAW_FIX
+            "wrong-sample",
+            "the pilot was drawn from other strata",
+            found="other original labels or scores",
+            fix=_DRAW_FIX,
         )
     return drawn
 

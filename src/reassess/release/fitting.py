@@ -86,6 +86,8 @@ def _find_reason_not_to_check(parts: ReleaseParts, scores: Scores) -> str | None
         return "the scores do not say which method made them"
     if not is_method_known(scores):
         return f"the method {scores.method} is not a method of reassess"
+    if parse_method(scores.method)[1].get("classifier"):
+        return "the scores were also made with a classifier, which is not a part of the benchmark"
     if parts.golden is None and is_made_with_golden(scores):
         return "the scores were made with golden answers, which are missing"
     return None

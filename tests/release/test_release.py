@@ -279,6 +279,12 @@ def test_unverified_scores_are_released_with_the_reason(pets: Path, tmp_path: Pa
     )
 
 
+def test_scores_made_with_a_classifier_are_not_checked(pets: Path, tmp_path: Path) -> None:
+    settings = json.loads((pets / "benchmark.json").read_text())
+    (pets / "benchmark.json").write_text(json.dumps({**settings, "method": "em, classifier=true"}))
+    assert "a classifier, which is not a part of the benchmark" in write_release(pets, tmp_path / "out").rebuilding
+
+
 def test_only_an_unchanged_release_is_replaced(pets: Path, tmp_path: Path, refused: Refused) -> None:
     out = write_release(pets, tmp_path / "out").folder
     assert refused(write_release, pets, out) == "output-exists at out"

@@ -66,6 +66,7 @@ def aggregate(
     - ``stacking`` is the weighted mean of ``majority``, ``onecoin``, ``em`` and ``ebcc``; with golden answers, also of
       ``calibrated``. The weights depend on how well each method predicts votes and truths that it has not seen. Then
       the probabilities are raised to a power. Raters who seem to copy from each other count as one, see `find_copies`.
+      Votes of raters who always give the same answer are not used.
     - ``majority`` computes the share of each answer; for (image, class) questions, the share of yes.
     - ``mean`` computes the mean answer: no 0, maybe 0.5, yes 1. Answers that are numbers are scaled to 0 to 1; other
       answers are evenly spaced.

@@ -26,6 +26,7 @@ _ALLOWANCE = 1.25  # factor of the agreement that accuracy explains, before a su
 _MIN_UNCLEAR_SHARE = 0.1  # share of votes by unclear raters that a warning needs
 _MIN_RATERS = 3
 _N_ERRORS = 2  # number of standard errors
+_EXCLUDED = -2  # in place of the number of a group; -1 is a rater without a group
 _MAX_VARIANCE = 0.25  # of the agreement on one item
 
 Ints = npt.NDArray[np.int64]
@@ -143,18 +144,20 @@ def _names(votes: Votes, raters: npt.NDArray[np.integer]) -> tuple[Id, ...]:
     return tuple(votes.raters[rater] for rater in raters.tolist())
 
 
-def merge_copies(votes: Votes, groups: Sequence[Sequence[Id]]) -> Votes:
-    """Replace the votes of each group on each item by one vote of the group's first rater.
+def merge_copies(votes: Votes, groups: Sequence[Sequence[Id]], *, excluded: Sequence[Id] = ()) -> Votes:
+    """Remove the votes of excluded raters, and merge the votes of each group on each item to one vote.
 
-    The vote is the most frequent answer of the group. If several answers are equally frequent, it is the answer of the
-    rater with most votes on all items, then the first answer. All items and raters stay; durations are removed.
-    Without groups, the votes do not change; `DataError` for a rater who is not among the raters of the votes.
+    The vote is the most frequent answer of the group, and is by the group's first rater. If several answers are equally
+    frequent, it is the answer of the rater with most votes on all items, then the first answer. All items and raters
+    stay; durations are removed. Without groups and excluded raters, the votes do not change; `DataError` for a rater
+    who is not among the raters of the votes.
     """
-    if not groups:
+    if not groups and not excluded:
         return votes
-    check_known([rater for members in groups for rater in members], votes.raters, value_name="rater")
+    check_known([rater for members in (*groups, excluded) for rater in members], votes.raters, value_name="rater")
     rater_id = {rater: row for row, rater in enumerate(votes.raters)}
     group_of_rater = np.full(len(votes.raters), -1)
+    group_of_rater[[rater_id[rater] for rater in excluded]] = _EXCLUDED
     for number, members in enumerate(groups):
         group_of_rater[[rater_id[rater] for rater in members]] = number
     first_raters = np.array([rater_id[members[0]] for members in groups], np.int64)
@@ -184,10 +187,10 @@ def merge_copies(votes: Votes, groups: Sequence[Sequence[Id]]) -> Votes:
 
 
 def _select_votes_of_groups(votes: Votes, group_of_rater: Ints, n_votes: npt.NDArray[np.number]) -> Mask:
-    """Select one vote per item and group, and all votes of other raters; bool, shape (votes,)."""
+    """Select one vote per item and group, and all votes of other raters who are not excluded; bool, shape (votes,)."""
     group = group_of_rater[votes.rater_ids]
     rows = np.flatnonzero(group >= 0)
-    is_kept = group < 0
+    is_kept = np.asarray(group == -1)
     if not rows.size:
         return is_kept
     n_answers = len(votes.answers)

@@ -9,6 +9,7 @@ from reassess.aggregation.aggregation_result import Aggregation
 from reassess.aggregation.bcc import fit_bcc
 from reassess.aggregation.candidate_fits import fit_bcc_on_candidates, fit_one_accuracy_on_candidates
 from reassess.aggregation.candidate_stacking import fit_stacking_on_candidates
+from reassess.aggregation.constant_raters import ConstantRaters, find_constant_raters
 from reassess.aggregation.copies import Copies, find_copies, merge_copies
 from reassess.aggregation.dawid_skene import (
     ONE_ACCURACY_MAX_ITERATIONS,
@@ -99,11 +100,14 @@ def aggregate_by_stacking(
 ) -> Aggregation:
     """Compute the weighted mean of several methods, see `fit_stacking`; golden items keep the experts' truth.
 
-    Raters who copy from each other count as one rater, see `find_copies`.
+    Votes of raters who always give the same answer are not used, see `find_constant_raters`. Raters who copy from each
+    other count as one rater, see `find_copies`.
     """
     prepared = prepare_votes(votes, experts, rater_golden, truths_are_answers, min_experts)
-    copies = find_copies(_select_items_to_check(prepared.votes))
-    merged = merge_copies(prepared.votes, copies.groups)
+    checked = _select_items_to_check(prepared.votes)
+    constant = find_constant_raters(checked)
+    copies = find_copies(merge_copies(checked, (), excluded=constant.raters))
+    merged = merge_copies(prepared.votes, copies.groups, excluded=constant.raters)
     if prepared.uses_candidates:
         candidate_fit, found = fit_stacking_on_candidates(merged, prepared.truth_ids, weights)
         result = make_candidate_aggregation(prepared, candidate_fit, found.facts)
@@ -111,7 +115,7 @@ def aggregate_by_stacking(
         check_matrix_size(merged, prepared.truths)
         fit = fit_stacking(merged, truths=prepared.truths, truth_ids=prepared.truth_ids, known_weights=weights)
         result = make_aggregation(prepared, fit.posterior, fit.model, fit.weights.facts)
-    return replace(result, warn_if_unreliable=partial(_warn_about_copies, copies, experts is not None))
+    return replace(result, warn_if_unreliable=partial(_warn_about_raters, constant, copies, experts is not None))
 
 
 def _select_items_to_check(votes: Votes) -> Votes:
@@ -121,7 +125,8 @@ def _select_items_to_check(votes: Votes) -> Votes:
     return votes.select_items(select_evenly_spaced_rows(len(votes.items)))
 
 
-def _warn_about_copies(copies: Copies, has_golden: bool) -> None:
-    """Warn if raters seem to copy from each other."""
-    if problem := copies.describe_problem(has_golden=has_golden):
-        warnings.warn(problem, ReassessWarning, stacklevel=3)
+def _warn_about_raters(constant: ConstantRaters, copies: Copies, has_golden: bool) -> None:
+    """Warn about raters whose votes are not used, or who seem to copy from each other."""
+    for problem in (constant.describe_problem(), copies.describe_problem(has_golden=has_golden)):
+        if problem:
+            warnings.warn(problem, ReassessWarning, stacklevel=3)

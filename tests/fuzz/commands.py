@@ -44,6 +44,7 @@ _CALLS: Mapping[str, tuple[str, int]] = {
     "propose": ("one.csv two.csv --benchmark b -o out.csv", 4),
     "rate": ("tasks.jsonl --benchmark b --images pictures --model m --endpoint http://127.0.0.1:9/v1 -o out.csv", 1),
     "raters": ("--benchmark b", 2),
+    "release": ("b -o out", 2),
     "report": ("one.csv two.csv --benchmark b -o out.html", 1),
     "scan": ("pictures images.zip images.tar --workers 0 -o out.csv", 2),
     "sample": ("one.csv two.csv --benchmark b --for accuracy --size 6 -o out.jsonl", 4),

@@ -37,7 +37,7 @@ PACKAGES = sorted(path.parent.name for path in (ROOT / "src" / "reassess").glob(
 LIVE = """\
 # Live examples
 
-- <a href="live/report.html">A report</a> about two simulated models, on 300 images of drawn shapes. `reassess report`
+- <a href="live/report.html">A report</a> about two simulated models, on 120 images of drawn shapes. `reassess report`
   [writes such a page](report.md).
 - <a href="live/rating/index.html">The rating page</a> with 12 images of drawn shapes. It is the page that [`reassess
   annotate serve`](annotate.md) serves, with a script in place of the server: your answers are not stored.

@@ -8,6 +8,7 @@ release = metadata.version("reassess")
 html_title = f"reassess {release}"
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
+smartquotes = False
 default_role = "code"
 suppress_warnings = ["config.cache"]
 
@@ -26,3 +27,4 @@ html_favicon = "../../src/reassess/annotation/app/static/icon.svg"
 html_static_path = ["site.css"]
 html_css_files = ["site.css"]
 html_copy_source = False
+html_use_index = False

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader
 from reassess import Classes, Findings, LabelSets, Predictions, annotation, write_report
 from reassess.annotation.demo import CLASSES
 
-N_IMAGES, N_TASKS, N_SHAPES = 300, 12, 5
+N_IMAGES, N_TASKS, N_SHAPES = 120, 12, 5
 STATIC = Path(annotation.__file__).parent / "app" / "static"
 
 

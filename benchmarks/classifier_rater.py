@@ -2,7 +2,8 @@
 
 `python benchmarks/classifier_rater.py FOLDER` prints a table. FOLDER contains train-votes.parquet (item, rater,
 answer), train-original.csv (image, class) and heldout-first-rater.npz (scores, names), predictions of a classifier that
-was trained on the labels of the first person. 500 random images are golden; all numbers are of the other images.
+was trained on the labels of the first person. 500 random images are golden; all numbers are of the other images. Below
+the table, the labels of stacking and CROWDLAB are compared for one draw of golden images.
 """
 
 import sys
@@ -19,6 +20,7 @@ import polars as pl
 from cleanlab import multiannotator
 
 from reassess import Classes, Predictions, Votes, aggregate, read_original_labels, read_predictions
+from reassess.numeric.proportions import mcnemar_p_value
 
 GOLDEN, SEEDS = 500, 3
 Floats = npt.NDArray[np.float64]
@@ -97,6 +99,7 @@ def main(folder: Path) -> None:
     predictions = read_predictions(folder / "heldout-first-rater.npz", original.classes)
     truth = original.indices[original.indptr[original.find(votes.images)]].astype(np.int64)
     rows: dict[str, list[list[float]]] = {}
+    correct: dict[str, npt.NDArray[np.bool_]] = {}  # for one draw
     for seed in range(SEEDS):
         golden = np.sort(np.random.default_rng(seed).choice(len(truth), GOLDEN, replace=False))
         others = np.setdiff1d(np.arange(len(truth)), golden)
@@ -107,11 +110,17 @@ def main(folder: Path) -> None:
             start = perf_counter()
             values = compute()
             rows.setdefault(name, []).append([*measure(values[others], truth[others]), perf_counter() - start])
+            correct.setdefault(name, values[others].argmax(axis=1) == truth[others])
             print(seed, name, rows[name][-1], file=sys.stderr, flush=True)
     print("| labels by | wrong % | log loss | calibration error | seconds |\n|---|---|---|---|---|")
     for name, draws in rows.items():
         wrong, log_loss, error, seconds = np.mean(draws, axis=0)
         print(f"| {name} | {wrong:.2f} | {log_loss:.3f} | {error:.3f} | {seconds:.0f} |")
+    for name in ("stacking, classifier", "stacking, golden, classifier"):
+        first, second = (
+            np.count_nonzero(correct[a] & ~correct[b]) for a, b in ((name, "CROWDLAB"), ("CROWDLAB", name))
+        )
+        print(f"only {name} is correct: {first}; only CROWDLAB: {second}; p = {mcnemar_p_value(first, second):.2f}")
 
 
 if __name__ == "__main__":

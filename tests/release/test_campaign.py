@@ -153,6 +153,8 @@ def test_datasets_loads_each_configuration(
 
     monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was used"))
     assert sorted(datasets.get_dataset_config_names(str(released))) == sorted(TABLES)
+    default = datasets.load_dataset(str(released), split="train", cache_dir=str(tmp_path))
+    assert default.num_rows == pl.read_parquet(released / "labels.parquet").height
     for part in TABLES:
         loaded = datasets.load_dataset(str(released), part, split="train", cache_dir=str(tmp_path))
         table = pl.read_parquet(released / f"{part}.parquet")

@@ -83,11 +83,13 @@ def test_other_files_and_columns_are_named_and_not_released(pets: Path, tmp_path
 
 
 def test_images_are_released_only_if_asked(pets: Path, tmp_path: Path) -> None:
-    names = ["cat/a.png", "cat/b.png", "dog/c.png", "dog/d.png"]
+    names = ["cat/a.png", "cat/b.png", "dog/c.png", "dog/d.png", "dog/e.JPEG"]
     write_files(pets, {f"images/{name}": f"image {name}" for name in names})
     assert write_release(pets, tmp_path / "none").not_released == ("images", "comments.csv")
     assert not (tmp_path / "none" / "images.zip").exists()
-    assert write_release(pets, tmp_path / "all", with_images=True).n_images == 4
+    assert write_release(pets, tmp_path / "all", with_images=True).n_images == 5
+    formats = json.loads((tmp_path / "all" / "croissant.json").read_text())["distribution"][-1]["encodingFormat"]
+    assert formats == ["image/jpeg", "image/png"]
     with zipfile.ZipFile(tmp_path / "all" / "images.zip") as archive:
         assert archive.namelist() == names
         assert archive.read("dog/c.png") == (pets / "images" / "dog" / "c.png").read_bytes()

@@ -4,9 +4,9 @@ A model of raters can take the answer of many constant raters for the truth, sin
 is constant if all of this holds, where *others* are the other votes on the items that the rater voted on:
 
 1. At least 90 % of the rater's votes are for one answer.
-2. If each vote were for this answer as often as the others' votes are, so many votes for it would have a probability
-   below 1e-6, divided by the number of raters. So raters who often say no because most items are invalid are not
-   constant.
+2. The rater gives this answer significantly more often than the others: with the others' share of this answer, the
+   probability of as many votes for it is below 1e-6, divided by the number of raters. So raters who often say no
+   because most items are invalid are not constant.
 3. Where the rater gives another answer, the others do not give it significantly more often (5 %). So a rater with few,
    but correct other answers is not constant.
 

@@ -31,7 +31,7 @@ _MAX_RATERS = 4_096  # for tables of all pairs
 _ROWS_PER_BLOCK = 4_096
 _MIN_DESIGN_EFFECT = 1e-3
 _NORMAL_QUANTILE = 1.6448536269514722  # 95 % point of the standard normal distribution
-_MACHINE_PATTERN = re.compile(r".+#[0-9a-f]{8}")  # raters whose votes come from `rate`
+MACHINE_PATTERN = re.compile(r".+#[0-9a-f]{8}")  # raters whose votes come from `rate`
 
 Floats = npt.NDArray[np.float64]
 
@@ -139,7 +139,7 @@ def measure_shared_errors(
     if len(votes.raters) > _MAX_RATERS:
         return None
     votes = keep_first_votes(votes)
-    is_machine = np.array([bool(_MACHINE_PATTERN.fullmatch(str(rater))) for rater in votes.raters], np.bool_)
+    is_machine = np.array([bool(MACHINE_PATTERN.fullmatch(str(rater))) for rater in votes.raters], np.bool_)
     kinds = {"all": np.ones_like(is_machine)}
     if is_machine.any() and not is_machine.all():
         kinds |= {"people": ~is_machine, "machines": is_machine}

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from reassess.core import Classes
 from reassess.core.checks import check_unicode, find_first_duplicate
 from reassess.errors import DataError, ReassessWarning
 from reassess.formats.files import write_to_temporary
@@ -162,9 +161,9 @@ def _find_field(path: Path, samples: Iterable[Mapping[str, Any]]) -> str:
 
 
 def write_fiftyone_labels(
-    path: Path, images: Sequence[str], targets: Sequence[Any], classes: Classes, *, force: bool
+    path: Path, images: Sequence[str], targets: Sequence[Any], names: Sequence[str], *, force: bool
 ) -> None:
-    """Write targets of images, whose labels are class ids, as a FiftyOneImageClassificationDataset."""
+    """Write targets of images, whose labels are positions in `names`, as a FiftyOneImageClassificationDataset."""
     keys = list(map(_remove_suffix, images))
     if repeat := find_first_duplicate(keys):
         raise DataError(
@@ -174,6 +173,6 @@ def write_fiftyone_labels(
             found=" and ".join(images[place] for place in repeat),
             fix="rename one of the images",
         )
-    document = {"classes": list(classes.wnids_or_names) or None, "labels": dict(zip(keys, targets, strict=True))}
+    document = {"classes": list(names) or None, "labels": dict(zip(keys, targets, strict=True))}
     with write_to_temporary(path, force=force) as temporary:
         temporary.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")

@@ -140,7 +140,7 @@ def write_labels(path: str | Path, labels: LabelSets, *, force: bool = False) ->
     check_type(LabelSets, labels)
     if path.name.lower().endswith(FIFTYONE_SUFFIX):
         ids_by_image = [sorted(ids) for ids in labels.classes_by_image().values()]
-        write_fiftyone_labels(path, labels.images, ids_by_image, labels.classes, force=force)
+        write_fiftyone_labels(path, labels.images, ids_by_image, labels.classes.wnids_or_names, force=force)
         return
     class_names = labels.classes.names_to_write
     if check_suffix(path, LABEL_SUFFIXES, "a label set") != ".json":

@@ -6,7 +6,6 @@ same numbers, and a reader who guesses a name cannot check the guess without the
 
 import hashlib
 import hmac
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -14,18 +13,18 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
+from reassess.aggregation.shared_errors import MACHINE_PATTERN
 from reassess.core import Id, LabelSets, Questions, Sample, Scores, Votes
 from reassess.core.items import require_questions, take_items
 from reassess.formats.files import sha256
 from reassess.release.release_parts import ReleaseParts
 
-_MACHINE = re.compile(r".+#[0-9a-f]{8}")  # the rater's id that `reassess rate` writes
 _N_HASH_DIGITS = 16
 
 
 def is_machine(rater: Id) -> bool:
     """Return whether a rater's id is that of a model, as `reassess rate` writes it: MODEL#HASH."""
-    return isinstance(rater, str) and _MACHINE.fullmatch(rater) is not None and "@" not in rater
+    return isinstance(rater, str) and MACHINE_PATTERN.fullmatch(rater) is not None and "@" not in rater
 
 
 def make_anonymous(parts: ReleaseParts, *, hash_names: bool, attempt: int = 0) -> ReleaseParts:

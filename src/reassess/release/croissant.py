@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 
 CROISSANT_FILE, IMAGES_FILE = "croissant.json", "images.zip"
 _FORMATS = {".parquet": "application/x-parquet", ".csv": "text/csv", ".zip": "application/zip"}
-_IMAGE_FORMATS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".tif": "image/tiff"}
+_IMAGE_FORMATS = {
+    **dict.fromkeys((".png", ".apng"), "image/png"),
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"), "image/jpeg"),
+    **dict.fromkeys((".tif", ".tiff"), "image/tiff"),
+    **{f".{name}": f"image/{name}" for name in ("bmp", "gif", "webp")},
+}
 _CONTEXT: Mapping[str, Any] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -140,9 +145,13 @@ def _list_files(contents: ReleaseContents, folder: Path) -> Iterator[dict[str, A
             "@id": "images",
             "name": "images",
             "containedIn": {"@id": IMAGES_FILE},
-            "encodingFormat": sorted({_IMAGE_FORMATS.get(suffix, "image/png") for suffix in contents.image_suffixes}),
+            "encodingFormat": sorted({_find_image_format(suffix) for suffix in contents.image_suffixes}),
             "includes": [f"*{suffix}" for suffix in contents.image_suffixes],
         }
+
+
+def _find_image_format(suffix: str) -> str:
+    return _IMAGE_FORMATS.get(suffix.lower(), "application/octet-stream")
 
 
 def _make_record_set(table: ReleasedTable) -> dict[str, Any]:

@@ -16,7 +16,15 @@ from reassess.release.release_words import (
 )
 
 CARD_FILE, CITATION_FILE, DATASHEET_FILE, SUMS_FILE = "README.md", "CITATION.cff", "datasheet.md", "SHA256SUMS"
-_SIZES = (1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")
+_SIZES = {
+    10**3: "n<1K",
+    10**4: "1K<n<10K",
+    10**5: "10K<n<100K",
+    10**6: "100K<n<1M",
+    10**7: "1M<n<10M",
+    10**8: "10M<n<100M",
+    10**9: "100M<n<1B",
+}
 
 
 def write_card(contents: ReleaseContents, folder: Path) -> None:
@@ -61,7 +69,7 @@ def _front_matter(contents: ReleaseContents) -> Iterator[str]:
     yield "task_categories:"
     yield "  - image-classification"
     largest = max(table.n_rows for table in contents.tables)
-    yield f"size_categories: [{json.dumps(next((text for limit, text in _SIZES if largest < limit), '1M<n<10M'))}]"
+    yield f"size_categories: [{json.dumps(next(text for limit, text in _SIZES.items() if largest < limit))}]"
     yield "configs:"
     for number, table in enumerate(contents.tables):
         yield f"  - config_name: {table.part}"

@@ -114,14 +114,14 @@ def _check_images(parts: ReleaseParts) -> None:
 
 def _check_labels(parts: ReleaseParts, scores: Scores) -> bool:
     """Return whether unrated images keep their original label; `DataError` if scores do not give these labels."""
-    n_different = []
+    differences = []
     for original in (parts.original, None) if parts.original is not None else (None,):
         made = label_sets(scores, parts.threshold, original=original)
         different = find_different_images(parts.labels, made)
         if not different:
             return original is not None
-        n_different.append(different)
-    different = min(n_different, key=len)
+        differences.append(different)
+    different = min(differences, key=len)
     raise DataError(
         "different-labels",
         f"scores give other labels at threshold {parts.threshold:g}",

@@ -83,8 +83,16 @@ class ReleaseContents:
     @property
     def machines(self) -> list[Id]:
         """The models that answered questions."""
-        raters = dict.fromkeys(rater for votes in self.parts.votes_by_part.values() for rater in votes.raters)
-        return [rater for rater in raters if is_machine(rater)]
+        return [rater for rater in self._raters if is_machine(rater)]
+
+    @property
+    def has_people(self) -> bool:
+        """Whether votes are by people with numbers."""
+        return not all(map(is_machine, self._raters))
+
+    @property
+    def _raters(self) -> list[Id]:
+        return list(dict.fromkeys(rater for votes in self.parts.votes_by_part.values() for rater in votes.raters))
 
 
 def describe_protocol(contents: ReleaseContents) -> list[str]:
@@ -190,11 +198,7 @@ def _describe_curve(measured: MeasuredCurve | MissingResult) -> Iterator[str]:
     if chosen is not None:
         pairs = (
             ("precision", chosen.point.precision, chosen.precision_interval),
-            (
-                "recall",
-                chosen.point.recall,
-                chosen.recall_interval,
-            ),
+            ("recall", chosen.point.recall, chosen.recall_interval),
         )
         texts = [
             f"{name} {format_percent(share.value)} %"
@@ -228,7 +232,7 @@ def _describe_doubts(doubts: Doubts | None) -> Iterator[str]:
 
 def describe_personal_data(contents: ReleaseContents) -> list[str]:
     """Say what a release does with names."""
-    sentences = ["Raters have numbers in random order instead of names."]
+    sentences = ["People have numbers in random order instead of names."] if contents.has_people else []
     if contents.parts.new_image_names:
         sentences.append("Image names are replaced by hashes.")
     return sentences

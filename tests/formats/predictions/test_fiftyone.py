@@ -92,6 +92,18 @@ def test_written_predictions_are_read_back(tmp_path: Path, top_k: int) -> None:
     assert predictions.top_classes(top_k)[0].tolist() == [[1, 2, 0][:top_k], [0, 2, 1][:top_k]]
 
 
+@pytest.mark.parametrize("top_k", [1, 2])
+def test_unknown_class_keeps_its_rank(tmp_path: Path, top_k: int) -> None:
+    table, path = tmp_path / "model.csv", tmp_path / "model.fiftyone.json"
+    table.write_text("image,prediction_1,prediction_2\na.png,cow,rabbit\nb.png,cat,cow\n")
+    with pytest.warns(ReassessWarning, match="unknown class name"):
+        write_predictions(path, read_predictions(table, PETS), top_k=top_k)
+    assert json.loads(path.read_text())["classes"] == ["cat", "dog", "rabbit", "-"]
+    with pytest.warns(ReassessWarning, match="unknown class name"):
+        predictions = read_predictions(path, PETS)
+    assert predictions.class_ids.tolist() == ([[-1, 2], [0, -1]] if top_k == 2 else [[-1], [0]])
+
+
 def test_scores_that_are_not_confidences_are_not_written(tmp_path: Path) -> None:
     path = tmp_path / "model.fiftyone.json"
     write_predictions(path, Predictions.from_scores(np.array([[3.0, -1.0, 0.0]]), ["a.png"], classes=PETS))

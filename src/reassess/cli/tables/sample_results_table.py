@@ -67,7 +67,9 @@ def _print_groups(run: CommandRun, findings: SampleFindings) -> None:
     ]
     print_text("")
     print_table(["group of the original label", "wrong %", "95 %", "images"], rows)
-    run.add_note("groups: each interval by itself; images: how many images of the sample are in the group")
+    run.add_note(
+        "groups: 95 % holds for each group separately, not for all together; images: drawn images of the group"
+    )
 
 
 def print_sampled_differences(run: CommandRun, findings: SampleFindings) -> None:

@@ -280,15 +280,22 @@ def _write_fiftyone(path: Path, predictions: Predictions, top_k: int, *, force: 
     if images is None:
         raise DataError("missing-images", "FiftyOne needs image names", where=path, fix="add image names")
     ids, scores = predictions.top_classes(min(top_k, predictions.max_k, MAX_IDS_PER_ROW))
-    are_confidences = scores is not None and scores.size and 0 <= scores.min() <= scores.max() <= 1
-    targets: list[list[Any]] = [[class_id for class_id in row if class_id >= 0] for row in ids.tolist()]
-    if scores is not None and are_confidences:
+    # An unknown class keeps its rank, so only those after the last class are omitted.
+    is_class = ids >= 0
+    sizes = np.where(is_class.any(axis=1), ids.shape[1] - is_class[:, ::-1].argmax(axis=1), 1).tolist()
+    names = list(predictions.classes.wnids_or_names)
+    no_class = len(names) if names else predictions.classes.text_for_no_class
+    if names and not is_class.all():
+        names.append(predictions.classes.text_for_no_class)
+    labels = [[no_class if c < 0 else c for c in row[:size]] for row, size in zip(ids.tolist(), sizes, strict=True)]
+    targets: list[list[Any]] = labels
+    if scores is not None and scores.size and 0 <= scores.min() <= scores.max() <= 1:
         targets = [
-            [{"label": c, "confidence": score} for c, score in zip(row, row_scores, strict=True) if c >= 0]
-            for row, row_scores in zip(ids.tolist(), scores.tolist(), strict=True)
+            [{"label": label, "confidence": score} for label, score in zip(row, row_scores, strict=False)]
+            for row, row_scores in zip(labels, scores.tolist(), strict=True)
         ]
-    single = [row[0] if row else None for row in targets]
-    write_fiftyone_labels(path, images, single if top_k == 1 else targets, predictions.classes, force=force)
+    single = [row[0] for row in targets]
+    write_fiftyone_labels(path, images, single if top_k == 1 else targets, names, force=force)
 
 
 def _save_array(path: Path, predictions: Predictions) -> None:

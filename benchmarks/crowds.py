@@ -100,7 +100,7 @@ HARD: dict[str, tuple[int, int, int, int, dict[str, Any]]] = {
         {"accuracy": (750, 250), "coin": True, "prior": (0.9, 0.1), "constant": 0.35},
     ),
 }
-SEEDS, MORE_SEEDS = range(1), range(8)
+SEEDS, MORE_SEEDS = range(1), range(20)
 GOLDEN = (0, 5, 20, 100)
 BELOW = 0.02
 SAMPLES = {50: 20, 100: 20, 300: 20, 1_000: 10, 3_000: 5, 10_000: 2, 50_000: 1}  # images of CIFAR-10N: repeats
@@ -372,7 +372,7 @@ if __name__ == "__main__":
         if files:
             print_default((name, samples[:2]) for name, samples in cifar_samples(*files))
         print_default(simulated_crowds(HARD, MORE_SEEDS))
-        print_default(simulated_crowds(CROWDS, MORE_SEEDS[:2]))
+        print_default(simulated_crowds(CROWDS, MORE_SEEDS))
     else:
         if sys.argv[1:]:
             print_crowds(cifar_samples(*sys.argv[1:]))

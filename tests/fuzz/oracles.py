@@ -73,7 +73,10 @@ def check_labels(path: Path, labels: LabelSets | MultiLabels) -> None:
     """Check label sets by id against json; null means an unrated image."""
     if path.suffix != ".json" or isinstance(labels, MultiLabels) or labels.classes.wnids_or_names:
         return
-    document = {image: ids for image, ids in json.loads(path.read_bytes()).items() if ids is not None}
+    content = json.loads(path.read_bytes())
+    if isinstance(content.get("labels"), dict):  # of FiftyOne
+        return
+    document = {image: ids for image, ids in content.items() if ids is not None}
     assert list(document) == list(labels.images)
     for row, ids in enumerate(document.values()):
         label_ids = labels.indices[labels.indptr[row] : labels.indptr[row + 1]].tolist()
@@ -171,7 +174,7 @@ def check_votes(path: Path, votes: Votes) -> None:
         one_hot = np.zeros(tensor.shape, np.int64)
         np.add.at(one_hot, (votes.rater_ids, votes.item_ids, votes.answer_ids), 1)
         np.testing.assert_array_equal(one_hot, tensor)
-    elif path.suffix != ".parquet":
+    elif path.suffix not in (".parquet", ".json"):
         rows = list(_rows(path))
         rater, answer = (next((name for name in names if name in rows[0]), None) for names in _VOTE_HEADINGS)
         if rater is None or answer is None:  # counts

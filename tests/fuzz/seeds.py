@@ -113,8 +113,21 @@ TABLES: Mapping[str, tuple[Table, ...]] = {
     ),
 }
 _RESULT = {"real": {"1": {"hits": 8, "n": 10}}, "original": {"1": {"hits": 7, "n": 10}}}
+_CHOICE = {"from_name": "pet", "to_name": "image", "type": "choices", "value": {"choices": ["cat"]}}
+_ANNOTATION = {"completed_by": 1, "result": [_CHOICE], "lead_time": 2.5, "ground_truth": False}
+_QUESTIONS = {"image": "/data/local-files/?d=a.png", "image_name": "a.png", "questions": [{"class": 0}, {"class": 2}]}
+_ANSWERS = [{**_CHOICE, "from_name": f"answer_{n}", "value": {"choices": [a]}} for n, a in enumerate(("no", "yes"))]
 DOCUMENTS: Mapping[str, tuple[Any, ...]] = {
-    "labels": ({"a.png": ["cat"], "b.png": ["dog", "cup"], "c.png": []}, {"a.png": [0], "b.png": [1, 2], "c.png": []}),
+    "labels": (
+        {"a.png": ["cat"], "b.png": ["dog", "cup"], "c.png": []},
+        {"a.png": [0], "b.png": [1, 2], "c.png": []},
+        {"classes": ["cat", "dog", "cup"], "labels": {"a": [0, 2], "b": {"label": 1}, "c": []}},
+    ),
+    "votes": (
+        [{"id": 3, "data": {"image": "/data/upload/3/0a1b2c3d-a.png"}, "annotations": [_ANNOTATION], "drafts": []}],
+        [{"id": 4, "data": _QUESTIONS, "annotations": [{"completed_by": {"id": 2}, "result": _ANSWERS}]}],
+        [{"id": 5, "image": "s3://pets/a.png", "pet": "cat", "annotator": 1, "annotation_id": 7, "lead_time": 2}],
+    ),
     "original": ({"a.png": "cat", "b.png": "dog"}, {"a.png": 0, "b.png": 1}),
     "multi_labels": ({"a.png": {"valid": [0, 1], "wrong": [2]}, "b.png": {"problematic": True, "unclear": [1]}},),
     "groups": (
@@ -136,6 +149,8 @@ DOCUMENTS: Mapping[str, tuple[Any, ...]] = {
         {"a.png": {"label": [0, 1], "prob": [0.75, 0.25]}, "b.png": {"label": [2, 1], "prob": [0.5, 0.5]}},
         {"columns": ["filename", "label"], "data": [["a.png", 0], ["b.png", 1]]},
         {"filename": "a.png", "label": 0, "prob": 0.5},
+        {"classes": ["cat", "dog", "cup"], "labels": {"a": {"label": 0, "confidence": 0.5}, "b": [2, 1]}},
+        {"samples": [{"filepath": "a.png", "model": {"_cls": "Classification", "label": "cat", "confidence": 0.5}}]},
     ),
     "transform": (
         {"size": 256, "crop": 224, "mean": [0.5, 0.5, 0.5], "deviation": [0.25, 0.25, 0.25]},

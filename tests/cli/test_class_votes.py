@@ -11,7 +11,7 @@ import pytest
 from reassess.core import Classes, Scores
 from reassess.data import read_original_labels, read_scores
 from reassess.formats import read_label_file
-from tests.helpers import RealFile, Runner, document_of, message_of, output_of, results_of, write_files
+from tests.helpers import RealFile, Runner, document_of, in_one_line, message_of, output_of, results_of, write_files
 from tests.references import average_precision
 
 VOTES = "image,rater,answer\n" + "".join(
@@ -298,3 +298,8 @@ def test_classifier_counts_as_a_rater_also_by_the_stored_method(here: Path, run:
     assert again.splitlines()[0] == out.splitlines()[0]
     error = message_of(run(*aggregate, "--classifier", "two.csv", "--force"))
     assert "no output for a class" in error
+    write_files(here, {"folders.csv": "image,cat,dog,fox\nx/a.png,0.1,0.2,0.7\nx/b.png,0.1,0.8,0.1\n"})
+    error = message_of(run(*aggregate, "--classifier", "folders.csv", "--force"))
+    assert "the names match by name; use --match name" in in_one_line(error)
+    twice = run(*aggregate, "--classifier", "model.csv", "--classifier", "two.csv", "--force")
+    assert message_of(twice, 2).endswith("Error: --classifier is given more than once, but takes one value.\n")

@@ -21,7 +21,7 @@ from reassess.core.items import require_questions
 from reassess.data import to_benchmark_names
 from reassess.errors import DataError, Fix, add_error_place
 from reassess.formats import read_predictions
-from reassess.text import join_and
+from reassess.text import join_and, join_first
 
 # Names of method options, and of the same arguments in Python. Options that the method does not use are an error.
 # The last three are not options of commands, but benchmark.json can store them with the method.
@@ -203,7 +203,19 @@ def _read_classifier(run: CommandRun, path: Path | None, votes: Votes, benchmark
     with add_error_place(path):
         if predictions.images is None:
             return predictions
-        return predictions.with_images(to_benchmark_names(predictions.images, benchmark))
+        predictions = predictions.with_images(to_benchmark_names(predictions.images, benchmark))
+    images, match = predictions.images or (), benchmark.match or "path"
+    if not (match_images(images, votes.images) >= 0).any() and (
+        fix := suggest_match_fix(images, votes.images, match=match)
+    ):
+        raise DataError(
+            "nothing-in-common",
+            "the classifier's predictions and the votes have no image in common",
+            where=path,
+            found=f"{join_first(images, max_items=2)}; and {join_first(votes.images, max_items=2)}",
+            fix=fix,
+        )
+    return predictions
 
 
 def _make_tempering_error(method: str) -> DataError:

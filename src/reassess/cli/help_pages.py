@@ -1,5 +1,6 @@
 """Help pages of commands: options in sections, then examples and the docs page."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib import import_module
@@ -165,6 +166,14 @@ class Command(_CommandWithExamples):
             param for param in params if writes_output or param.name != "force" or not isinstance(param, Option)
         ]
         super().__init__(*arguments, params=used_params, **settings)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments. An option that takes one value is an error if it is given twice."""
+        _, _, parameters = self.make_parser(ctx).parse_args(list(args))
+        for parameter, n in Counter(parameters).items():
+            if n > 1 and isinstance(parameter, click.Option) and not (parameter.multiple or parameter.is_flag):
+                raise click.UsageError(f"{parameter.opts[-1]} is given more than once, but takes one value.", ctx)
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the sections of options."""

@@ -126,10 +126,10 @@ def suggest_suffix(path: Path) -> str | None:
     return f"if this is a {kinds[0][1:]} file, {fix}"
 
 
-def check_suffix(path: Path, allowed: Collection[str], content_name: str) -> str:
+def check_suffix(path: Path, allowed: Collection[str], content_name: str, *, fix: str | None = None) -> str:
     """Return the suffix of `path` in lower case; `UnreadableFileError` if this suffix is not allowed.
 
-    An allowed suffix can have two parts, such as .labelstudio.json.
+    An allowed suffix can have two parts, such as .labelstudio.json. The error has `fix` if no other fix is known.
     """
     suffix = "".join(path.suffixes[-2:]).lower()
     if suffix not in allowed:
@@ -142,7 +142,7 @@ def check_suffix(path: Path, allowed: Collection[str], content_name: str) -> str
             where=path,
             allowed=", ".join(allowed),
             found=suffix or "no suffix",
-            fix=next((f"save it as {kind}" for kind in _REPLACEMENTS.get(suffix, ()) if kind in allowed), None),
+            fix=next((f"save it as {kind}" for kind in _REPLACEMENTS.get(suffix, ()) if kind in allowed), fix),
         )
     return suffix
 

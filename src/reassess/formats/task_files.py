@@ -52,7 +52,7 @@ def read_tasks(path: str | Path, classes: Classes | None = None) -> Tasks:
     """
     path = as_path(path)
     check_type(Classes, classes, is_optional=True)
-    check_suffix(path, TASK_SUFFIXES, "tasks")
+    check_suffix(path, TASK_SUFFIXES, "tasks", fix="make tasks from a table of candidates: reassess tasks")
     return parse_tasks(read_lines(path), classes, path)
 
 

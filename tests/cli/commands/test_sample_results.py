@@ -13,7 +13,17 @@ from reassess.core import Tasks
 from reassess.evaluation import find_question_facts
 from reassess.formats import write_tasks
 from reassess.formats.files import sha256
-from tests.helpers import Needs, Runner, document_of, in_one_line, message_of, output_of, results_of, write_csv
+from tests.helpers import (
+    Needs,
+    Runner,
+    document_of,
+    in_one_line,
+    message_of,
+    output_of,
+    results_of,
+    write_csv,
+    write_files,
+)
 from tests.sampled import IMAGES, MODELS, simulate_benchmark, with_hashes
 
 BENCH = simulate_benchmark()
@@ -78,6 +88,14 @@ all files: npz array 'ids' 2000, top-1 ids, joined by path
 300 of 300 drawn images used; they stand for 2,000 images
 17 images of the sample without a valid class: 5.72 % [3.72 to 8.70] of all images
 """
+
+
+def test_images_whose_class_is_not_in_a_group_are_counted(tasks: Tasks, run: Runner) -> None:
+    classes = "".join(f"{n}\n" for n in range(max(map(max, filter(None, BENCH.sets)), default=0) + 1))
+    write_files(Path(), {"bench/classes.txt": classes, "bench/groups.csv": "class,group\n0,zero\n"})
+    out = output_of(run("evaluate", "a.npz", *OPTIONS, "--benchmark", "bench"))
+    n_others = sum(BENCH.original[IMAGES.index(name)] != 0 for name in tasks.sample.images)
+    assert f"\nnot in a group: {n_others} drawn images\n" in out
 
 
 def test_json_has_the_estimates(tasks: Tasks, run: Runner) -> None:

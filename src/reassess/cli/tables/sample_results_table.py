@@ -70,6 +70,8 @@ def _print_groups(run: CommandRun, findings: SampleFindings) -> None:
     run.add_note(
         "groups: 95 % holds for each group separately, not for all together; images: drawn images of the group"
     )
+    if n_without_group := findings.original_groups.count(None):
+        run.add_note(f"not in a group: {count_noun(n_without_group, 'drawn image')}")
 
 
 def print_sampled_differences(run: CommandRun, findings: SampleFindings) -> None:

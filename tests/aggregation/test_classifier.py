@@ -212,6 +212,19 @@ def test_wrong_predictions_are_errors() -> None:
     assert code_of(aggregate, replace(votes, classes=None), "em", classifier=good) == "not-on-questions"
 
 
+@pytest.mark.filterwarnings("ignore:em gives no item the truth")
+def test_classifier_of_one_common_class_is_not_an_error() -> None:
+    """If nearly all votes are for one class, agreement by chance is nearly perfect, and a classifier hardly better."""
+    rows = np.arange(150)
+    for n_dogs in (0, 2):
+        truth = np.where(rows < n_dogs, 1, 0)
+        columns = (name_images(150), np.repeat(rows, 2), np.tile([0, 1], 150), np.repeat(truth, 2), ("a", "b"))
+        votes = Votes.from_columns(*columns, CLASSES.names, classes=CLASSES)
+        wrong = np.where(rows == 1, 0, truth)
+        scores = aggregate(votes, "em", classifier=classify(wrong, strength=5.0)).scores
+        assert np.isfinite(scores.values).all()
+
+
 def test_cifar_10_has_fewer_wrong_labels_with_the_classifier(real_file: RealFile) -> None:
     """Three people's votes on 5,000 images; the classifier was trained on the first person's labels."""
     votes_table = pl.read_parquet(real_file("train-votes.parquet"))

@@ -58,6 +58,9 @@ def test_problem_groups_are_named_after_their_first_classes(file: File) -> None:
     [
         ({"category": [3]}, "wrong-json at a.json, group 1"),
         ({"category": "3", "classes": {"1": "a"}}, "wrong-json at a.json, group 1"),
+        ({"category": [], "classes": {"1": "a"}}, "wrong-json at a.json, group 1"),
+        ({"category": [3], "classes": {}}, "wrong-json at a.json, group 1"),
+        ({"category": [3], "classes": {"1": ", a"}}, "wrong-json at a.json, group 1"),
         ({"category": [True], "classes": {"1": "a"}}, "wrong-json at a.json, group 1"),
         ({"category": [3], "classes": {"1": " "}}, "wrong-json at a.json, group 1"),
         ([], "wrong-json at a.json, group 1"),
@@ -66,6 +69,21 @@ def test_problem_groups_are_named_after_their_first_classes(file: File) -> None:
 )
 def test_wrong_problem_groups_raise(refused: Refused, file: File, group: Any, expected: str) -> None:
     assert refused(read_groups, file("a.json", json.dumps([group])), IMAGENET.classes) == expected
+
+
+def test_problem_groups_with_the_same_first_classes_are_different_groups(file: File) -> None:
+    groups = [{"category": [1], "classes": {class_id: "crane"}} for class_id in ("1", "2", "1")]
+    found = read_groups(file("a.json", json.dumps(groups)), IMAGENET.classes)
+    assert found == {1: "crane (1)", 2: "crane (1), group 2"}
+
+
+def test_groups_need_names_and_spaces_around_names_do_not_count(refused: Refused, file: File) -> None:
+    for number, document in enumerate(({}, [], {"1": " "})):
+        assert refused(read_groups, file(f"{number}.json", json.dumps(document)), Classes()) == (
+            f"wrong-json at {number}.json"
+        )
+    assert refused(read_groups, file("a.json", '{"1": "\\ud800"}'), Classes()) == "invalid-text at a.json"
+    assert read_groups(file("a.csv", "class,group\n1,x\n2, x\n"), Classes()) == {1: "x", 2: "x"}
 
 
 def test_quoted_names_are_read_in_the_order_of_the_wnids(file: File) -> None:

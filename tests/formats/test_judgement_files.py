@@ -33,7 +33,10 @@ def test_published_form_and_table_are_equal(file: File) -> None:
     ("name", "content", "expected"),
     [
         ("a.json", [], "wrong-json at a.json"),
+        ("a.json", {}, "wrong-json at a.json"),
         ("a.json", {"a.png": 3}, "wrong-json at a.json, image a.png"),
+        ("a.json", {"a.png": judgement(2, "\ud800", "y")}, "invalid-text at a.json, image a.png"),
+        ("a.csv", "image,class,category,severity\na.png,cup, ,y\n", "missing-value at a.csv, line 2, column category"),
         ("a.json", {"a.png": judgement(2, "x")}, "wrong-json at a.json, image a.png"),
         ("a.json", {"a.png": judgement(2, "x", 1)}, "wrong-json at a.json, image a.png"),
         ("a.json", {"a.png": judgement(3, "x", "y")}, "out-of-range at a.json, image a.png"),

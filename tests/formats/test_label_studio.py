@@ -193,6 +193,27 @@ def test_other_files_are_refused(tmp_path: Path, refused: Refused, document: Any
     assert refused(read_vote_file, save(tmp_path, document), classes=PETS) == expected
 
 
+def test_unusual_controls_and_durations_are_counted(tmp_path: Path) -> None:
+    questions = [{"class": "cat", "name": "cat"}]
+    long_name = "answer_" + 5000 * "9"  # too many digits for an integer
+    answers = [choice("yes", "answer_0"), choice("no", "answer_00"), choice("no", long_name)]
+    export = [task(1, "a.png", annotation(1, *answers, seconds=-3.0))]
+    export[0]["data"]["questions"] = questions
+    votes, message = read(save(tmp_path, export), PETS)
+    assert len(votes) == 1
+    assert "1 lead_time that is not a duration" in message
+    assert "1 value of 'answer_00'" in message
+
+
+def test_wrong_choices_of_a_minimal_export_are_not_empty_choices(tmp_path: Path, refused: Refused) -> None:
+    record = {"annotator": 1, "annotation_id": 1}
+    export = [
+        {"id": 1, "image": "a.png", "choice": {"choices": ["cat", "dog"]}, **record},
+        {"id": 2, "image": "b.png", "choice": {"choices": 3}, **record},
+    ]
+    assert refused(read_vote_file, save(tmp_path, export), classes=PETS) == "wrong-json at export.json, task 2"
+
+
 def test_large_file_is_refused_before_it_is_parsed(
     tmp_path: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,10 +74,11 @@ def test_numbers_of_raters_depend_on_the_votes_and_not_on_names() -> None:
 
 
 def test_other_files_and_columns_are_named_and_not_released(pets: Path, tmp_path: Path) -> None:
-    votes = pl.read_csv(pets / "votes.csv").with_columns(raw=pl.lit("secret"))
+    votes = pl.read_csv(pets / "votes.csv").with_columns(raw=pl.lit("secret")).rename({"rater": "annotator"})
     votes.write_csv(pets / "votes.csv")
+    pl.read_csv(pets / "labels.csv").with_columns(note=pl.lit("secret")).write_csv(pets / "labels.csv")
     release = write_release(pets, tmp_path / "out")
-    assert release.not_released == ("column raw of votes.csv", "comments.csv")
+    assert release.not_released == ("column note of labels.csv", "column raw of votes.csv", "comments.csv")
     texts = [path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert not any(word in text for text in texts for word in (b"secret", b"ask Zoe"))
 
@@ -160,10 +161,29 @@ def test_owner_facts_reach_all_pages(pets: Path, tmp_path: Path, needs: Needs) -
     assert (issues.errors, issues.warnings) == (set(), set())
 
 
+def test_unusual_texts_stay_in_their_fields(pets: Path, tmp_path: Path, needs: Needs) -> None:
+    needs("yaml")
+    import yaml
+
+    name = 'a"b: \x7f\x85\u2028\ufffe \U0001f600\n---\n# c'
+    facts = {"description": name, "creators": [name], "citation": "@misc{a,\n\n  title={A}}\n# no heading"}
+    (pets / "benchmark.json").write_text(json.dumps({"name": name, "threshold": 0.8, "release": facts}))
+    out = write_release(pets, tmp_path / "out").folder
+    citation = yaml.safe_load((out / "CITATION.cff").read_text(encoding="utf-8"))
+    assert (citation["title"], citation["abstract"], citation["authors"]) == (name, name, [{"name": name}])
+    card = (out / "README.md").read_text(encoding="utf-8")
+    assert yaml.safe_load(card.split("\n---\n")[0])["pretty_name"] == name
+    for page in (card, (out / "datasheet.md").read_text(encoding="utf-8")):
+        assert "\n  # no heading" in page
+
+
 @pytest.mark.parametrize(
     ("facts", "message"),
     [
         ('{"licence": "MIT"}', "unknown-name at pets/benchmark.json, key release"),
+        ('{"license": "CC BY 4.0"}', "wrong-fact at pets/benchmark.json, key release"),
+        ('{"license": "http://a b"}', "wrong-fact at pets/benchmark.json, key release"),
+        ('{"version": "\\u0661.0.0"}', "wrong-fact at pets/benchmark.json, key release"),
         ('{"version": "v1"}', "wrong-fact at pets/benchmark.json, key release"),
         ('{"published": "1 December"}', "wrong-fact at pets/benchmark.json, key release"),
         ('{"creators": "Ann"}', "wrong-fact at pets/benchmark.json, key release"),
@@ -319,6 +339,66 @@ def test_interrupted_release_leaves_the_earlier_one(
     assert code_of(write_release, pets, out, force=True) == "output-not-writable"
     assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "pets"]
+
+
+def test_ctrl_c_while_folders_are_replaced_keeps_the_earlier_release(
+    pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = write_release(pets, tmp_path / "out").folder
+    rename = Path.rename
+
+    def stop(path: Path, to: Path) -> Path:
+        if path.name.startswith("."):
+            raise KeyboardInterrupt
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "rename", stop)
+    with pytest.raises(KeyboardInterrupt):
+        write_release(pets, out, force=True)
+    assert (out / "SHA256SUMS").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "pets"]
+
+
+def test_release_of_another_process_is_not_replaced_without_force(
+    pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_hashes(_: Path) -> None:  # while the other process ends
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "README.md").write_text("other")
+
+    monkeypatch.setattr("reassess.release.writing._write_hashes", write_hashes)
+    assert code_of(write_release, pets, tmp_path / "out") == "output-not-writable"
+    assert (tmp_path / "out" / "README.md").read_text() == "other"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "pets"]
+
+
+def test_release_is_replaced_in_the_current_folder_and_through_a_link(
+    pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = write_release(pets, tmp_path / "out").folder
+    (tmp_path / "link").symlink_to("out")
+    write_release(pets, tmp_path / "link", force=True, hash_names=True)
+    assert (tmp_path / "link").is_symlink()
+    assert pl.read_parquet(out / "labels.parquet")["image"].str.len_chars().max() == 20
+    monkeypatch.chdir(out)
+    write_release(pets, ".", force=True)
+    assert pl.read_parquet(out / "labels.parquet")["image"].str.len_chars().max() == len("cat/a.png")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "out", "pets"]
+
+
+def test_hashed_names_keep_only_suffixes_of_images() -> None:
+    from reassess.release.anonymous_names import hash_image_names
+
+    names = hash_image_names(["a.PNG", "b.Ann Smith", "c"], b"key")
+    assert [name[16:] for name in names.values()] == [".png", "", ""]
+
+
+def test_broken_method_of_scores_is_located(pets: Path, tmp_path: Path, refused: Refused) -> None:
+    scores = pl.read_csv(pets / "scores.csv")
+    (pets / "scores.csv").unlink()
+    (pets / "benchmark.json").write_text('{"threshold": 0.8}')
+    scores.write_parquet(pets / "scores.parquet", metadata={"method": "stacking, foo=bar"})
+    assert refused(write_release, pets, tmp_path / "out") == "unknown-name at pets/scores.parquet, the method"
 
 
 def test_output_names_what_is_missing(pets: Path, tmp_path: Path, run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -235,7 +235,12 @@ def _check_class_order(odds: TruthOdds, logs: _ClassifierLogs, is_fitted: Bools)
     n_agreeing = int(np.count_nonzero(of_classifier == of_votes))
     shares = [np.bincount(classes, minlength=n_truths) / max(classes.size, 1) for classes in (of_classifier, of_votes)]
     chance = float(shares[0] @ shares[1])
-    if of_votes.size >= _MIN_CHECKED_IMAGES and binom.sf(n_agreeing - 1, of_votes.size, chance) > _SIGNIFICANCE_LEVEL:
+    if of_votes.size < _MIN_CHECKED_IMAGES:
+        return
+    is_by_chance = binom.sf(n_agreeing - 1, of_votes.size, chance) > _SIGNIFICANCE_LEVEL
+    # If nearly all images have one class, even a good classifier is hardly above chance: then it is not far below 1.
+    is_low = binom.cdf(n_agreeing, of_votes.size, (1 + chance) / 2) < _SIGNIFICANCE_LEVEL
+    if is_by_chance and is_low:
         raise DataError(
             "different-classes",
             "the classifier and the votes agree no better than by chance",

@@ -9,7 +9,8 @@ from reassess.core.checks import check_known
 from reassess.errors import DataError
 
 ReleaseFacts = Mapping[str, Any]  # values of some of `RELEASE_FACTS`
-_VERSION = re.compile(r"\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
+_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?")
+_SPDX_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]*")
 
 
 class ReleaseFact(NamedTuple):
@@ -39,13 +40,21 @@ def _is_address(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(r"https?://[^\s]+", value) is not None
 
 
+def _is_license(value: Any) -> bool:
+    return _is_address(value) or (isinstance(value, str) and _SPDX_ID.fullmatch(value) is not None)
+
+
 def _text_fact(instruction: str) -> ReleaseFact:
     return ReleaseFact(instruction, _is_text, "a text")
 
 
 RELEASE_FACTS: Mapping[str, ReleaseFact] = {
     "description": _text_fact("what the dataset is, in a few sentences"),
-    "license": _text_fact("the licence: an SPDX id such as CC-BY-4.0, or an address"),
+    "license": ReleaseFact(
+        "the licence: an SPDX id such as CC-BY-4.0, or an address",
+        _is_license,
+        "an SPDX id, or an address that starts with https://",
+    ),
     "creators": ReleaseFact("the people or groups that made the dataset", _is_list_of_texts, "a list of names"),
     "url": ReleaseFact("the address of the dataset", _is_address, "an address that starts with https://"),
     "version": ReleaseFact(

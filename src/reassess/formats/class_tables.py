@@ -10,17 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from reassess.core import Classes, Hierarchy
-from reassess.core.checks import check_length, check_range, check_type, check_unique
+from reassess.core.checks import check_length, check_range, check_type, check_unicode, check_unique
 from reassess.core.class_names import are_wnids
 from reassess.core.classes import ADD_CLASS_LIST, UNKNOWN_CLASS_NAME
 from reassess.errors import DataError, ReassessWarning, add_error_place
 from reassess.formats.files import as_path, check_suffix, read_lines
-from reassess.formats.json_files import read_json, wrong_json_error
+from reassess.formats.json_files import is_nonblank_text, read_json, wrong_json_error
 from reassess.formats.tables import (
     TABLE_SUFFIXES,
     describe_row_place,
     find_column,
     read_table,
+    refuse_blank_values,
     refuse_missing_values,
     to_integers,
     write_table,
@@ -91,6 +92,7 @@ def read_groups(path: str | Path, classes: Classes) -> dict[int, str]:
     texts, names = _read_groups_json(path) if is_json else _read_text_columns(path, "class", "group")
     groups: dict[int, str] = {}
     for class_id, name in zip(_find_class_ids(path, texts, classes).tolist(), names, strict=True):
+        name = to_nfc(name.strip())
         before = groups.setdefault(class_id, name)
         if before != name:
             raise DataError(
@@ -131,26 +133,43 @@ def read_hierarchy(path: str | Path, classes: Classes) -> Hierarchy:
 
 def _read_groups_json(path: Path) -> tuple[Sequence[str], Sequence[str]]:
     document = read_json(path)
-    if isinstance(document, list):
-        pairs = [pair for number, group in enumerate(document, 1) for pair in _read_problem_group(path, number, group)]
-        return [class_id for class_id, _ in pairs], [name for _, name in pairs]
-    if not isinstance(document, dict) or not all(isinstance(name, str) for name in document.values()):
+    if document and isinstance(document, list):
+        return _read_problem_groups(path, document)
+    if not document or not isinstance(document, dict) or not all(map(is_nonblank_text, document.values())):
         raise wrong_json_error("groups", document, where=path, allowed="an object from class to name of the group")
+    check_unicode(list(document.values()), value_name="the name of a group", where=path)
     return list(document), list(document.values())
 
 
-def _read_problem_group(path: Path, number: int, group: Any) -> list[tuple[str, str]]:
-    """Return each class of a problem group with the group's name: its first classes, and its categories."""
+def _read_problem_groups(path: Path, groups: Sequence[Any]) -> tuple[list[str], list[str]]:
+    """Return the classes of problem groups, and the name of the group of each class."""
+    classes: list[str] = []
+    names: list[str] = []
+    classes_by_name: dict[str, set[str]] = {}
+    for number, group in enumerate(groups, 1):
+        name, own = _read_problem_group(path, number, group)
+        if classes_by_name.setdefault(name, set(own)) != set(own):
+            name = f"{name}, group {number}"  # another group has the same first classes
+        classes += own
+        names += [name] * len(own)
+    check_unicode(names, value_name="the name of a group", where=path)
+    return classes, names
+
+
+def _read_problem_group(path: Path, number: int, group: Any) -> tuple[str, list[str]]:
+    """Return the name of a problem group, which is its first classes and its categories; and its classes."""
     categories, names = (group.get(key) for key in ("category", "classes")) if isinstance(group, dict) else (None, None)
     if not (
-        isinstance(categories, list)
+        categories
+        and isinstance(categories, list)
         and all(type(category) is int for category in categories)
+        and names
         and isinstance(names, dict)
-        and all(isinstance(name, str) and name.strip() for name in names.values())
+        and all(is_nonblank_text(name) and name.split(",")[0].strip() for name in names.values())
     ):
         raise wrong_json_error("groups", group, where=f"{path}, group {number}", allowed=_PROBLEM_GROUP)
     first = join_first([name.split(",")[0] for name in names.values()], max_items=3)
-    return [(class_id, f"{first} ({join_and(list(map(str, categories)))})") for class_id in names]
+    return f"{first} ({join_and(list(map(str, categories)))})", list(names)
 
 
 def _read_text_columns(path: Path, *names: str) -> list[Sequence[str]]:
@@ -158,7 +177,7 @@ def _read_text_columns(path: Path, *names: str) -> list[Sequence[str]]:
     table = read_table(path, text_columns=names)
     columns = [table[find_column(path, table, name)] for name in names]
     for series in columns:
-        refuse_missing_values(path, series.set(series.str.strip_chars() == "", None))
+        refuse_blank_values(path, series)
     return [series.to_list() for series in columns]
 
 

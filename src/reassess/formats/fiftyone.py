@@ -2,7 +2,9 @@
 
 import json
 import os
+import sys
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -82,18 +84,33 @@ def _read_labels(path: Path, document: Mapping[str, Any]) -> dict[str, list[_Cla
         raise wrong_json_error("a class list", classes, where=path, allowed="classes: a list of texts, or null")
     names = _find_image_names(path)
     check_unicode(document["labels"], value_name="an image name", where=path)
+    _refuse_duplicates(path, list(document["labels"]), [names.get(key, key) for key in document["labels"]])
     return {
         names.get(key, key): _read_target(f"{path}, image {key}", target, classes)
         for key, target in document["labels"].items()
     }
 
 
+def _refuse_duplicates(path: Path, stored_names: Sequence[str], images: Sequence[str]) -> None:
+    """Raise if two names in a file are the same image."""
+    if repeat := find_first_duplicate(images):
+        raise DataError(
+            "duplicate-image",
+            "image is listed twice",
+            where=path,
+            found=" and ".join(stored_names[place] for place in repeat),
+            fix="keep one of them",
+        )
+
+
 def _find_image_names(path: Path) -> dict[str, str]:
-    """Return the image in the folder of images of each path without suffix."""
+    """Return the image in the folder of images of each path without suffix, unless several files have this path."""
     folder = path.parent / _DATA_FOLDER
     files = sorted(Path(root, file) for root, _, names in os.walk(folder) for file in names)
     images = [file.relative_to(folder).as_posix() for file in files]
-    return {_remove_suffix(name): name for name in images}
+    keys = [_remove_suffix(name) for name in images]
+    counts = Counter(keys)
+    return {key: name for key, name in zip(keys, images, strict=True) if counts[key] == 1}
 
 
 def _remove_suffix(name: str) -> str:
@@ -108,9 +125,8 @@ def _read_target(where: str, target: Any, classes: Sequence[str] | None) -> list
 
 def _read_classification(where: str, value: Any, classes: Sequence[str] | None) -> _Classification:
     label, confidence = (value.get("label"), value.get("confidence")) if isinstance(value, dict) else (value, None)
-    is_number = isinstance(confidence, int | float) and not isinstance(confidence, bool)
     is_label = isinstance(label, str | int) and not isinstance(label, bool)
-    if not is_label or not (confidence is None or is_number):
+    if not is_label or not (confidence is None or _is_finite_number(confidence)):
         raise wrong_json_error("a classification", value, where=where, allowed=_ALLOWED)
     if isinstance(label, int) and classes is not None:
         if not 0 <= label < len(classes):
@@ -122,15 +138,21 @@ def _read_classification(where: str, value: Any, classes: Sequence[str] | None) 
     return _Classification(str(label), None if confidence is None else float(confidence))
 
 
+def _is_finite_number(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and abs(value) <= sys.float_info.max
+
+
 def _read_samples(path: Path, samples: list[Any]) -> dict[str, list[_Classification]]:
     """Read the field with predictions of each sample."""
     if not all(isinstance(sample, dict) and isinstance(sample.get("filepath"), str) for sample in samples):
         raise wrong_json_error("predictions", samples, where=path, allowed="samples: a list of objects with filepath")
     check_unicode([sample["filepath"] for sample in samples], value_name="an image name", where=path)
     field = _find_field(path, samples)
+    names = [sample["filepath"].removeprefix(f"{_DATA_FOLDER}/") for sample in samples]
+    _refuse_duplicates(path, [sample["filepath"] for sample in samples], names)
     rows = {}
-    for sample in samples:
-        name = sample["filepath"].removeprefix(f"{_DATA_FOLDER}/")
+    for name, sample in zip(names, samples, strict=True):
         label = sample.get(field)
         target = label.get("classifications", label) if isinstance(label, dict) else label
         rows[name] = _read_target(f"{path}, sample {name}", target, None)

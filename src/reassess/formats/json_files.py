@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from reassess.core.checks import check_unicode, check_unique
 from reassess.errors import DataError
@@ -35,6 +35,11 @@ def read_json(path: Path) -> Any:
             found=str(error).split(";")[0],
             fix="get or write the file again",
         ) from error
+
+
+def is_nonblank_text(value: Any) -> TypeGuard[str]:
+    """Return whether a value is a text with more than white space."""
+    return isinstance(value, str) and bool(value.strip())
 
 
 def unique_key_hook(where: object) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:

@@ -4,12 +4,19 @@ from pathlib import Path
 from typing import Any
 
 from reassess.core import Classes, JudgedMistakes, Questions
-from reassess.core.checks import check_range, check_type
+from reassess.core.checks import check_range, check_type, check_unicode
 from reassess.errors import DataError, add_error_place
 from reassess.formats.files import as_path, check_suffix
-from reassess.formats.json_files import read_json, wrong_json_error
+from reassess.formats.json_files import is_nonblank_text, read_json, wrong_json_error
 from reassess.formats.question_columns import class_ids_from_lists
-from reassess.formats.tables import TABLE_SUFFIXES, find_column, read_table, refuse_missing_values, to_integers
+from reassess.formats.tables import (
+    TABLE_SUFFIXES,
+    find_column,
+    read_table,
+    refuse_blank_values,
+    refuse_missing_values,
+    to_integers,
+)
 
 _CLASS, _CATEGORY, _SEVERITY = "top_prediction", "failure category", "failure severity"
 _ALLOWED = f'an object from image name to an object with "{_CLASS}", "{_CATEGORY}" and "{_SEVERITY}"'
@@ -76,14 +83,13 @@ def read_judged_mistakes(*paths: str | Path, classes: Classes | None = None) -> 
 def _read_json(path: Path) -> list[_Judgement]:
     """Read judgements from the JSON object that Vasudevan et al. published."""
     document = read_json(path)
-    if not isinstance(document, dict):
+    if not document or not isinstance(document, dict):
         raise wrong_json_error("judged mistakes", document, where=path, allowed=_ALLOWED)
     for image, value in document.items():
         is_complete = isinstance(value, dict) and {_CLASS, _CATEGORY, _SEVERITY} <= value.keys()
-        if not is_complete or not all(
-            isinstance(value[key], str) and value[key].strip() for key in (_CATEGORY, _SEVERITY)
-        ):
+        if not is_complete or not all(is_nonblank_text(value[key]) for key in (_CATEGORY, _SEVERITY)):
             raise wrong_json_error("judged mistakes", value, where=f"{path}, image {image}", allowed=_ALLOWED)
+        check_unicode([value[_CATEGORY], value[_SEVERITY]], value_name="a judgement", where=f"{path}, image {image}")
     return [(image, value[_CLASS], value[_CATEGORY], value[_SEVERITY]) for image, value in document.items()]
 
 
@@ -91,8 +97,8 @@ def _read_table(path: Path) -> list[_Judgement]:
     """Read judgements from a table with the columns image, class, category and severity."""
     table = read_table(path, text_columns=("image", "category", "severity"))
     columns = [table[find_column(path, table, name)] for name in _COLUMNS]
-    for series in columns:
-        refuse_missing_values(path, series)
+    for name, series in zip(_COLUMNS, columns, strict=True):
+        (refuse_missing_values if name == "class" else refuse_blank_values)(path, series)
     if columns[1].dtype.is_numeric():
         columns[1] = to_integers(path, columns[1])
     return list(zip(*(series.to_list() for series in columns), strict=True))

@@ -200,6 +200,11 @@ def find_column(path: Path, table: "pl.DataFrame", *names: str, fix: str = "rena
     )
 
 
+def refuse_blank_values(path: Path, series: "pl.Series") -> None:
+    """Raise `DataError` if a text is missing or blank."""
+    refuse_missing_values(path, series.set(series.str.strip_chars() == "", None))
+
+
 def refuse_missing_values(
     path: Path, series: "pl.Series", *, entries_per_row: int = 1, is_needed: "pl.Series | None" = None
 ) -> None:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from reassess.aggregation.shared_errors import MACHINE_PATTERN
 from reassess.core import Id, LabelSets, Questions, Sample, Scores, Votes
 from reassess.core.items import require_questions, take_items
+from reassess.data.image_folders import IMAGE_SUFFIXES
 from reassess.formats.files import sha256
 from reassess.release.release_parts import ReleaseParts
 
@@ -56,10 +57,11 @@ def number_raters(raters: Collection[Id], key: bytes) -> dict[Id, str]:
 
 
 def hash_image_names(images: Iterable[str], key: bytes) -> dict[str, str]:
-    """Return a hash, with the suffix of the file, for each image name."""
+    """Return a hash for each image name, with the suffix of its image format; other suffixes can be words."""
+    suffixes = {name: PurePosixPath(name.replace("\\", "/")).suffix.lower() for name in images}
     return {
-        name: _digest(key, name)[:_N_HASH_DIGITS] + PurePosixPath(name.replace("\\", "/")).suffix.lower()
-        for name in images
+        name: _digest(key, name)[:_N_HASH_DIGITS] + (suffix if suffix in IMAGE_SUFFIXES else "")
+        for name, suffix in suffixes.items()
     }
 
 

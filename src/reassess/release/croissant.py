@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from reassess.formats.files import sha256
 from reassess.release.release_words import (
+    TODO,
     ReleaseContents,
     describe_analysis,
     describe_personal_data,
@@ -109,8 +110,7 @@ def _dataset_properties(contents: ReleaseContents) -> dict[str, Any]:
 
 def _license_address(text: str) -> str:
     """Return the address of a licence; an SPDX id becomes its page."""
-    is_id = " " not in text and "://" not in text and not text.startswith("TODO")
-    return f"https://spdx.org/licenses/{text}.html" if is_id else text
+    return text if "://" in text or text.startswith(TODO) else f"https://spdx.org/licenses/{text}.html"
 
 
 def _responsible_ai_properties(contents: ReleaseContents) -> dict[str, Any]:

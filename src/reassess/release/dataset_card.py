@@ -1,6 +1,7 @@
 """The dataset card (README.md) for Hugging Face, and CITATION.cff."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from reassess.release.release_words import (
     describe_protocol,
     describe_rebuilding,
     made_by_text,
+    to_list_item,
+    to_one_line,
 )
 
 CARD_FILE, CITATION_FILE, DATASHEET_FILE, SUMS_FILE = "README.md", "CITATION.cff", "datasheet.md", "SHA256SUMS"
+_NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")  # JSON allows these characters in a text
 _SIZES = {
     10**3: "n<1K",
     10**4: "1K<n<10K",
@@ -48,8 +52,8 @@ def write_citation(contents: ReleaseContents, folder: Path) -> None:
         "date-released": facts.get("published"),
         **_citation_license(facts.get("license")),
     }
-    lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in entries.items() if value is not None]
-    lines += ["authors:", *(f"  - name: {json.dumps(name, ensure_ascii=False)}" for name in creators)]
+    lines = [f"{key}: {_quote(value)}" for key, value in entries.items() if value is not None]
+    lines += ["authors:", *(f"  - name: {_quote(name)}" for name in creators)]
     (folder / CITATION_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -59,13 +63,18 @@ def _citation_license(text: str | None) -> dict[str, str]:
     return {"license-url": text} if "://" in text else {"license": text}
 
 
+def _quote(text: str) -> str:
+    """Return a text in YAML: as JSON, but with escapes for characters that only JSON allows."""
+    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
+
+
 def _front_matter(contents: ReleaseContents) -> Iterator[str]:
-    """Yield the YAML lines of the card. Texts are written as JSON, which is YAML too."""
-    yield f"pretty_name: {json.dumps(contents.name, ensure_ascii=False)}"
+    """Yield the YAML lines of the card."""
+    yield f"pretty_name: {_quote(contents.name)}"
     if (text := contents.facts.get("license")) is not None:
-        yield f"license: {'other' if '://' in text else json.dumps(text.lower())}"
+        yield f"license: {_quote('other' if '://' in text else text.lower())}"
         if "://" in text:
-            yield f"license_link: {json.dumps(text)}"
+            yield f"license_link: {_quote(text)}"
     yield "task_categories:"
     yield "  - image-classification"
     largest = max(table.n_rows for table in contents.tables)
@@ -79,7 +88,7 @@ def _front_matter(contents: ReleaseContents) -> Iterator[str]:
 
 
 def _page(contents: ReleaseContents) -> Iterator[str]:
-    yield from (f"# {contents.name}", "", contents.description, "")
+    yield from (f"# {to_one_line(contents.name)}", "", contents.description, "")
     yield from ("| table | rows | contents |", "|---|---:|---|")
     for table in contents.tables:
         yield f"| `{table.parquet_name}`, `{table.csv_name}` | {table.n_rows:,} | {table.description} |"
@@ -116,8 +125,7 @@ def _list_facts(contents: ReleaseContents) -> Iterator[str]:
     if said:
         yield from ("## From the owner", "")
         for key, value in said.items():
-            text = ("yes" if value else "no") if isinstance(value, bool) else value
-            yield f"- {key.replace('_', ' ')}: {text}"
+            yield f"- {key.replace('_', ' ')}: {to_list_item(value)}"
         yield ""
     if contents.missing_facts:
         yield from (f"## {TODO}", "")

@@ -15,6 +15,8 @@ from reassess.release.release_words import (
     describe_rebuilding,
     describe_votes_per_item,
     made_by_text,
+    to_list_item,
+    to_one_line,
 )
 
 # The sections with answers of the owner only.
@@ -33,7 +35,7 @@ def write_datasheet(contents: ReleaseContents, folder: Path) -> None:
 
 def _page(contents: ReleaseContents) -> Iterator[str]:
     motivation, collection, uses, distribution = _OWNER_SECTIONS
-    yield from (f"# Datasheet of {contents.name}", "")
+    yield from (f"# Datasheet of {to_one_line(contents.name)}", "")
     yield from (f"The numbers were measured by {made_by_text()} on the files of this release.", "")
     yield from _owner_section(contents, motivation)
     yield from ("## Composition", "", "| table | rows | contents |", "|---|---:|---|")
@@ -47,7 +49,11 @@ def _page(contents: ReleaseContents) -> Iterator[str]:
         yield f"- Models that answered: {', '.join(map(str, contents.machines))}."
     yield from _bullets(describe_personal_data(contents))
     yield f"- {describe_rebuilding(contents)}"
-    yield from (f"- Platform: {contents.platform}", _answer(contents, "guidelines"), _answer(contents, "demographics"))
+    yield from (
+        f"- Platform: {to_list_item(contents.platform)}",
+        _answer(contents, "guidelines"),
+        _answer(contents, "demographics"),
+    )
     yield from ("", "## Measured quality", "", *_bullets(describe_analysis(contents)), "")
     yield from _owner_section(contents, uses)
     yield from _owner_section(contents, distribution)
@@ -62,8 +68,4 @@ def _owner_section(contents: ReleaseContents, title: str) -> Iterator[str]:
 
 
 def _answer(contents: ReleaseContents, key: str) -> str:
-    value = contents.say(key)
-    if isinstance(value, bool):
-        value = "yes" if value else "no"
-    text = ", ".join(value) if isinstance(value, list) else value
-    return f"- {key.replace('_', ' ').capitalize()}: {text}"
+    return f"- {key.replace('_', ' ').capitalize()}: {to_list_item(contents.say(key))}"

@@ -13,7 +13,7 @@ from reassess.aggregation.methods import add_weights
 from reassess.core import LabelSets, Scores
 from reassess.core.image_names import image_keys
 from reassess.core.scores import UNKNOWN_METHOD
-from reassess.errors import DataError
+from reassess.errors import DataError, add_error_place
 from reassess.release.anonymous_names import make_anonymous
 from reassess.release.release_parts import ReleaseParts
 from reassess.text import count_noun, join_first
@@ -56,7 +56,9 @@ def make_fitting_parts(parts: ReleaseParts, *, hash_names: bool) -> FittingParts
         fit = Fit(keeps_original=True, reason_scores_not_checked="scores are missing")
         return FittingParts(make_anonymous(parts, hash_names=hash_names), fit)
     keeps_original = _check_labels(parts, parts.scores)
-    if (reason := _find_reason_not_to_check(parts, parts.scores)) is not None:
+    with add_error_place(f"{parts.paths['scores']}, the method"):
+        reason = _find_reason_not_to_check(parts, parts.scores)
+    if reason is not None:
         fit = Fit(keeps_original, reason_scores_not_checked=reason)
         return FittingParts(make_anonymous(parts, hash_names=hash_names), fit)
     method = add_weights(parts.scores.method, _check_scores(parts, parts.scores).facts)

@@ -1,6 +1,6 @@
 """The parts of a benchmark that a release contains, read and aligned."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -29,13 +29,18 @@ from reassess.data.benchmark_settings import SETTINGS_FILE, read_settings
 from reassess.errors import DataError, add_error_place
 from reassess.formats import read_sample
 from reassess.formats.tables import TABLE_SUFFIXES, read_table
+from reassess.formats.votes.vote_tables import ANSWER_NAMES, ITEM_NAMES, RATER_NAMES
 
-# Columns of votes that a release contains. Other columns, such as the texts of models, stay with the owner.
-_VOTE_COLUMNS = (
-    *("image", "class", "item", "task", "question", "rater", "worker", "answer", "label", "seconds", "count"),
-    *("probability", "stratum"),
-)
 _VOTE_PARTS = ("votes", "golden", "rater-golden")
+_VOTE_COLUMNS = ("image", "class", *ITEM_NAMES, *RATER_NAMES, *ANSWER_NAMES, "seconds", "probability", "stratum")
+# Columns that a release contains. Other columns, such as the texts of models, stay with the owner.
+_RELEASED_COLUMNS: Mapping[str, Sequence[str]] = {
+    "classes": ("id", "name", "wnid", "synonyms", "definition"),
+    "original": ("image", "class"),
+    "labels": ("image", "class"),
+    "scores": ("image", "class", "score", "probability", "golden"),
+    **dict.fromkeys(_VOTE_PARTS, _VOTE_COLUMNS),
+}
 RELEASED_PARTS = ("classes", "original", "labels", "scores", *_VOTE_PARTS)
 
 
@@ -85,18 +90,24 @@ class ReleaseParts:
         return self.benchmark.images or (self.labels if self.original is None else self.original).images
 
     def list_unreleased(self) -> list[str]:
-        """List the files of the folder, and columns of votes, that a release does not contain."""
+        """List the files of the folder, and columns of tables, that a release does not contain."""
         columns = [
-            f"column {name} of {self.paths[part].name}"
-            for part, votes in self.votes_by_part.items()
-            if self.paths[part].suffix.lower() in TABLE_SUFFIXES and not votes.is_anonymous
-            for name in read_table(self.paths[part]).columns
-            if name not in _VOTE_COLUMNS
+            f"column {name} of {path.name}"
+            for part, path in self.paths.items()
+            if path.suffix.lower() in TABLE_SUFFIXES
+            for name in _list_unknown_columns(part, read_table(path).columns)
         ]
         if self.benchmark.folder is None:
             return columns
         released = {SETTINGS_FILE, *(path.name for path in self.paths.values()), "images", "images.zip", "images.tar"}
         return columns + sorted(path.name for path in self.benchmark.folder.glob("[!.]*") if path.name not in released)
+
+
+def _list_unknown_columns(part: str, columns: Sequence[str]) -> list[str]:
+    """List the columns of a part's table that a release does not contain; columns of votes can be raters or classes."""
+    if part in _VOTE_PARTS and not {*RATER_NAMES} & {*columns}:
+        return []
+    return [name for name in columns if name not in _RELEASED_COLUMNS[part]]
 
 
 def read_release_parts(name_or_folder: str | Path) -> ReleaseParts:

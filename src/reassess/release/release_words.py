@@ -241,3 +241,16 @@ def describe_personal_data(contents: ReleaseContents) -> list[str]:
 def made_by_text() -> str:
     """Return the program and version that wrote the release."""
     return f"reassess {__version__}"
+
+
+def to_one_line(text: str) -> str:
+    """Replace line breaks, for a heading."""
+    return " ".join(text.split())
+
+
+def to_list_item(value: Any) -> str:
+    """Return a fact of the owner for a list in Markdown. Further lines are indented, so that they stay in the item."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = ", ".join(value) if isinstance(value, list) else str(value)
+    return "\n  ".join(text.splitlines())

@@ -101,7 +101,8 @@ def write_release(
     anonymous, fit = make_fitting_parts(parts, hash_names=hash_names)
     measurements = measure(anonymous)
     with convert_os_errors(folder):
-        temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=folder.absolute().parent))
+        target = folder.resolve()  # of a link
+        temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=target.parent))
         try:
             temporary.chmod(0o755)
             tables = write_tables(anonymous, temporary)
@@ -111,7 +112,7 @@ def write_release(
             for write in (write_croissant, write_card, write_datasheet, write_citation):
                 write(contents, temporary)
             _write_hashes(temporary)
-            _move_folder(temporary, folder)
+            _move_folder(temporary, target, force=force)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     has_images = "images" in parts.benchmark.sources and not with_images
@@ -178,7 +179,7 @@ def _write_hashes(folder: Path) -> None:
 def _write_benchmark_settings(parts: ReleaseParts, folder: Path) -> None:
     """Write benchmark.json, so that the release is a benchmark folder."""
     benchmark = parts.benchmark
-    kept = ("threshold", "answers", "stop", "release")
+    kept = ("threshold", "match", "answers", "stop", "release")
     method = benchmark.method if parts.scores is None else parts.scores.method
     settings = {"name": benchmark.name} | {key: value for key, value in parts.settings.items() if key in kept}
     if parts.scores is not None:
@@ -212,17 +213,22 @@ def _list_suffixes(images: Sequence[str]) -> list[str]:
     return sorted({PurePosixPath(name).suffix for name in images})
 
 
-def _move_folder(temporary: Path, folder: Path) -> None:
-    """Move the complete release to its path, in place of an earlier release."""
+def _move_folder(temporary: Path, folder: Path, *, force: bool) -> None:
+    """Move the complete release to its path; with `force`, in place of an earlier release."""
+    if not force and exists(folder):
+        folder.rmdir()  # raises if another process wrote a release meanwhile
     if not exists(folder):
         temporary.rename(folder)
         return
-    aside = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=folder.absolute().parent))
-    earlier = folder.rename(aside / "earlier")
+    aside = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=folder.parent))
+    earlier = aside / "earlier"
     try:
+        folder.rename(earlier)
         temporary.rename(folder)
-    except OSError:
-        earlier.rename(folder)
+    except BaseException:  # also Ctrl-C
+        if exists(earlier) and not exists(folder):
+            earlier.rename(folder)
         raise
     finally:
-        shutil.rmtree(aside)
+        if exists(folder):
+            shutil.rmtree(aside)

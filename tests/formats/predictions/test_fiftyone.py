@@ -1,6 +1,7 @@
 """FiftyOne: classifications are read as predictions; predictions and label sets are written for its importer."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ def save(folder: Path, document: Any) -> Path:
     path = folder / "labels.json"
     path.write_text(json.dumps(document))
     return path
+
+
+def sample(path: str, confidence: float = 0.5) -> dict[str, Any]:
+    return {"filepath": path, "model": {"_cls": "Classification", "label": "cat", "confidence": confidence}}
 
 
 def test_labels_with_confidences_are_read_best_first(tmp_path: Path) -> None:
@@ -47,6 +52,14 @@ def test_images_beside_the_file_name_the_rows(tmp_path: Path) -> None:
     assert predictions.class_ids.tolist() == [[1], [0]]
 
 
+def test_file_whose_suffix_is_ambiguous_keeps_its_name_without_suffix(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for name in ("a.png", "a.txt", "b.png"):
+        (tmp_path / "data" / name).touch()
+    path = save(tmp_path, {"classes": NAMES, "labels": {"a": 0, "b": 1}})
+    assert read_predictions(path, PETS).images == ("a", "b.png")
+
+
 def test_samples_have_predictions_in_the_field_with_confidences(tmp_path: Path) -> None:
     truth = {"_cls": "Classification", "label": "cat", "confidence": None}
     samples = [
@@ -68,6 +81,9 @@ def test_samples_have_predictions_in_the_field_with_confidences(tmp_path: Path) 
         ({"classes": NAMES, "labels": {}}, "empty-file at labels.json"),
         ({"samples": [{"filepath": "a.png"}]}, "missing-column at labels.json"),
         ({"samples": [{"id": 1}]}, "wrong-json at labels.json"),
+        ({"samples": [sample("data/a.png"), sample("a.png")]}, "duplicate-image at labels.json"),
+        ({"samples": [sample("a.png", math.nan)]}, "wrong-json at labels.json, sample a.png"),
+        ({"samples": [sample("a.png", 10**400)]}, "wrong-json at labels.json, sample a.png"),
         (
             {"samples": [{"filepath": "a.png", **{m: {"_cls": "Classification", "label": "cat"} for m in ("m", "n")}}]},
             "ambiguous-column at labels.json",

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 
 _ALLOWED = "an export of Label Studio: a list of tasks with annotations (JSON), or of annotations (JSON_MIN)"
-_ANSWER_NAME = re.compile(rf"{ANSWER_CONTROL}(\d+)")
+_CHOICES = "choices: a list of texts"
+_ANSWER_NAME = re.compile(rf"{ANSWER_CONTROL}(0|[1-9][0-9]{{,5}})")
 _MIN_KEYS = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement"}
 _REGION_KEYS = {"x", "start", "brushDataRow", "rle", "ranges"}  # of a choice about a region of an image
 
@@ -128,7 +129,7 @@ def _read_full(path: Path, export: list[dict[str, Any]], golden: bool, unused: C
                 if is_truth and not golden:
                     unused["ground truth annotation (golden answers)|ground truth annotations (golden answers)"] += 1
                 choices = _read_choices(where, annotation.get("result"), unused if is_used else Counter())
-                seconds = _read_seconds(annotation.get("lead_time"))
+                seconds = _read_seconds(annotation.get("lead_time"), unused if is_used else Counter())
                 yield _Annotation(task, "" if rater is None else rater, seconds, choices, is_used)
 
 
@@ -136,9 +137,13 @@ def _count(values: Any) -> int:
     return len(values) if isinstance(values, list) else 0
 
 
-def _read_seconds(value: Any) -> float | None:
+def _read_seconds(value: Any, unused: Counter[str]) -> float | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and 0 <= value < float("inf") else None
+    if is_number and 0 <= value < float("inf"):
+        return float(value)
+    if value is not None:
+        unused["lead_time that is not a duration|lead_times that are not durations"] += 1
+    return None
 
 
 def _read_choices(where: str, result: Any, unused: Counter[str]) -> dict[str, list[str]]:
@@ -151,7 +156,7 @@ def _read_choices(where: str, result: Any, unused: Counter[str]) -> dict[str, li
         if kind != "choices":
             unused[f"{kind} result"] += 1
         elif not isinstance(value, dict) or not _are_texts(value.get("choices")):
-            raise wrong_json_error("choices", value, where=where, allowed="choices: a list of texts")
+            raise wrong_json_error("choices", value, where=where, allowed=_CHOICES)
         elif value.keys() & _REGION_KEYS:
             unused["choice about a region|choices about regions"] += 1
         else:
@@ -182,8 +187,11 @@ def _read_minimal(path: Path, export: list[dict[str, Any]], _: bool, unused: Cou
             continue
         values = {key: value for key, value in data.items() if key not in task.data_keys}
         listed = {key: value.get("choices") if isinstance(value, dict) else [value] for key, value in values.items()}
+        for value in values.values():
+            if isinstance(value, dict) and "choices" in value and not _are_texts(value["choices"]):
+                raise wrong_json_error("choices", value, where=where, allowed=_CHOICES)
         choices = {key: list(chosen) for key, chosen in listed.items() if _are_texts(chosen)}
-        yield _Annotation(task, rater, _read_seconds(record.get("lead_time")), choices)
+        yield _Annotation(task, rater, _read_seconds(record.get("lead_time"), unused), choices)
 
 
 def _refuse_two_annotations(annotations: Sequence[_Annotation]) -> None:

@@ -47,7 +47,7 @@ def has_rater_columns(table: "pl.DataFrame", classes: Classes | None) -> bool:
     """
     import polars as pl
 
-    is_other = table.columns[0] not in (_IMAGE, _NO_HEADING) or {"class", "count"} & set(table.columns)
+    is_other = table.columns[0] not in (_IMAGE, _NO_HEADING) or {"class", "count", "seconds"} & set(table.columns)
     if is_other or classes is None or table.width < 3:
         return False
     cells = table.drop(table.columns[0])

@@ -302,4 +302,4 @@ def test_classifier_counts_as_a_rater_also_by_the_stored_method(here: Path, run:
     error = message_of(run(*aggregate, "--classifier", "folders.csv", "--force"))
     assert "the names match by name; use --match name" in in_one_line(error)
     twice = run(*aggregate, "--classifier", "model.csv", "--classifier", "two.csv", "--force")
-    assert message_of(twice, 2).endswith("Error: --classifier is given more than once, but takes one value.\n")
+    assert message_of(twice, 2).endswith("Error: --classifier is given more than once, but takes one file.\n")

@@ -168,11 +168,12 @@ class Command(_CommandWithExamples):
         super().__init__(*arguments, params=used_params, **settings)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments. An option that takes one value is an error if it is given twice."""
+        """Parse the arguments. An option for one input file is an error if it is given twice."""
         _, _, parameters = self.make_parser(ctx).parse_args(list(args))
         for parameter, n in Counter(parameters).items():
-            if n > 1 and isinstance(parameter, click.Option) and not (parameter.multiple or parameter.is_flag):
-                raise click.UsageError(f"{parameter.opts[-1]} is given more than once, but takes one value.", ctx)
+            is_input = isinstance(parameter.type, click.Path) and not getattr(parameter.type, "is_output", False)
+            if n > 1 and is_input and isinstance(parameter, click.Option) and not parameter.multiple:
+                raise click.UsageError(f"{parameter.opts[-1]} is given more than once, but takes one file.", ctx)
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,6 +1,7 @@
 """Precision and recall at every threshold match plain counts."""
 
 import math
+from collections import Counter
 from fractions import Fraction
 from typing import Any
 
@@ -103,14 +104,27 @@ def test_nothing_kept_has_no_precision_and_recall_0() -> None:
 def test_intervals_match_images_drawn_one_by_one(pairs: list[Any], threshold: float, seed: int) -> None:
     images = list(dict.fromkeys(image for image, _, _ in pairs))
     draws = np.random.default_rng(seed).integers(len(images), size=(40, len(images)))
-    precisions, recalls = [], []
+    precisions: list[float] = []
+    recalls: list[float] = []
     for draw in draws.tolist():
         sample = [pair for i in draw for pair in pairs if pair[0] == images[i]]
         (hits, kept), valid = counted(sample, threshold), sum(valid for _, valid, _ in sample)
         precisions += [hits / kept] if kept else []
         recalls += [hits / valid] if valid else []
     bands = curve_of(pairs).bands(np.array([threshold]), replicates=40, seed=seed)
-    for (interval,), shares in ((bands.precision, precisions), (bands.recall, recalls)):
+    kept_pairs = [pair for pair in pairs if pair[2] >= threshold]
+    valid_pairs = [pair for pair in pairs if pair[1]]
+    cases = (
+        (bands.precision, precisions, kept_pairs, [pair[1] for pair in kept_pairs]),
+        (bands.recall, recalls, valid_pairs, [pair[2] >= threshold for pair in valid_pairs]),
+    )
+    for (interval,), shares, of_share, are_hits in cases:
+        if len(set(are_hits)) == 1:
+            # Clopper and Pearson's interval, as if the pairs of an image were all hits or all misses.
+            per_image = Counter(image for image, _, _ in of_share)
+            bound = 0.025 ** (sum(n**2 for n in per_image.values()) / len(are_hits) ** 2)
+            assert interval == pytest.approx((bound, 1) if are_hits[0] else (0, 1 - bound), abs=1e-9)
+            continue
         tail = -(-len(shares) // 40)  # number of values at or beyond each bound
         expected = (sorted(shares)[tail - 1], sorted(shares)[-tail]) if shares else None
         assert interval == (None if expected is None else pytest.approx(expected, abs=1e-12))

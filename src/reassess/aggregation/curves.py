@@ -19,10 +19,13 @@ from reassess.core.checks import check_number, check_range, check_type
 from reassess.errors import DataError
 from reassess.numeric import Proportion
 from reassess.numeric.bootstrap import draw_replicate_counts, percentile_bounds
+from reassess.numeric.proportions import share_interval
 from reassess.text import Printable
 
 N_REPLICATES = 10_000
 _IMAGES_PER_BLOCK = 1 << 20  # number of images drawn at a time
+
+_Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -160,20 +163,24 @@ class Curve:
         """Compute 95 % intervals of precision and recall by percentile bootstrap over images.
 
         The questions of an image are drawn together. Precision is undefined in a replicate without kept questions, and
-        recall in a replicate without valid questions. The interval then uses only the other replicates.
+        recall in a replicate without valid questions. The interval then uses only the other replicates. If the share
+        is 0 or 1, all replicates are equal, so the interval is the exact one of `share_interval`.
         """
         check_number(seed, 0, value_name="seed", is_whole=True)
         levels, questions = np.asarray(thresholds, np.float64), self.golden.questions
         is_kept = self.golden_scores >= levels[:, None]
         pairs = np.concatenate([is_kept, is_kept & self.golden.is_valid, self.golden.is_valid[None]])
-        counts = [np.bincount(questions.image_ids, is_counted, len(questions.images)) for is_counted in pairs]
-        sums = _resample_sums(np.array(counts), replicates, seed)
-        kept, hits = sums[: levels.size], sums[levels.size : -1]
-        valid = np.broadcast_to(sums[-1], (levels.size, replicates))
+        counts = np.array([np.bincount(questions.image_ids, is_counted, len(questions.images)) for is_counted in pairs])
+        kept, hits, valid = np.split(counts, [levels.size, 2 * levels.size])
+        sums = _resample_sums(counts, replicates, seed)
+        kept_sums, hit_sums, valid_sums = np.split(sums, [levels.size, 2 * levels.size])
         return Bands(
             thresholds=levels,
-            precision=_compute_share_intervals(hits, kept),
-            recall=_compute_share_intervals(hits, valid),
+            precision=tuple(map(_compute_share_interval, hits, kept, hit_sums, kept_sums)),
+            recall=tuple(
+                _compute_share_interval(hits_at_level, valid[0], sums_at_level, valid_sums[0])
+                for hits_at_level, sums_at_level in zip(hits, hit_sums, strict=True)
+            ),
         )
 
     def calibration(self) -> Calibration:
@@ -229,14 +236,15 @@ def _resample_sums(counts: npt.NDArray[np.float64], n_replicates: int, seed: int
     return sums
 
 
-def _compute_share_intervals(
-    n_hits: npt.NDArray[np.float64], n_total: npt.NDArray[np.float64]
-) -> tuple[tuple[float, float] | None, ...]:
-    """Compute the percentile interval of `n_hits` / `n_total` in each row, over replicates (columns)."""
-    intervals: list[tuple[float, float] | None] = []
-    for n_hits_in_row, n_total_in_row in zip(n_hits, n_total, strict=True):
-        is_defined = n_total_in_row > 0
-        shares = n_hits_in_row[is_defined] / n_total_in_row[is_defined]
-        low, high = percentile_bounds(shares) if shares.size else (np.nan, np.nan)
-        intervals.append((float(low), float(high)) if shares.size else None)
-    return tuple(intervals)
+def _compute_share_interval(
+    hits_by_image: _Floats, pairs_by_image: _Floats, hit_sums: _Floats, pair_sums: _Floats
+) -> tuple[float, float] | None:
+    """Compute the interval of a share from its replicates, or the exact one if the share is 0 or 1."""
+    n_hits, n_pairs = hits_by_image.sum(), pairs_by_image.sum()
+    if n_pairs and n_hits in (0, n_pairs):
+        return share_interval(hits_by_image.astype(np.int64), pairs_by_image.astype(np.int64))
+    is_defined = pair_sums > 0
+    if not is_defined.any():
+        return None
+    low, high = percentile_bounds(hit_sums[is_defined] / pair_sums[is_defined])
+    return float(low), float(high)

@@ -29,10 +29,10 @@ from reassess.report import (
 )
 from tests.helpers import CURVE, GOOD, GOOD_SHA
 
-# Their own tests stop and resume them, since they store finished parts in a folder.
-RESUMED = ("predict", "rate")
-# Functions whose own tests stop them: their output is the output of `scan` and of `aggregate` on a folder.
-TESTED_ELSEWHERE = ("scan_images", "write_score_folder")
+# Their own tests stop them: predict and rate store finished parts in a folder, and release replaces a whole folder.
+RESUMED = ("predict", "rate", "release")
+# Their own tests stop them, or their output is the output of `scan` and of `aggregate` on a folder.
+TESTED_ELSEWHERE = ("scan_images", "write_score_folder", "write_release")
 # They run a server until they are stopped; simulate writes its campaign like backup.
 SERVING = ("annotate demo", "annotate serve", "annotate simulate")
 
@@ -67,6 +67,7 @@ WRITING = (
     f"compare {_MODELS} --details out.csv",
     "folds --benchmark b --k 2 -o out.parquet",
     "labels b/scores.csv --threshold 0.5 -o out.json",
+    "labels b/scores.csv --threshold 0.5 -o out.fiftyone.json",
     "labels --benchmark b -o b/labels.csv --details out.csv --force",
     "leaderboard board.csv -o out.pdf",
     f"report {_MODELS} --chart label-count -o out.png",
@@ -79,6 +80,7 @@ WRITING = (
     f"report {_MODELS} -o out.html",
     f"report {_MODELS} --short -o out.html",
     "tasks b/scores.csv --benchmark b --golden none -o out.jsonl",
+    "tasks b/scores.csv --benchmark b --golden none -o out.labelstudio.json",
 )
 FUNCTIONS = (
     "create_campaign out.db",

@@ -109,7 +109,12 @@ def stub_server(respond: Callable[[Asked], Response]) -> Iterator[Stub]:
         wbufsize = -1  # one packet per response: the system delays the second of two by 40 ms
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            n_bytes = int(self.headers["Content-Length"])
+            content = self.rfile.read(n_bytes)
+            if len(content) < n_bytes:  # the client stopped
+                self.close_connection = True
+                return
+            body = json.loads(content)
             with stub.lock:
                 asked = Asked(body, {name.lower(): text for name, text in self.headers.items()}, len(stub.asked))
                 stub.asked.append(asked)

@@ -37,5 +37,6 @@ def test_operating_point_counts_labels_and_empty_images() -> None:
 def test_nothing_kept_has_no_precision_and_recall_0() -> None:
     point = operating_point(CURVE, Goal("threshold", 1.0), SCORES).to_json()
     assert (point["precision"], point["recall"]) == (None, 0.0)
-    assert (point["low"], point["high"]) == ({"precision": None, "recall": 0.0},) * 2
+    assert point["low"] == {"precision": None, "recall": 0.0}
+    assert point["high"] == {"precision": None, "recall": pytest.approx(1 - 0.025 ** (1 / 2))}  # exact
     assert (point["labels"], point["empty_images"]) == (0, 3)

@@ -21,6 +21,13 @@ from tests.helpers import Needs, RealFile, Runner
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "reassess"
+# Packages that commands on the pages need.
+_PACKAGES_OF_COMMANDS = {
+    "reassess annotate": "sqlalchemy",
+    "reassess rate": "openai",
+    "reassess scan": "PIL",
+    "--dask": "distributed",
+}
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 _BLOCK = re.compile(r"^```(python|pycon|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"^```python title=\"(.*?)\"\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -82,6 +89,9 @@ def test_page_shows_the_output_of_its_commands(
         return
     for package in {package for kind, block in blocks if kind != "console" for package in _imported_packages(block)}:
         needs(package)
+    for words, package in _PACKAGES_OF_COMMANDS.items():
+        if any(words in block for kind, block in blocks if kind == "console"):
+            needs(package)
     for name in ("real.json", "scores.npz", "raters.npz", "golden.npz", "raters_golden.npz", "validation_labels.txt"):
         real_file(name)
     for name, files in _OTHER_LABELS.items():

@@ -4,11 +4,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy.stats import beta
-from sklearn.calibration import calibration_curve
-from sklearn.metrics import brier_score_loss, log_loss
 
 from reassess.aggregation import Curve, GoldenQuestions, precision_recall
 from reassess.core import Questions, Scores
+from tests.helpers import Needs
 
 
 def make_curve(
@@ -19,7 +18,11 @@ def make_curve(
     return Curve(GoldenQuestions(Questions.from_columns(images, np.arange(n)), valid), probabilities)
 
 
-def test_calibration_equals_scikit_learn() -> None:
+def test_calibration_equals_scikit_learn(needs: Needs) -> None:
+    needs("sklearn")
+    from sklearn.calibration import calibration_curve
+    from sklearn.metrics import brier_score_loss, log_loss
+
     rng = np.random.default_rng(0)
     probabilities = rng.random(3_000) ** 2
     valid = rng.random(3_000) < probabilities**1.5

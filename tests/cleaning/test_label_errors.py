@@ -472,6 +472,7 @@ def test_model_trained_with_label_smoothing_does_not_warn() -> None:
 
 def test_models_that_learned_frequent_mistakes_warn() -> None:
     """44 % of the labels of even classes are the next class; nearest neighbours then find too few wrong labels."""
+    pytest.importorskip("sklearn")
     from sklearn.model_selection import cross_val_predict
     from sklearn.neighbors import KNeighborsClassifier
 

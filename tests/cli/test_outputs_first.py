@@ -50,8 +50,9 @@ def work(*_: object, **__: object) -> None:
 
 
 @pytest.fixture
-def here(folder: Path) -> Path:
+def here(folder: Path, needs: Needs) -> Path:
     """A benchmark with an image, two models, scores, votes, label sets, a leaderboard and candidates."""
+    needs("PIL")
     rng = np.random.default_rng(0)
     images = [f"{row}.png" for row in range(12)]
     pairs = [(image, name) for image in images for name in ("cat", "dog")]

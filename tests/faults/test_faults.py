@@ -274,7 +274,9 @@ def test_largest_class_id_needs_little_memory(faults: Faults, command: str) -> N
 
 
 @pytest.mark.parametrize("method", ["posterior", "consistent", "confident"])
-def test_cleaning_raises_if_classes_have_no_label(faults: Faults, method: str) -> None:
+def test_cleaning_raises_if_classes_have_no_label(faults: Faults, method: str, needs: Needs) -> None:
+    if method == "confident":
+        needs("cleanlab")
     command = f"clean heads.csv --original labels.csv --method {method} -o out.txt"
     child = faults.server.run(command, write_large_ids(faults.new_folder()), memory=MEMORY)
     assert_one_error(

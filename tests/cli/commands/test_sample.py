@@ -9,6 +9,8 @@ from unittest.mock import ANY
 import numpy as np
 import pytest
 
+pytest.importorskip("sqlalchemy")
+
 from reassess.annotation import (
     Campaign,
     GivenAnswer,
@@ -21,7 +23,16 @@ from reassess.annotation import (
 )
 from reassess.evaluation import locate_sample
 from reassess.formats import read_tasks, write_tasks
-from tests.helpers import Needs, Runner, document_of, in_one_line, message_of, output_of, write_csv, write_files
+from tests.helpers import (
+    Needs,
+    Runner,
+    document_of,
+    in_one_line,
+    message_of,
+    output_of,
+    write_csv,
+    write_files,
+)
 
 N = 2_000
 IMAGES = [f"{number:04}.png" for number in range(N)]

@@ -29,6 +29,8 @@ from tests.helpers import (
     write_tar,
 )
 
+pytest.importorskip("PIL")
+
 Make = Callable[..., Any]
 
 VALID = {1: [], 2: [795, 970], 3: [230, 231], 4: [809], 5: [516, 850], 6: [57], 7: [334], 8: [700], 9: [674], 10: [332]}

@@ -49,7 +49,7 @@ def fill_probabilities(votes: Votes, **options: Any) -> Floats:
 
 
 def crowdlab(votes: Votes, predictions: Predictions) -> Floats:
-    """Compute the probabilities of cleanlab's CROWDLAB; its labels are those of its public function."""
+    """Compute the probabilities of cleanlab's CROWDLAB. Its public function gives the same labels."""
     table = np.full((len(votes.items), len(votes.raters)), np.nan)
     table[votes.item_ids, votes.rater_ids] = votes.answer_ids
     rows = {image: row for row, image in enumerate(predictions.images or ())}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reassess.data import BenchmarkCheck, NameProblem, check_benchmark, open_benchmark, update_benchmark
 from reassess.errors import DataError
 from reassess.formats.files import sha256
-from tests.helpers import RealFile, write_files
+from tests.helpers import Needs, RealFile, write_files
 
 VOTES = "image,class,rater,answer\n"
 
@@ -342,7 +342,8 @@ def test_ids_missing_from_the_list_are_errors_but_not_mismatches(tmp_path: Path)
     assert (result.mismatches, counts(result)["labels"], counts(result)["groups"]) == ((), {}, {})
 
 
-def test_all_known_files_of_imagenet_are_read(real_file: RealFile) -> None:
+def test_all_known_files_of_imagenet_are_read(real_file: RealFile, needs: Needs) -> None:
+    needs("timm")  # has the file of ImageNet's classes
     for name in ("real.json", "scores.npz", "raters.npz", "golden.npz", "raters_golden.npz", "validation_labels.txt"):
         real_file(name)
     result = check_benchmark("imagenet")

@@ -1,5 +1,6 @@
 """Lists of the images in a folder or archive: relative names, and only images."""
 
+import os
 import random
 import shutil
 import subprocess
@@ -180,11 +181,16 @@ def test_sparse_image_in_a_tar_raises(refused_text: Refused, tmp_path: Path, for
     assert list_images(tmp_path / "b.tar") == ()
 
 
-def test_concatenated_tars_raise(refused_text: Refused, tmp_path: Path) -> None:
+@pytest.mark.parametrize("has_hole", [False, True])
+def test_concatenated_tars_raise(refused_text: Refused, tmp_path: Path, has_hole: bool) -> None:
     content = to_tar(tmp_path / "a", ["1.png"]).read_bytes()
     (tmp_path / "a.tar").write_bytes(content + bytes(3_000_000))
     assert list_images(tmp_path / "a.tar") == ("1.png",)
-    (tmp_path / "a.tar").write_bytes(content + bytes(3_000_000) + content)
+    with (tmp_path / "a.tar").open("wb") as file:
+        file.write(content)
+        if has_hole:
+            file.seek(3_000_000, os.SEEK_CUR)
+        file.write(bytes(3_000_000) + content)
     assert refused_text(list_images, tmp_path / "a.tar") == (
         "archive has more data after its end\n  where:   DIR/a.tar\n"
         "  allowed: one archive, then only zero bytes\n  found:   data after byte 1,024, where the archive ends\n"

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.fuzz.cases import case_of, run_case
 from tests.fuzz.runs import Progress, jobs_of, run
 from tests.fuzz.targets import TARGETS
-from tests.fuzz.workers import CPU_SECONDS, Failure, limits, work
+from tests.fuzz.workers import CPU_SECONDS, Failure, limits
 
 _FOLDER = Path(".fuzz")
 
@@ -29,10 +29,6 @@ def main() -> int:
     replay_parser.add_argument("target", choices=TARGETS)
     replay_parser.add_argument("number", type=int)
     replay_parser.set_defaults(call=_replay)
-    work_parser = commands.add_parser("work", help="run jobs from standard input, for run")
-    work_parser.add_argument("targets")
-    work_parser.add_argument("cpu_seconds", type=int)
-    work_parser.set_defaults(call=work)
     options = vars(parser.parse_args())
     return options.pop("call")(**options) or 0
 

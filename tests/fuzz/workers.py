@@ -100,7 +100,7 @@ class Worker:
 
     def _start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.fuzz", "work", *self._arguments],
+            [sys.executable, "-m", __name__, *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
@@ -154,3 +154,7 @@ def _find_failure(case: Case, folder: Path) -> str:
         text = f"{case.text}\n{traceback.format_exc().rstrip()}"
         return text.encode(errors="backslashreplace").decode()  # the text must be printable
     return ""
+
+
+if __name__ == "__main__":
+    work(sys.argv[1], int(sys.argv[2]))

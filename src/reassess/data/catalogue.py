@@ -214,9 +214,9 @@ SOURCES: Mapping[str, Source] = {
         ),
         _make_flaws_source(
             "imagenet-flaws",
-            "labels of 36,415 ImageNet validation images where several reviews agree",
+            "ReaL labels of the 36,415 ImageNet validation images where no other review differs",
             "eval_corrections/verify_images/results/clean_validation.csv",
-            "02443cda14ff73c3ed8b92b69651ddc4a7898152304333976eb2196649191c67",
+            "02443cda14ff73c3ed8b92b69651ddc4a7898152604333976eb2196649191c67",
         ),
         _make_flaws_source(
             "imagenet-flaws-groups",

@@ -212,12 +212,12 @@ ONE = "Error: With several SETS, --threshold, --original and --details cannot be
     ("argv", "expected"),
     [
         ([], NEEDS),
-        (["s.csv"], "Error: --threshold T is missing."),
+        (["s.csv"], "Error: --threshold T is missing. To compare label sets, give several SETS."),
         (
             ["s.csv", "--threshold", "0.8"],
             "Error: Give -o LABELS, or --details TABLE to list only the changed labels.",
         ),
-        (["s.csv", "-o", "l.json"], "Error: --threshold T is missing."),
+        (["s.csv", "-o", "l.json"], "Error: --threshold T is missing. To compare label sets, give several SETS."),
         (["s.csv", "t.csv", "--threshold", "0.8", "-o", "l.json"], ONE),
         (["a.json", "b.json", "--original", "none"], ONE),
         (["a.json", "b.json", "--details", "d.csv"], ONE),

@@ -104,7 +104,7 @@ def labels(
             "Give SCORES (or --benchmark), --threshold T and -o LABELS. To compare label sets, give several SETS."
         )
     if threshold is None:
-        raise click.UsageError("--threshold T is missing.")
+        raise click.UsageError("--threshold T is missing. To compare label sets, give several SETS.")
     if output is None and details is None:
         raise click.UsageError("Give -o LABELS, or --details TABLE to list only the changed labels.")
     run.check_output(output, (".json", *TABLE_SUFFIXES), "a label set", benchmark=benchmark, part="labels")

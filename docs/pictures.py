@@ -1,13 +1,13 @@
 """Draw the pictures of the README and the docs from the real data: python docs/pictures.py."""
 
 import contextlib
+import doctest
 import re
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import matplotlib
-import polars as pl
 
 from reassess import read_labels, read_original_labels, top1_hits
 from reassess.cli import main
@@ -75,35 +75,37 @@ def differences() -> None:
 
 
 def atlas() -> None:
-    """Draw the shares of valid original labels of docs/atlas.md, by class group, with the code of that page."""
-    blocks = re.findall(r"^```python\n(.*?)^```$", (FOLDER / "atlas.md").read_text(), re.MULTILINE | re.DOTALL)
+    """Draw what docs/atlas.md knows about the ReaL labels, with the code of that page; imagenet-flaws must be there."""
+    blocks = re.findall(r"^```(?:python|text)\n(.*?)^```$", (FOLDER / "atlas.md").read_text(), re.MULTILINE | re.DOTALL)
     names: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), contextlib.redirect_stdout(None):
         for block in blocks:
-            exec(compile(block, "atlas.md", "exec"), names)
-    is_wild = pl.col("wild").is_not_null()
-    groups = (
-        names["atlas"]
-        .group_by("group")
-        .agg(
-            classes=pl.col("class").n_unique(),
-            ReaL=100 * pl.col("real").mean(),
-            ecologists=100 * pl.col("ecologists").fill_null(value=False).filter(is_wild).mean(),
-        )
-    )
-    groups = groups.sort("ReaL", descending=True)
-    figure, axes = plt.subplots(figsize=(8, 3.2))
-    rows = range(groups.height)
-    for row, (low, high) in enumerate(zip(groups["ReaL"], groups["ecologists"].fill_null(groups["ReaL"]), strict=True)):
-        axes.plot([low, high], [row, row], color="#c9cdd3", linewidth=3, zorder=1)
-    for name, colour, marker in (("ReaL", "#2b6cb0", "o"), ("ecologists", "#d9822b", "D")):
-        axes.scatter(groups[name], rows, color=colour, marker=marker, s=45, label=name, zorder=2)
-    axes.set_yticks(rows, [f"{group} ({n} classes)" for group, n in groups.select("group", "classes").iter_rows()])
-    axes.set(xlim=(65, 95), ylim=(groups.height - 0.5, -0.5), xlabel="original labels that are valid, %")
-    axes.grid(axis="x", color="#e3e5e8")
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(left=False)
-    axes.legend(frameon=False, loc="upper left")
+            examples = doctest.DocTestParser().get_examples(block)
+            code = "".join(example.source for example in examples) if examples else block
+            if not block.startswith("$ "):
+                exec(compile(code, "atlas.md", "exec"), names)
+    states = names["states"]
+    colours = {"models": "#9aa0a8", "raters": "#2b6cb0"}
+    titles = {"models": "ReaL's raters did not see the image", "raters": "ReaL's raters saw the image"}
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.4), width_ratios=(3, 2), sharey=True)
+    row, before = -1.0, None
+    for seen, review, images, _, _, same in states.iter_rows():
+        row += 1
+        if seen != before:
+            left.text(-300, row, titles[seen], va="center", ha="right", fontsize=10, weight="bold")
+            row, before = row + 1, seen
+        left.barh(row, images, color=colours[seen], height=0.72)
+        left.text(images + 200, row, f"{images:,}", va="center", fontsize=10)
+        left.text(-300, row, review, va="center", ha="right", fontsize=10)
+        right.plot([0, 100], [row, row], color="#e3e5e8", zorder=1)
+        right.scatter(100 * same, row, color="#d9822b", marker="D", s=45, zorder=2)
+        right.text(104, row, f"{100 * same:.0f} %", va="center", fontsize=10)
+    left.set(xlim=(0, 14_500), ylim=(row + 0.6, -0.6))
+    left.set_title("images", fontsize=10, loc="left")
+    right.set(xlim=(0, 120))
+    right.set_title("original labels where\nthe ecologists agree with ReaL", fontsize=10, loc="left")
+    for axes in (left, right):
+        axes.axis("off")
     figure.savefig(FOLDER / "atlas.svg", bbox_inches="tight", transparent=False, metadata={"Date": None})
 
 

@@ -6,6 +6,7 @@ import time
 from asyncio import Semaphore
 from collections.abc import Callable
 
+from anyio import CapacityLimiter
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -35,6 +36,8 @@ from reassess.annotation.store.shown_items import compute_campaign_fingerprint
 from reassess.data import ImageSource
 from reassess.errors import ReassessError
 
+# Threads for requests. With more threads, waiting for a connection to the database would take processor time.
+_MAX_THREADS = 12
 _logger = logging.getLogger("reassess.annotation")
 
 
@@ -79,6 +82,7 @@ def make_app(
     app.state.classes = None  # the JSON of all classes, cached after the first request
     app.state.templates = Jinja2Templates(env=environment)
     app.state.attempts = SignInLimit()
+    app.state.threads = CapacityLimiter(_MAX_THREADS)
     app.state.limit = Semaphore(os.cpu_count() or 1)  # requests for images must not delay answers
     return app
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.logging import AccessFormatter, DefaultFormatter
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from reassess.annotation.addresses import parse_root_path
@@ -24,11 +23,7 @@ _MAX_REQUEST_BYTES = 1 << 20  # bytes; the application has a lower limit for bod
 _MAX_WAITING_REQUESTS = 16  # requests on a connection that wait for a response
 _MAX_CONNECTIONS = 800  # a process can usually open 1,024 files
 _HEAD_SECONDS, _REQUEST_SECONDS = 10.0, 60.0  # time limits, from the start of a request
-_LOG_FORMATS: dict[str, tuple[type[logging.Formatter], str]] = {
-    "reassess.annotation": (DefaultFormatter, "%(message)s"),
-    "uvicorn": (DefaultFormatter, "%(message)s"),
-    "uvicorn.access": (AccessFormatter, '%(client_addr)s - "%(request_line)s" %(status_code)s'),
-}
+_LOGGERS = ("reassess.annotation", "uvicorn", "uvicorn.access")
 _SWITCH_SECONDS = 0.001  # until a thread yields; short, since requests often wait for the database and for each other
 _GRACE_SECONDS = 10  # for running requests when the server stops
 
@@ -72,11 +67,10 @@ def serve(
 def _log_to_stderr(server_name: str) -> None:
     """Write log messages to standard error, because programs read the server's URL from standard output."""
     # uvicorn's own configuration would close the handlers of other libraries, and absl's handler would close a stream
-    # that belongs to others.
-    prefix = f"%(levelprefix)s [{server_name}] "
-    for name, (formatter, format_) in _LOG_FORMATS.items():
-        logger, handler = logging.getLogger(name), logging.StreamHandler()
-        handler.setFormatter(formatter(prefix + format_))
+    # that belongs to others. Its formatters take more time.
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(f"%(levelname)s: [{server_name}] %(message)s"))
+    for logger in map(logging.getLogger, _LOGGERS):
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(logging.INFO)
     logging.getLogger("uvicorn.access").addFilter(_strip_url_query)

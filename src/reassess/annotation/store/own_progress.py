@@ -6,9 +6,10 @@ answer, look again, and see whether the question is golden.
 """
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, case, distinct, exists, func, or_, select
+from sqlalchemy import Row, and_, bindparam, case, distinct, exists, func, select, true
 
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import connect_for_reading
@@ -24,6 +25,7 @@ from reassess.annotation.store.schema import (
     tasks,
     turns,
 )
+from reassess.annotation.store.statements import constant, execute
 
 _N_RECENT_TURNS = 30  # latest tasks of a rater, which measure the pace
 _MIN_TURNS = 3  # answered tasks needed to measure a pace
@@ -59,87 +61,94 @@ class OwnProgress:
 
 def measure_own_progress(campaign: Campaign, person_id: int) -> OwnProgress:
     """Measure the progress of one person, without revealing golden questions."""
-    with connect_for_reading(campaign.engine) as connection:
-        row = connection.execute(_SELECT_PERSON, {"person_id": person_id}).one()
-        states = {state.state: state.n for state in connection.execute(_SELECT_STATE_COUNTS, {"person_id": person_id})}
-        counts = connection.execute(
-            _SELECT_ANSWER_COUNTS, {"person_id": person_id, "recent": row.turns - _N_RECENT_TURNS}
-        ).one()
-        turns_left = _count_tasks_left(connection, campaign, row)
-        practice = connection.execute(_SELECT_PRACTICE_COUNTS, {"person_id": person_id}).one()
+    with connect_for_reading(campaign.engine, is_single_statement=True) as connection:
+        (row,) = execute(connection, _SELECT_PROGRESS, {"person_id": person_id})
     return OwnProgress(
-        n_finished_images=states.get(TurnState.DONE, 0) + states.get(TurnState.SKIPPED, 0),
-        n_images_left=states.get(TurnState.ASKED, 0) + states.get(TurnState.EXPIRED, 0) + turns_left,
-        seconds_per_image=counts.recent_seconds / counts.recent_turns if counts.recent_turns >= _MIN_TURNS else None,
-        n_answers=counts.answers,
-        total_seconds=counts.seconds,
-        practice_score=practice.agreed or 0.0,
-        n_practice_answers=practice.practised,
+        n_finished_images=row.finished,
+        n_images_left=row.begun + _count_tasks_left(campaign, row),
+        seconds_per_image=row.recent_seconds / row.recent_turns if row.recent_turns >= _MIN_TURNS else None,
+        n_answers=row.answers,
+        total_seconds=row.seconds,
+        practice_score=(row.half_agreements or 0) / 2,
+        n_practice_answers=row.practised,
     )
 
 
-def _count_tasks_left(connection: Connection, campaign: Campaign, person: Row[Any]) -> int:
+def _count_tasks_left(campaign: Campaign, row: Row[Any]) -> int:
     """Count the tasks that a person can still get."""
-    if person.excluded or person.stage == RaterStage.FAILED:
+    if row.excluded or row.stage == RaterStage.FAILED:
         return 0
-    free = {row.kind: row.n for row in connection.execute(_SELECT_FREE_COUNTS, {"person_id": person.id})}
-    if person.role == Role.EXPERT:
-        return connection.scalar(_COUNT_UNANSWERED, {"person_id": person.id}) or 0
-    practice = free.get(TaskKind.PRACTICE, 0) if person.stage == RaterStage.PRACTICE else 0
-    main, golden, draw = free.get(TaskKind.MAIN, 0), free.get(TaskKind.GOLDEN, 0), person.draws + practice
+    if row.role == Role.EXPERT:
+        return int(row.unanswered)
+    practice = row.practice if row.stage == RaterStage.PRACTICE else 0
+    main, golden, draw = row.main, row.golden, row.draws + practice
     turns_left = practice
     while main and golden:
-        if campaign.rules.is_golden_task(person.id, draw):
+        if campaign.rules.is_golden_task(row.id, draw):
             golden -= 1
         else:
             main -= 1
         draw += 1
         turns_left += 1
-    return turns_left + int(main)
+    return int(turns_left + main)
 
 
-_SELECT_PERSON = (
-    select(people.c.id, people.c.role, people.c.stage, people.c.excluded, cursors.c.turns, cursors.c.draws)
-    .join(cursors)
-    .where(people.c.id == bindparam("person_id"))
-)
 _IS_OWN = turns.c.person == bindparam("person_id")
-_SELECT_STATE_COUNTS = select(turns.c.state, func.count().label("n")).where(_IS_OWN).group_by(turns.c.state)
-_LIMITED_SECONDS = case((answers.c.seconds > _MAX_SECONDS, _MAX_SECONDS), else_=answers.c.seconds)
-_IS_RECENT = and_(turns.c.number >= bindparam("recent"), answers.c.seconds.is_not(None))
-_SELECT_ANSWER_COUNTS = (
+_IS_FINISHED = turns.c.state.in_([constant(TurnState.DONE), constant(TurnState.SKIPPED)])
+_IS_BEGUN = turns.c.state.in_([constant(TurnState.ASKED), constant(TurnState.EXPIRED)])
+_TURN_COUNTS = select(
+    func.count().filter(_IS_FINISHED).label("finished"), func.count().filter(_IS_BEGUN).label("begun")
+).where(_IS_OWN)
+_LIMITED_SECONDS = case((answers.c.seconds > constant(_MAX_SECONDS), constant(_MAX_SECONDS)), else_=answers.c.seconds)
+_IS_RECENT = and_(turns.c.number >= cursors.c.turns - constant(_N_RECENT_TURNS), answers.c.seconds.is_not(None))
+_OWN_ANSWERS = and_(answers.c.question == questions.c.id, answers.c.person == turns.c.person)
+_ANSWER_COUNTS = (
     select(
         func.count().label("answers"),
         func.sum(_LIMITED_SECONDS).label("seconds"),
-        func.sum(case((_IS_RECENT, _LIMITED_SECONDS))).label("recent_seconds"),
-        func.count(distinct(case((_IS_RECENT, turns.c.task)))).label("recent_turns"),
+        func.sum(_LIMITED_SECONDS).filter(_IS_RECENT).label("recent_seconds"),
+        func.count(distinct(turns.c.task)).filter(_IS_RECENT).label("recent_turns"),
     )
-    .select_from(turns.join(questions, questions.c.task == turns.c.task))
-    .join(answers, and_(answers.c.question == questions.c.id, answers.c.person == turns.c.person))
+    .select_from(turns.join(cursors, cursors.c.person == turns.c.person))
+    .join(questions, questions.c.task == turns.c.task)
+    .join(answers, _OWN_ANSWERS)
     .where(_IS_OWN)
 )
 # Answers in practice tasks whose truths the person has seen.
-_SELECT_PRACTICE_COUNTS = (
-    select(
-        func.sum(case((answers.c.answer == 2 * questions.c.truth, 1.0), (answers.c.answer == 1, 0.5), else_=0.0)).label(
-            "agreed"
-        ),
-        func.count().label("practised"),
-    )
+_HALF_AGREEMENTS = case(
+    (answers.c.answer == constant(2) * questions.c.truth, constant(2)),
+    (answers.c.answer == constant(1), constant(1)),
+    else_=constant(0),
+)
+_PRACTICE_COUNTS = (
+    select(func.sum(_HALF_AGREEMENTS).label("half_agreements"), func.count().label("practised"))
     .select_from(turns.join(tasks).join(questions).join(people))
-    .join(answers, and_(answers.c.question == questions.c.id, answers.c.person == turns.c.person))
-    .where(_IS_OWN, turns.c.state == TurnState.DONE, tasks.c.kind == TaskKind.PRACTICE, people.c.role == Role.RATER)
-    .where(questions.c.truth.is_not(None))
+    .join(answers, _OWN_ANSWERS)
+    .where(_IS_OWN, turns.c.state == constant(TurnState.DONE), tasks.c.kind == constant(TaskKind.PRACTICE))
+    .where(people.c.role == constant(Role.RATER), questions.c.truth.is_not(None))
 )
 # Tasks that the person has not had, and can get.
-_HAS_HAD = exists().where(_IS_OWN, turns.c.task == tasks.c.id, turns.c.state != TurnState.EXCLUDED)
-_IS_KNOWN = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None))
-_SELECT_FREE_COUNTS = (
-    select(tasks.c.kind, func.count().label("n"))
-    .where(~_HAS_HAD, or_(tasks.c.free > 0, and_(tasks.c.kind != TaskKind.MAIN, _IS_KNOWN)))
-    .group_by(tasks.c.kind)
+_HAS_HAD = exists().where(_IS_OWN, turns.c.task == tasks.c.id, turns.c.state != constant(TurnState.EXCLUDED))
+_MAIN_COUNT = select(func.count().label("main")).where(
+    ~_HAS_HAD, tasks.c.kind == constant(TaskKind.MAIN), tasks.c.free > constant(0)
 )
+_IS_NOT_MAIN = tasks.c.kind.in_([constant(TaskKind.GOLDEN), constant(TaskKind.PRACTICE)])
+_IS_KNOWN = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None))
+_KNOWN_COUNTS = select(
+    func.count().filter(tasks.c.kind == constant(TaskKind.GOLDEN)).label("golden"),
+    func.count().filter(tasks.c.kind == constant(TaskKind.PRACTICE)).label("practice"),
+).where(~_HAS_HAD, _IS_NOT_MAIN, _IS_KNOWN)
 _IS_ANSWERED = exists().where(answers.c.question == questions.c.id, answers.c.person == bindparam("person_id"))
-_COUNT_UNANSWERED = select(func.count()).where(
-    tasks.c.kind != TaskKind.MAIN, ~_HAS_HAD, exists().where(questions.c.task == tasks.c.id, ~_IS_ANSWERED)
+_IS_EXPERT = exists().where(people.c.id == bindparam("person_id"), people.c.role == constant(Role.EXPERT))
+_UNANSWERED_COUNT = select(func.count().label("unanswered")).where(
+    *(_IS_EXPERT, ~_HAS_HAD, _IS_NOT_MAIN, exists().where(questions.c.task == tasks.c.id, ~_IS_ANSWERED))
+)
+_COUNTS = [
+    counts.subquery()
+    for counts in (_TURN_COUNTS, _ANSWER_COUNTS, _PRACTICE_COUNTS, _MAIN_COUNT, _KNOWN_COUNTS, _UNANSWERED_COUNT)
+]
+_SELECT_PROGRESS = (
+    select(*people.c["id", "role", "stage", "excluded"], cursors.c.draws, *_COUNTS)
+    .select_from(reduce(lambda joined, counts: joined.join(counts, true()), _COUNTS, people.join(cursors)))
+    .where(people.c.id == bindparam("person_id"))
 )

@@ -121,7 +121,7 @@ def combine_changes(changes: tuple[Insert | Update, ...]) -> Insert | Update:
     return last.add_cte(*(change.cte(f"change_{number}") for number, change in enumerate(others)))
 
 
-def constant(value: str | int) -> ColumnElement[Any]:
+def constant(value: str | float) -> ColumnElement[Any]:
     """Return a constant of the program as a part of the text of SQL statements.
 
     As a parameter, it would take time at each execution, and PostgreSQL would not use partial indexes.

@@ -34,7 +34,7 @@ def test_log_names_server_and_contains_no_token(tmp_path: Path) -> None:
         ("GET /sign-in HTTP/1.1", "200"),
         ("GET /sign-in HTTP/1.1", "200"),
     ]
-    assert all(f"     [{socket.gethostname()}:{server.port}] " in line for line in log.splitlines())
+    assert all(f": [{socket.gethostname()}:{server.port}] " in line for line in log.splitlines())
     assert site.tokens["ann"] not in log + server.out.read_text()
 
 

@@ -245,12 +245,14 @@ def python(*argv: str | Path, code: int = 0, cwd: Path | None = None, **environm
 
 def print_fitting(drawn: Callable[[int], str], *, err: bool = False) -> None:
     """Print what a command draws; in 80 and 100 columns nothing is lost, and only a long name reaches over the edge."""
-    whole = Counter(re.sub(r"[\s─]", "", drawn(10_000)))
+    texts = {width: drawn(width) for width in (80, 100, 10_000)}
+    whole = Counter(re.sub(r"[\s─]", "", texts[10_000]))
     for width in (80, 100):
-        lines = [line for line in drawn(width).splitlines() if cell_len(line) > width]
+        lines = [line for line in texts[width].splitlines() if cell_len(line) > width]
         assert [line for line in lines if max(map(len, line.split())) <= 32] == []
-        assert not whole - Counter(drawn(width))
-    click.echo(drawn(output_line_width() if "COLUMNS" in os.environ else 10_000), err=err)
+        assert not whole - Counter(texts[width])
+    width = output_line_width() if "COLUMNS" in os.environ else 10_000
+    click.echo(texts[width] if width in texts else drawn(width), err=err)
 
 
 def in_one_line(text: str) -> str:

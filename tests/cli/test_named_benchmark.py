@@ -54,7 +54,7 @@ COMMANDS = {
     "labels": ["labels", "--threshold", "0.5", "-o", "digits/labels.csv"],
     "evaluate": ["evaluate", "good.csv", "poor.csv", "--by", "class"],
     "compare": ["compare", "good.csv", "poor.csv"],
-    "curve": ["curve", "--leave-out", "image"],
+    "curve": ["curve", "--leave-out", "3"],
     "raters": ["raters"],
     "propose": ["propose", "good.csv", "--unasked", "-o", "questions.jsonl"],
     "report": ["report", "good.csv", "poor.csv", "-o", "report.html"],

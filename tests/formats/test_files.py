@@ -246,10 +246,10 @@ def test_file_of_another_process_is_kept_without_force(refused_text: Refused, tm
 
 def test_one_of_several_writing_processes_wins(tmp_path: Path) -> None:
     code = (
-        "import sys\nfrom pathlib import Path\nfrom reassess.formats.files import write_to_temporary\n"
+        "import sys, time\nfrom pathlib import Path\nfrom reassess.formats.files import write_to_temporary\n"
         "with write_to_temporary(Path('a.csv')) as temporary:\n"
         "    temporary.write_text(sys.argv[1] * 1000)\n    Path(sys.argv[1]).touch()\n"
-        "    while len(list(Path().glob('[0-3]'))) < 4:\n        pass\n"
+        "    while len(list(Path().glob('[0-3]'))) < 4:\n        time.sleep(0.01)\n"
     )
     processes = [
         subprocess.Popen([sys.executable, "-c", code, str(i)], cwd=tmp_path, stderr=subprocess.PIPE) for i in range(4)

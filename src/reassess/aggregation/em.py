@@ -48,6 +48,7 @@ TOLERANCE = 1e-6  # of posteriors
 MAX_ITERATIONS = 2_000
 _MAX_PARTS = 64
 _MIN_VOTES_PER_CELL = 4  # a part has at least this number of votes per matrix cell
+_MIN_VOTES_FOR_THREADS = 20_000  # with fewer votes, starting threads takes longer than they save
 
 Block = TypeVar("Block")
 Parameters = TypeVar("Parameters")
@@ -339,7 +340,8 @@ def split_into_blocks(
         _split_items_into_parts(votes, len(votes.raters) * len(votes.answers) * posterior.shape[1]),
     )
     parts = edges.size - 1
-    n_threads = min(n_threads or thread_count(), parts)
+    default = thread_count() if len(votes) >= _MIN_VOTES_FOR_THREADS else 1
+    n_threads = min(n_threads or default, parts)
     bounds = [parts * thread // n_threads for thread in range(n_threads + 1)]
     return [
         VoteBlock(edges[first : last + 1], votes.indptr, codes, posterior, is_pinned)

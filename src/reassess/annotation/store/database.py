@@ -34,7 +34,7 @@ _SERVER_TIMEOUTS = {"connect_timeout": "10", "tcp_user_timeout": "10000"}
 # Statements of raters' requests read a few rows by indexes. By default, PostgreSQL plans some of them for each request,
 # and keeps plans that scan whole tables, which were made when the tables were small.
 _PLAN_SETTINGS = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off"
-_USUAL_PLANS = "SET LOCAL plan_cache_mode = auto; SET LOCAL enable_seqscan = on"
+_USUAL_PLANS = "SELECT set_config('plan_cache_mode', 'auto', true), set_config('enable_seqscan', 'on', true)"
 _MAX_LOG_PAGES = 1_000  # SQLite moves a log of this size into the file
 # The serving process moves a log into the file after this number of changes or bytes.
 _MAX_LOG_CHANGES, _MAX_LOG_BYTES = 25, 8 << 20
@@ -216,7 +216,10 @@ def open_engine(address: str | Path) -> Engine:
             pool_size=_MAX_CONNECTIONS,
             max_overflow=0,
             pool_timeout=_LOCK_TIMEOUT_MS / 1000,
-            connect_args={"options": f"-c lock_timeout={_LOCK_TIMEOUT_MS} {_PLAN_SETTINGS}"},
+            connect_args={
+                "options": f"-c lock_timeout={_LOCK_TIMEOUT_MS} {_PLAN_SETTINGS}",
+                "prepare_threshold": 0,  # planning a statement takes longer than its execution
+            },
             hide_parameters=True,
         )
         event.listen(engine, "begin", _use_usual_plans_for_reading)

@@ -1,15 +1,18 @@
 """Coverage and width of estimates from samples of images: tables for docs, from data where all labels are known.
 
-- `python -m benchmarks.sampling accuracy [SAMPLES]`, `difference`, `labels`, `groups` or `scores`: coverage and mean
-  width of intervals, without and with a pilot. The width is compared with a plain sample's Wilson interval
-  (differences: normal interval). `groups` is the share of wrong labels in a group of classes, and `scores` the share of
-  wrong labels if guesses use votes of a machine.
+- `python -m benchmarks.sampling accuracy [SAMPLES] [CELL]`, `difference`, `labels`, `groups` or `scores`: coverage and
+  mean width of intervals, with a pilot from 300 images on (`groups`: never). The width is compared with a plain
+  sample's Wilson interval (differences: normal interval). `groups` is the share of wrong labels in a group of classes,
+  and `scores` the share of wrong labels if guesses use votes of a machine. CELL is a part of the names of cells.
 - `python -m benchmarks.sampling looks [SAMPLES]`: coverage over all looks of intervals that are valid at all times.
 - `python -m benchmarks.sampling boundary`: the constant of `anytime_quantile`, by simulation of Brownian motions.
 
 ReaL's label sets are the truth of simulated models, and CIFAR-10's labels the truth of a network and of its first
 rater's labels. Both are files in folders of REASSESS_DATA. In the cells "noise", nothing that is known of an image says
-whether a prediction is correct.
+whether a prediction is correct. In the cells "agree", only agreement with the original label says something.
+
+Images of a stratum with equal answers are interchangeable, and the order in a batch does not matter for complete
+samples. So only numbers of images are drawn, for all samples at once.
 """
 
 import json
@@ -28,6 +31,7 @@ from reassess.evaluation import (
     ImageSample,
     Strata,
     add_scores_to_guesses,
+    allocate,
     anytime_quantile,
     count_usable,
     draw_images,
@@ -41,7 +45,17 @@ from reassess.evaluation import (
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-SIZES, PILOTS = (100, 300, 500, 2000), (0, 0.2)
+BATCHES = ((100,), (60, 240), (100, 400), (400, 1600))  # the first is a pilot
+PLAIN_COLUMN = 2  # of BATCHES
+# Share of images where the model agrees with the original label, and accuracy of the model there and elsewhere.
+AGREEMENTS = (
+    (0.985, 0.999, 0.5),
+    (0.985, 0.996, 0.5),
+    (0.985, 0.98, 0.5),
+    (0.95, 0.99, 0.5),
+    (0.8, 0.9, 0.02),
+    (0.9, 0.985, 0.3),
+)
 LOOK_SIZE, LOOK_STEP, LOOK_BATCHES = 500, 20, (100, 200, 200)
 NORMAL_QUANTILE = 1.959963984540054
 # Skill, own noise and confusion with unrelated classes. Original and ReaL accuracy: 72 and 78, 77 and 83, 77 and 83,
@@ -166,6 +180,17 @@ def accuracy_cells(populations: dict[str, Population], *, of_labels: bool) -> It
         yield Cell(
             f"noise {accuracy}", top1, rng.random((1, 50_000)), np.zeros(50_000, int), correct * 1.0, valid * 1.0
         )
+    for share, agreeing, differing in () if of_labels else AGREEMENTS:
+        agrees = rng.random(50_000) < share
+        correct = rng.random(50_000) < np.where(agrees, agreeing, differing)
+        yield Cell(
+            f"agree {share} {agreeing} {differing}",
+            np.where(agrees, 0, 1)[None],
+            rng.random((1, 50_000)),
+            np.zeros(50_000, int),
+            correct * 1.0,
+            np.ones(50_000),
+        )
 
 
 def group_cells(populations: dict[str, Population]) -> Iterator[Cell]:
@@ -220,6 +245,11 @@ def difference_cells(populations: dict[str, Population]) -> Iterator[Cell]:
                 a * 1.0 - b,
                 population.has_label.astype(float),
             )
+    rng = np.random.default_rng(3)
+    top1, truth, original = rng.integers(0, 3, (2, 50_000)), rng.integers(0, 3, 50_000), rng.integers(0, 3, 50_000)
+    valid = (rng.random(50_000) < 0.94) * 1.0
+    first, second = (row == truth for row in top1)
+    yield Cell("noise", top1, rng.random((2, 50_000)), original, (first * 1.0 - second) * valid, valid)
 
 
 def draw(cell: Cell, strata: Strata, sizes: tuple[int, ...], seed: int) -> ImageSample:
@@ -231,6 +261,53 @@ def draw(cell: Cell, strata: Strata, sizes: tuple[int, ...], seed: int) -> Image
         corrected = rescale_variances(strata, sample.strata, residuals[None])
         sample = draw_images(corrected, size, seed=seed, earlier=sample)
     return sample
+
+
+def draw_counts(
+    rng: np.random.Generator, strata: Strata, table: Ints, kinds: Floats, batches: tuple[int, ...], samples: int
+) -> list[Ints]:
+    """Draw how many images of each stratum have each kind of answers: (samples, strata, kinds), for each batch.
+
+    `table` has the numbers of all images, and `kinds` the numerator and the denominator of each kind.
+    """
+    counts = np.broadcast_to(allocate(strata, batches[0]), (samples, strata.sizes.size))
+    drawn = [draw_kinds(rng, np.broadcast_to(table, (samples, *table.shape)), counts)]
+    for size in batches[1:]:
+        seen = np.sum(drawn, axis=0)
+        counts = np.stack([allocate_next(strata, make_sample(strata, [row]), kinds, row, size) for row in seen])
+        drawn.append(draw_kinds(rng, table - seen, counts))
+    return drawn
+
+
+def draw_kinds(rng: np.random.Generator, left: Ints, counts: Ints) -> Ints:
+    """Draw `counts` images of each stratum, of those that are left: how many of each kind."""
+    drawn, missing = np.zeros(left.shape, np.int64), counts.copy()
+    rest = left.sum(axis=-1)
+    for kind in range(left.shape[-1]):
+        rest = rest - left[..., kind]
+        drawn[..., kind] = rng.hypergeometric(left[..., kind], rest, missing)
+        missing -= drawn[..., kind]
+    return drawn
+
+
+def make_sample(strata: Strata, batches: list[Ints]) -> ImageSample:
+    """Return a sample with the given numbers of images, (strata, kinds) for each batch, sorted by stratum and kind."""
+    counts = np.stack([batch.sum(axis=1) for batch in batches])
+    ids = np.concatenate([np.repeat(np.arange(counts.shape[1]), row) for row in counts])
+    numbers = np.repeat(np.arange(len(batches)), counts.sum(axis=1))
+    return ImageSample(ids, ids, numbers, np.ones(ids.size), strata.sizes, strata.is_settled)
+
+
+def answers_of(batches: list[Ints], values: Floats) -> Floats:
+    """Return the value of each image of `make_sample`; `values` are those of the kinds."""
+    return np.concatenate([np.repeat(np.tile(values, len(batch)), batch.ravel()) for batch in batches])
+
+
+def allocate_next(strata: Strata, sample: ImageSample, kinds: Floats, drawn: Ints, size: int) -> Ints:
+    """Allocate a second batch, with variances that are corrected by the answers to the first."""
+    weights, (y, e) = image_weights(sample), (answers_of([drawn], values) for values in kinds)
+    corrected = rescale_variances(strata, sample.strata, (y - (weights @ y) / (weights @ e) * e)[None])
+    return allocate(corrected, size, available=strata.sizes - drawn.sum(axis=1), has_pilot=True)
 
 
 def plain_width(cell: Cell, n: int, is_difference: bool) -> float:
@@ -245,26 +322,32 @@ def plain_width(cell: Cell, n: int, is_difference: bool) -> float:
     return float((2 * NORMAL_QUANTILE * np.sqrt(scored * share * (1 - share) + z2 / 4) / (scored + z2)).mean())
 
 
-def print_coverage(cells: Iterator[Cell], purpose: str, samples: int, *, pilots: tuple[float, ...] = PILOTS) -> None:
-    """Print coverage, mean width and the plain sample with the same width, for each cell and size."""
-    headings = ("cell", "images", "pilot", "coverage %", "mean width, points", "relative width", "plain sample, images")
-    print(f"| {' | '.join(headings)} |" + "\n" + "|---" * len(headings) + "|")
+def print_coverage(cells: Iterator[Cell], purpose: str, samples: int, *, has_pilots: bool = True) -> None:
+    """Print coverage, relative width, and the plain sample that is as good as 500 images, for each cell."""
+    sizes = [sum(batches) for batches in BATCHES]
+    columns = ["cell", "truth", *(f"{n:,} images" for n in sizes), *(f"width, {n:,}" for n in sizes), "plain"]
+    print(f"| {' | '.join(columns)} |" + "\n" + "|---" * len(columns) + "|")
     for cell in cells:
         guesses = guess_correct(cell.top1, cell.confidences, cell.original) if cell.guesses is None else cell.guesses
         strata = make_strata(cell.top1, guesses, cell.original, purpose=purpose)  # type: ignore[arg-type]
         is_difference = purpose == "difference"
-        for n, share in ((n, share) for n in SIZES for share in pilots if n > SIZES[0] or not share):
-            sizes = (n,) if not share else (round(share * n), n - round(share * n))
+        kinds, kind_of_image = np.unique(np.stack([cell.numerators, cell.denominators]), axis=1, return_inverse=True)
+        table = np.zeros((strata.sizes.size, kinds.shape[1]), np.int64)
+        np.add.at(table, (strata.ids, kind_of_image.ravel()), 1)
+        coverage, widths = [], []
+        for batches in BATCHES if has_pilots else tuple((n,) for n in sizes):
+            drawn = draw_counts(np.random.default_rng(0), strata, table, kinds, batches, samples)
             contained, width = 0, 0.0
-            for seed in range(samples):
-                sample = draw(cell, strata, sizes, seed)
-                y, e = cell.numerators[sample.images], cell.denominators[sample.images]
-                estimate = estimate_ratio(sample, y, e, is_difference=is_difference)
+            for rows in zip(*drawn, strict=True):
+                y, e = (answers_of(list(rows), values) for values in kinds)
+                estimate = estimate_ratio(make_sample(strata, list(rows)), y, e, is_difference=is_difference)
                 contained += estimate.low <= cell.truth <= estimate.high
                 width += (estimate.high - estimate.low) / samples
-            ratio = width / plain_width(cell, n, is_difference)
-            numbers = f"{100 * contained / samples:.1f} | {100 * width:.2f} | {ratio:.3f} | {n / ratio**2:,.0f}"
-            print(f"| {cell.name} | {n:,} | {'yes' if share else 'no'} | {numbers} |", flush=True)
+            coverage.append(f"{100 * contained / samples:.1f}")
+            widths.append(width / plain_width(cell, sum(batches), is_difference))
+        ratios = [f"{width:.3f}" for width in widths]
+        plain = f"{sizes[PLAIN_COLUMN] / widths[PLAIN_COLUMN] ** 2:,.0f}"
+        print(f"| {cell.name} | {' | '.join([f'{100 * cell.truth:.1f}', *coverage, *ratios, plain])} |", flush=True)
 
 
 def print_looks(cells: Iterator[Cell], samples: int) -> None:
@@ -307,20 +390,25 @@ def print_boundary() -> None:
 
 def main() -> None:
     task, samples = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 10_000
+    part = sys.argv[3] if len(sys.argv) > 3 else ""
     if task == "boundary":
         print_boundary()
         return
     populations = {"ImageNet": simulate_imagenet(), "CIFAR-10": read_cifar()}
-    if task == "looks":
-        print_looks(difference_cells(populations), samples)
-    elif task == "difference":
-        print_coverage(difference_cells(populations), task, samples)
+    if task in ("looks", "difference"):
+        cells = difference_cells(populations)
     elif task == "scores":
-        print_coverage(score_cells(populations), "labels", samples)
+        cells = score_cells(populations)
     elif task == "groups":
-        print_coverage(group_cells(populations), "labels", samples, pilots=(0,))
+        cells = group_cells(populations)
     else:
-        print_coverage(accuracy_cells(populations, of_labels=task == "labels"), task, samples)
+        cells = accuracy_cells(populations, of_labels=task == "labels")
+    cells = (cell for cell in cells if part in cell.name)
+    if task == "looks":
+        print_looks(cells, samples)
+    else:
+        purpose = task if task in ("accuracy", "difference") else "labels"
+        print_coverage(cells, purpose, samples, has_pilots=task != "groups")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,16 @@
-"""Intervals of ratios, at any level."""
+"""Intervals of ratios, at any level.
+
+The interval of a value contains each x with |x - value| <= quantile * sqrt(V(x)). In Wilson's interval, V(x) has the
+slope (1 - 2 value) / n at the value: if more mistakes are assumed, the variance grows as if all images counted equally.
+In a stratified sample, the slope is the third central moment of the estimate / its variance, if the mistakes are added
+where the variance is. It is steeper if single mistakes in large strata count much. At the end where this makes the
+interval wider, the slope is moved from Wilson's to this one, by the factor
+
+    quantile^2 / (quantile^2 + V / slope^2)
+
+where V / slope^2 is the number of such mistakes that would have this variance. With many of them, Wilson's slope is
+good enough.
+"""
 
 import math
 from typing import NamedTuple
@@ -57,6 +69,7 @@ class Interval(NamedTuple):
     value: float
     mean: float  # of the denominators
     variance: float  # from strata that are not settled
+    slope: float | None  # of the variance, as a function of the value; None for Wilson's
     freedom: float  # degrees of freedom of the variance
     least: float  # smallest possible value
     most: float  # largest possible value
@@ -75,7 +88,7 @@ class Interval(NamedTuple):
         from scipy.special import ndtri, stdtrit
 
         quantile = -widening * float(stdtrit(self.freedom, level / 2))
-        low, high = _wilson(self.value, self.variance, quantile, self.least, self.most, self.worst)
+        low, high = _wilson(self.value, self.variance, quantile, self.least, self.most, self.worst, self.slope)
         if self.settled is None:
             return low, high
         return self.settled.widen(self.value, low, high, self.mean, -widening * float(ndtri(level / 2)))
@@ -83,25 +96,30 @@ class Interval(NamedTuple):
     @property
     def p_value(self) -> float:
         """The smallest level whose interval excludes 0; at least `MIN_NORMAL_P_VALUE`."""
+        from scipy.optimize import brentq
+
         if self.value == 0:
             return 1.0
-        if self._excludes_zero(MIN_NORMAL_P_VALUE):
+        if self._distance_from_zero(math.log(MIN_NORMAL_P_VALUE)) > 0:
             return MIN_NORMAL_P_VALUE
-        lowest, highest = math.log(MIN_NORMAL_P_VALUE), 0.0
-        for _ in range(50):
-            middle = (lowest + highest) / 2
-            lowest, highest = (lowest, middle) if self._excludes_zero(math.exp(middle)) else (middle, highest)
-        return math.exp(highest)
+        return math.exp(brentq(self._distance_from_zero, math.log(MIN_NORMAL_P_VALUE), 0.0))
 
-    def _excludes_zero(self, level: float) -> bool:
-        low, high = self.ends(level)
-        return low > 0 or high < 0
+    def _distance_from_zero(self, log_level: float) -> float:
+        """Return the distance of the interval from 0; negative if it contains 0."""
+        low, high = self.ends(math.exp(log_level))
+        return low if self.value > 0 else -high
 
 
 def _wilson(
-    value: float, variance: float, quantile: float, least: float, most: float, worst: float
+    value: float,
+    variance: float,
+    quantile: float,
+    least: float,
+    most: float,
+    worst: float,
+    slope: float | None = None,
 ) -> tuple[float, float]:
-    """Compute Wilson's interval of a value between `least` and `most` with a given variance.
+    """Compute Wilson's interval of a value between `least` and `most` with a given variance, and perhaps a slope.
 
     `worst` is the inverse of the number of images that counts if no difference was seen.
     """
@@ -112,7 +130,16 @@ def _wilson(
     margin = max(worst, variance / scale**2) / 2
     spread = min(max(share, margin), 1 - margin)
     n = spread * (1 - spread) * scale**2 / variance if variance > 0 else 1 / worst
-    centre = (share + quantile**2 / (2 * n)) / (1 + quantile**2 / n)
-    half = quantile / (1 + quantile**2 / n) * (share * (1 - share) / n + quantile**2 / (4 * n**2)) ** 0.5
-    low, high = max(centre - half, 0.0), min(centre + half, 1.0)
-    return least + scale * low, least + scale * high
+    if not variance > 0:
+        variance = share * (1 - share) * scale**2 / n
+    wilsons = low_slope = high_slope = (1 - 2 * share) * scale / n
+    if slope is not None and slope != wilsons:
+        moved = wilsons + (slope - wilsons) * (quantile * slope) ** 2 / ((quantile * slope) ** 2 + variance)
+        low_slope, high_slope = min(wilsons, moved), max(wilsons, moved)
+
+    def move(slope: float, sign: int) -> float:
+        shift = slope * quantile**2 / 2
+        root = quantile * math.sqrt((slope * quantile / 2) ** 2 + variance * (1 + quantile**2 / n))
+        return value + (shift + sign * root) / (1 + quantile**2 / n)
+
+    return max(move(low_slope, -1), least), min(move(high_slope, 1), most)

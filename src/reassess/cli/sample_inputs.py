@@ -25,6 +25,7 @@ from reassess.evaluation import (
     add_scores_to_guesses,
     find_pilot,
     guess_correct,
+    guess_label_valid,
     learn_from_pilot,
 )
 from reassess.formats import read_candidates, read_tasks
@@ -128,7 +129,8 @@ class Guesses(NamedTuple):
     """Guessed probabilities that decide which images are drawn, shape (models, images)."""
 
     of_predictions: _Floats  # that each model's prediction is correct
-    of_outcomes: _Floats  # that the outcome of interest is 1: the same, or that the original label is valid
+    of_outcomes: _Floats  # for strata: the same, with scores of original labels if these are the purpose
+    of_labels: _Floats  # (images,): that the original label is valid
 
 
 def make_guesses(
@@ -137,15 +139,20 @@ def make_guesses(
     """Guess which predictions are correct, with scores of the questions if they are given."""
     panel = models.panel
     guesses = guess_correct(panel.top1, models.confidences, models.original)
+    of_labels = guess_label_valid(panel.top1, guesses, models.original)
     if scores_source is None:
-        return Guesses(guesses, guesses)
+        return Guesses(guesses, guesses, of_labels)
     path = run.find_or_download_source("scores", scores_source)
     scores = read_scores(path, classes=inputs.labels.classes).convert_to_classes(inputs.labels.classes)
     scores = scores.with_images(to_benchmark_names(scores.images, inputs.benchmark))
-    labels = np.broadcast_to(models.original, guesses.shape)
-    means = np.broadcast_to(guesses.mean(axis=0), guesses.shape)
     of_predictions, share = add_scores_to_guesses(guesses, scores, panel.images, panel.top1, match=panel.match)
-    of_labels, label_share = add_scores_to_guesses(means, scores, panel.images, labels, match=panel.match)
+    (of_outcomes, of_labels), label_share = add_scores_to_guesses(
+        np.stack([guesses.mean(axis=0), of_labels]),
+        scores,
+        panel.images,
+        np.stack([models.original, models.original]),
+        match=panel.match,
+    )
     if not share and not label_share:
         raise DataError(
             "nothing-in-common",
@@ -158,7 +165,8 @@ def make_guesses(
     is_for_labels = purpose == "labels"
     noun, used = ("original labels", label_share) if is_for_labels else ("predictions", share)
     run.add_note(f"guesses use scores of {format_percent(used)} % of the {noun}")
-    return Guesses(of_predictions, of_labels if is_for_labels else of_predictions)
+    of_outcomes = np.broadcast_to(of_outcomes, guesses.shape) if is_for_labels else of_predictions
+    return Guesses(of_predictions, of_outcomes, of_labels)
 
 
 class PilotFile(NamedTuple):

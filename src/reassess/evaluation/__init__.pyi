@@ -45,6 +45,7 @@ from .sampling.estimation import SampleEstimate as SampleEstimate
 from .sampling.estimation import estimate_ratio as estimate_ratio
 from .sampling.guesses import add_scores_to_guesses as add_scores_to_guesses
 from .sampling.guesses import guess_correct as guess_correct
+from .sampling.guesses import guess_label_valid as guess_label_valid
 from .sampling.image_weights import adjust_by_guesses as adjust_by_guesses
 from .sampling.image_weights import count_usable as count_usable
 from .sampling.image_weights import image_weights as image_weights

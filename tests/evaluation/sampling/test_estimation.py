@@ -248,6 +248,30 @@ def test_interval_of_a_few_images_of_a_group_is_wide() -> None:
     assert 0.2 < estimate.low < 0.7  # Wilson's bound for 5 of 5 is 0.57
 
 
+@pytest.mark.parametrize(("n", "agreeing"), [(2000, 0.999), (500, 0.996), (100, 0.98)])
+def test_interval_covers_accuracy_if_few_mistakes_in_large_strata_count_much(n: int, agreeing: float) -> None:
+    """In 985 of 1,000 images, few predictions are wrong; elsewhere half of them are."""
+    sizes, accuracies = np.array([16_500, 16_500, 16_250, 750]), np.array([agreeing] * 3 + [0.5])
+    differ = n // 10
+    ns = np.array([(n - differ) // 3] * 3 + [differ])
+    strata, nothing = np.repeat(np.arange(4), ns), np.zeros(ns.sum(), int)
+    sample = ImageSample(np.arange(ns.sum()), strata, nothing, np.ones(ns.sum()), sizes, np.zeros(4, bool))
+    truth, rng = accuracies @ sizes / 50_000, np.random.default_rng(0)
+    estimates = [estimate_ratio(sample, rng.random(strata.size) < accuracies[strata], nothing + 1) for _ in range(500)]
+    assert np.mean([estimate.low <= truth <= estimate.high for estimate in estimates]) > 0.92
+
+
+def test_few_mistakes_do_not_make_the_interval_wider_than_that_of_a_plain_sample() -> None:
+    """Nothing is known of an image, and 2 of 100 answers are wrong."""
+    ns = np.array([20, 20, 15, 15, 10, 10, 5, 5])
+    strata, nothing = np.repeat(np.arange(8), ns), np.zeros(100, int)
+    sample = ImageSample(np.arange(100), strata, nothing, np.ones(100), 100 * ns, np.zeros(8, bool))
+    stratified = estimate_ratio(sample, ~np.isin(np.arange(100), [3, 82]), nothing + 1)
+    plain = estimate_ratio(plain_sample(100, 10_000), np.arange(100) > 1, nothing + 1)
+    assert stratified.value == pytest.approx(plain.value)
+    assert stratified.high - stratified.low < 1.05 * (plain.high - plain.low)
+
+
 def test_difference_is_significant_exactly_if_its_interval_excludes_0() -> None:
     estimates = []
     for lead in range(31):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reassess.errors import DataError
-from reassess.evaluation import Strata, allocate, guess_correct, make_strata, rescale_variances
+from reassess.evaluation import Strata, allocate, guess_correct, guess_label_valid, make_strata, rescale_variances
 
 RNG = np.random.default_rng(0)
 N = 20_000
@@ -50,6 +50,27 @@ def test_settled_stratum_contains_the_images_with_equal_predictions() -> None:
 def test_images_with_equal_guesses_stay_in_one_stratum() -> None:
     guesses = guess_correct(TOP1[:1], original=ORIGINAL)
     assert make_strata(TOP1[:1], guesses, ORIGINAL).sizes.size == 2
+
+
+def test_label_that_differs_is_wrong_less_often_than_the_prediction_is() -> None:
+    guesses = guess_label_valid(TOP1[:1], GUESSES[:1], ORIGINAL)
+    agrees = TOP1[0] == ORIGINAL
+    assert np.array_equal(guesses[agrees], GUESSES[0, agrees])
+    assert np.all(guesses[~agrees] > 0.4)
+    assert np.all(guesses[~agrees] < 0.7)
+    both = guess_label_valid(TOP1[:2], GUESSES[:2], ORIGINAL)
+    assert np.allclose(both, (guesses + guess_label_valid(TOP1[1:2], GUESSES[1:2], ORIGINAL)) / 2)
+
+
+def test_guesses_of_labels_say_only_what_a_plain_sample_meets() -> None:
+    labels = guess_label_valid(TOP1, GUESSES, ORIGINAL)
+    strata, other = (
+        make_strata(TOP1, GUESSES, ORIGINAL, purpose="labels", label_guesses=guesses) for guesses in (labels, None)
+    )
+    assert np.array_equal(strata.ids, other.ids)
+    assert np.array_equal(strata.variances, other.variances)
+    assert strata.plain_variance == pytest.approx(labels.mean() * (1 - labels.mean()))
+    assert strata.plain_variance != other.plain_variance
 
 
 @pytest.mark.parametrize("images", [1, 5, 39])

@@ -200,7 +200,13 @@ def _draw_tasks(
 ) -> DrawnTasks:
     """Draw the images, and make the tasks about them."""
     panel, order = models.panel, models.order_by_hash
-    strata = make_strata(panel.top1[order], guesses.of_outcomes[order], models.original, purpose=purpose)
+    strata = make_strata(
+        panel.top1[order],
+        guesses.of_outcomes[order],
+        models.original,
+        purpose=purpose,
+        label_guesses=guesses.of_labels,
+    )
     earlier = None
     if pilot_file is not None:
         pilot = learn_from_pilot_file(pilot_file, strata, models, inputs, purpose)

@@ -35,11 +35,6 @@ class DrawnTasks:
     plan: SamplePlan
     n_pilot: int  # images of earlier batches
 
-    @property
-    def plain_n(self) -> int | None:
-        """How many images a plain sample would need; for wrong labels, this is not guessed."""
-        return None if self.purpose == "labels" else self.plan.plain_n
-
 
 def to_json(result: DrawnTasks, output: Path) -> dict[str, Any]:
     """Return the results as a dict for JSON output."""
@@ -63,7 +58,7 @@ def to_json(result: DrawnTasks, output: Path) -> dict[str, Any]:
                 models.panel.models, models.hashes, models.panel.is_original_hit, models.has_scores, strict=True
             )
         ],
-        "expected": {"half_width": result.plan.half_width, "plain_images": result.plain_n},
+        "expected": {"half_width": result.plan.half_width, "plain_images": result.plan.plain_n},
     }
 
 
@@ -133,9 +128,7 @@ def _describe_plan(result: DrawnTasks) -> str:
         return "all images are in the sample, so the estimate will be exact"
     half_width = f"{100 * result.plan.half_width:.1f} points (95 % interval{mean})"
     text = f"expected: {_ESTIMATES[result.purpose]} within about {half_width}"
-    return (
-        text if result.plain_n is None else f"{text}; a plain sample would need about {_round(result.plain_n):,} images"
-    )
+    return f"{text}; a plain sample would need about {_round(result.plan.plain_n):,} images"
 
 
 def _round(count: int) -> int:

@@ -6,6 +6,10 @@ Let a be the share of images whose original label the model predicts, among imag
 1 - a contains wrong labels and wrong predictions. A prediction that agrees with the original label is guessed to be
 wrong with probability 0.3 (1 - a). A prediction that differs from it is guessed to be correct with probability
 0.1 + 0.5 a. Both lines were measured with ReaL's label sets and CIFAR-10's labels as the truth.
+
+An original label that agrees with a prediction is wrong if the prediction is wrong. An original label that differs from
+a prediction is guessed to be wrong with probability 0.3 + 0.3 a, measured in the same way. It is often valid although
+the prediction is not correct: the model is then wrong.
 """
 
 from collections.abc import Sequence
@@ -23,6 +27,7 @@ _Floats = npt.NDArray[np.float64]
 _CONFIDENCE_BINS = 100
 _WRONG_PER_DOUBT = 0.3
 _CORRECT_AT_NO_CONFIDENCE, _CORRECT_PER_AGREEMENT = 0.1, 0.5
+_LABEL_WRONG_AT_NO_CONFIDENCE, _LABEL_WRONG_PER_AGREEMENT = 0.3, 0.3
 _MAX_AGREEMENT = 0.99  # nobody is certain
 _CLIP = 0.05  # guesses without original labels lie in [_CLIP, 1 - _CLIP]
 
@@ -81,6 +86,37 @@ def guess_correct(
             _CORRECT_AT_NO_CONFIDENCE + _CORRECT_PER_AGREEMENT * agreement,
         )
     return guesses
+
+
+def guess_label_valid(top1: npt.NDArray[np.integer], guesses: _Floats, original: npt.NDArray[np.integer]) -> _Floats:
+    """Guess the probability that each original label is valid: the mean of what each model says.
+
+    Parameters
+    ----------
+    top1
+        The predicted class of each model for each image; shape (models, images).
+    guesses
+        What `guess_correct` returns for these predictions and labels; same shape.
+    original
+        The original label of each image; shape (images,).
+
+    Returns
+    -------
+    numpy.ndarray
+        Probabilities, float64, shape (images,).
+
+    Examples
+    --------
+    >>> top1, original = np.array([[0, 0, 1, 1]]), np.array([0, 0, 1, 0])
+    >>> guess_label_valid(top1, guess_correct(top1, original=original), original).round(3)
+    array([0.925, 0.925, 0.925, 0.475])
+    """
+    check_shape(top1, ("models", "images"), value_name="predicted classes")
+    check_shape(guesses, top1.shape, value_name="guesses")
+    check_shape(original, top1.shape[1:], value_name="original labels")
+    agreement = (guesses - _CORRECT_AT_NO_CONFIDENCE) / _CORRECT_PER_AGREEMENT
+    wrong = _LABEL_WRONG_AT_NO_CONFIDENCE + _LABEL_WRONG_PER_AGREEMENT * agreement
+    return np.asarray(np.where(top1 == original, guesses, 1 - wrong).mean(axis=0))
 
 
 def add_scores_to_guesses(

@@ -77,6 +77,7 @@ def make_strata(
     *,
     purpose: Purpose = "accuracy",
     count: int = DEFAULT_STRATA,
+    label_guesses: _Floats | None = None,
 ) -> Strata:
     """Divide all images into strata.
 
@@ -93,6 +94,9 @@ def make_strata(
         labels, for which the guesses of accuracy serve as well.
     count
         Number of strata, about; for differences, without the stratum of equal predictions.
+    label_guesses
+        For labels: guessed probability that each original label is valid, such as `guess_label_valid` returns; shape
+        (images,). They only decide what a plain sample is guessed to meet. Without them, guesses of accuracy do.
 
     Raises
     ------
@@ -120,7 +124,11 @@ def make_strata(
     else:
         variances = (guesses * (1 - guesses)).mean(axis=0)
         is_settled = np.zeros(variances.size, bool)
-        plain_variance = float((guesses.mean(axis=1) * (1 - guesses.mean(axis=1))).mean())
+        means = guesses.mean(axis=1)
+        if purpose == "labels" and label_guesses is not None:
+            check_shape(label_guesses, top1.shape[1:], value_name="guesses of labels")
+            means = label_guesses.mean(keepdims=True)
+        plain_variance = float((means * (1 - means)).mean())
     ids, kinds = np.full(variances.size, -1), []
     if is_settled.any():
         ids[is_settled] = 0

@@ -11,8 +11,8 @@ ReaL's label sets are the truth of simulated models, and CIFAR-10's labels the t
 rater's labels. Both are files in folders of REASSESS_DATA. In the cells "noise", nothing that is known of an image says
 whether a prediction is correct. In the cells "agree", only agreement with the original label says something.
 
-Images of a stratum with equal answers are interchangeable, and the order in a batch does not matter for complete
-samples. So only numbers of images are drawn, for all samples at once.
+All samples of a cell are drawn and estimated at once (benchmarks/sampling_arrays.py). The estimates of the first 20 are
+compared with the package's.
 """
 
 import json
@@ -26,12 +26,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from benchmarks.sampling_arrays import Kinds, check_against_package, draw_batches, estimate_all
 from reassess.core import Questions, Scores
 from reassess.evaluation import (
     ImageSample,
     Strata,
     add_scores_to_guesses,
-    allocate,
     anytime_quantile,
     count_usable,
     draw_images,
@@ -263,53 +263,6 @@ def draw(cell: Cell, strata: Strata, sizes: tuple[int, ...], seed: int) -> Image
     return sample
 
 
-def draw_counts(
-    rng: np.random.Generator, strata: Strata, table: Ints, kinds: Floats, batches: tuple[int, ...], samples: int
-) -> list[Ints]:
-    """Draw how many images of each stratum have each kind of answers: (samples, strata, kinds), for each batch.
-
-    `table` has the numbers of all images, and `kinds` the numerator and the denominator of each kind.
-    """
-    counts = np.broadcast_to(allocate(strata, batches[0]), (samples, strata.sizes.size))
-    drawn = [draw_kinds(rng, np.broadcast_to(table, (samples, *table.shape)), counts)]
-    for size in batches[1:]:
-        seen = np.sum(drawn, axis=0)
-        counts = np.stack([allocate_next(strata, make_sample(strata, [row]), kinds, row, size) for row in seen])
-        drawn.append(draw_kinds(rng, table - seen, counts))
-    return drawn
-
-
-def draw_kinds(rng: np.random.Generator, left: Ints, counts: Ints) -> Ints:
-    """Draw `counts` images of each stratum, of those that are left: how many of each kind."""
-    drawn, missing = np.zeros(left.shape, np.int64), counts.copy()
-    rest = left.sum(axis=-1)
-    for kind in range(left.shape[-1]):
-        rest = rest - left[..., kind]
-        drawn[..., kind] = rng.hypergeometric(left[..., kind], rest, missing)
-        missing -= drawn[..., kind]
-    return drawn
-
-
-def make_sample(strata: Strata, batches: list[Ints]) -> ImageSample:
-    """Return a sample with the given numbers of images, (strata, kinds) for each batch, sorted by stratum and kind."""
-    counts = np.stack([batch.sum(axis=1) for batch in batches])
-    ids = np.concatenate([np.repeat(np.arange(counts.shape[1]), row) for row in counts])
-    numbers = np.repeat(np.arange(len(batches)), counts.sum(axis=1))
-    return ImageSample(ids, ids, numbers, np.ones(ids.size), strata.sizes, strata.is_settled)
-
-
-def answers_of(batches: list[Ints], values: Floats) -> Floats:
-    """Return the value of each image of `make_sample`; `values` are those of the kinds."""
-    return np.concatenate([np.repeat(np.tile(values, len(batch)), batch.ravel()) for batch in batches])
-
-
-def allocate_next(strata: Strata, sample: ImageSample, kinds: Floats, drawn: Ints, size: int) -> Ints:
-    """Allocate a second batch, with variances that are corrected by the answers to the first."""
-    weights, (y, e) = image_weights(sample), (answers_of([drawn], values) for values in kinds)
-    corrected = rescale_variances(strata, sample.strata, (y - (weights @ y) / (weights @ e) * e)[None])
-    return allocate(corrected, size, available=strata.sizes - drawn.sum(axis=1), has_pilot=True)
-
-
 def plain_width(cell: Cell, n: int, is_difference: bool) -> float:
     """Return the mean width of the interval of a plain sample: Wilson's, or normal for a difference."""
     kinds, counts = np.unique(np.stack([cell.numerators, cell.denominators]), axis=1, return_counts=True)
@@ -331,19 +284,15 @@ def print_coverage(cells: Iterator[Cell], purpose: str, samples: int, *, has_pil
         guesses = guess_correct(cell.top1, cell.confidences, cell.original) if cell.guesses is None else cell.guesses
         strata = make_strata(cell.top1, guesses, cell.original, purpose=purpose)  # type: ignore[arg-type]
         is_difference = purpose == "difference"
-        kinds, kind_of_image = np.unique(np.stack([cell.numerators, cell.denominators]), axis=1, return_inverse=True)
-        table = np.zeros((strata.sizes.size, kinds.shape[1]), np.int64)
-        np.add.at(table, (strata.ids, kind_of_image.ravel()), 1)
+        kinds = Kinds.of_images(strata, cell.numerators, cell.denominators)
         coverage, widths = [], []
         for batches in BATCHES if has_pilots else tuple((n,) for n in sizes):
-            drawn = draw_counts(np.random.default_rng(0), strata, table, kinds, batches, samples)
-            contained, width = 0, 0.0
-            for rows in zip(*drawn, strict=True):
-                y, e = (answers_of(list(rows), values) for values in kinds)
-                estimate = estimate_ratio(make_sample(strata, list(rows)), y, e, is_difference=is_difference)
-                contained += estimate.low <= cell.truth <= estimate.high
-                width += (estimate.high - estimate.low) / samples
-            coverage.append(f"{100 * contained / samples:.1f}")
+            drawn = draw_batches(np.random.default_rng(0), strata, kinds, batches, samples)
+            estimates = estimate_all(strata, kinds, drawn, is_difference=is_difference)
+            check_against_package(strata, kinds, drawn, estimates, is_difference=is_difference)
+            is_contained = (estimates.low <= cell.truth) & (cell.truth <= estimates.high)
+            coverage.append(f"{100 * is_contained.mean():.1f}")
+            width = float((estimates.high - estimates.low).mean())
             widths.append(width / plain_width(cell, sum(batches), is_difference))
         ratios = [f"{width:.3f}" for width in widths]
         plain = f"{sizes[PLAIN_COLUMN] / widths[PLAIN_COLUMN] ** 2:,.0f}"

@@ -3,7 +3,11 @@
 - `python -m benchmarks.sampling accuracy [SAMPLES] [CELL]`, `difference`, `labels`, `groups` or `scores`: coverage and
   mean width of intervals, with a pilot from 300 images on (`groups`: never). The width is compared with a plain
   sample's Wilson interval (differences: normal interval). `groups` is the share of wrong labels in a group of classes,
-  and `scores` the share of wrong labels if guesses use votes of a machine. CELL is a part of the names of cells.
+  and `scores` the share of wrong labels if guesses use votes of a machine. CELL is a part of the names of cells. The
+  last columns are about 500 images: the plain sample that is as good, and what `plan_sample` expects before the pilot:
+  the half width, divided by the measured one, and the plain sample.
+- `python -m benchmarks.sampling several [SAMPLES]`: samples for five models, without a pilot.
+- `python -m benchmarks.sampling other [SAMPLES]`: samples for another purpose, without a pilot.
 - `python -m benchmarks.sampling looks [SAMPLES]`: coverage over all looks of intervals that are valid at all times.
 - `python -m benchmarks.sampling boundary`: the constant of `anytime_quantile`, by simulation of Brownian motions.
 
@@ -37,8 +41,10 @@ from reassess.evaluation import (
     draw_images,
     estimate_ratio,
     guess_correct,
+    guess_label_valid,
     image_weights,
     make_strata,
+    plan_sample,
     rescale_variances,
 )
 
@@ -79,6 +85,7 @@ class Cell(NamedTuple):
     numerators: Floats  # (images,)
     denominators: Floats
     guesses: Floats | None = None  # (models, images); by default those of `guess_correct`
+    label_guesses: Floats | None = None  # (images,); by default those of `guess_label_valid`
 
     @property
     def truth(self) -> float:
@@ -220,15 +227,20 @@ def score_cells(populations: dict[str, Population]) -> Iterator[Cell]:
         wrong = population.is_label_wrong.astype(float)
         for accuracy in (None, 0.75, 0.85, 0.95):
             guesses, name = guess_correct(top1[None], confidences[None], population.original), f"{data}, without votes"
+            labels = guess_label_valid(top1[None], guesses, population.original)[None]
             if accuracy is not None:
                 answers_wrong = np.where(rng.random(wrong.size) < accuracy, wrong, 1 - wrong)
                 likelihoods = [np.where(answers_wrong == truth, accuracy, 1 - accuracy) for truth in (0, 1)]
                 valid = (1 - wrong.mean()) * likelihoods[0]
                 questions = Questions.from_columns(list(map(str, range(wrong.size))), population.original)
                 scores = Scores(questions, valid / (valid + wrong.mean() * likelihoods[1]))
-                guesses, _ = add_scores_to_guesses(guesses, scores, questions.images, population.original[None])
+                guesses, labels = (
+                    add_scores_to_guesses(values, scores, questions.images, population.original[None])[0]
+                    for values in (guesses, labels)
+                )
                 name = f"{data}, {accuracy:.0%}"
-            yield Cell(name, top1[None], confidences[None], population.original, wrong, np.ones(wrong.size), guesses)
+            ones = np.ones(wrong.size)
+            yield Cell(name, top1[None], confidences[None], population.original, wrong, ones, guesses, labels[0])
 
 
 def difference_cells(populations: dict[str, Population]) -> Iterator[Cell]:
@@ -275,15 +287,50 @@ def plain_width(cell: Cell, n: int, is_difference: bool) -> float:
     return float((2 * NORMAL_QUANTILE * np.sqrt(scored * share * (1 - share) + z2 / 4) / (scored + z2)).mean())
 
 
-def print_coverage(cells: Iterator[Cell], purpose: str, samples: int, *, has_pilots: bool = True) -> None:
+def several_cells(populations: dict[str, Population], *, of: str) -> Iterator[Cell]:
+    """Yield cells for samples for all models of ImageNet: accuracies, differences or wrong labels."""
+    population = populations["ImageNet"]
+    top1, confidences, corrects = (np.stack(rows) for rows in zip(*population.models.values(), strict=True))
+    valid, names = population.has_label * 1.0, list(population.models)
+    values = {
+        "accuracy": {name: (correct * 1.0, valid) for name, correct in zip(names, corrects, strict=True)},
+        "difference": {
+            f"{names[i]} - {names[j]}": (corrects[i] * 1.0 - corrects[j], valid)
+            for i in range(len(names))
+            for j in range(i + 1, len(names))
+        },
+        "labels": {"wrong labels": (population.is_label_wrong * 1.0, np.ones(valid.size))},
+    }
+    for name, (numerators, denominators) in values[of].items():
+        yield Cell(f"{of}: {name}", top1, confidences, population.original, numerators, denominators)
+
+
+def other_cells(populations: dict[str, Population]) -> Iterator[Cell]:
+    """Yield cells for what else a sample for the difference of two models can estimate."""
+    population = populations["ImageNet"]
+    ones = np.ones(population.original.size)
+    for first, second in (("weak", "medium"), ("medium", "medium 2"), ("strong", "best")):
+        rows = [population.models[name] for name in (first, second)]
+        top1, confidences, corrects = (np.stack(values) for values in zip(*rows, strict=True))
+        for name, numerators, denominators in (
+            (f"accuracy of {first}", corrects[0] * 1.0, population.has_label * 1.0),
+            ("wrong labels", population.is_label_wrong * 1.0, ones),
+            ("without a valid class", 1.0 - population.has_label, ones),
+        ):
+            name = f"{first}, {second}: {name}"
+            yield Cell(name, top1, confidences, population.original, numerators, denominators)
+
+
+def print_coverage(
+    cells: Iterator[Cell], purpose: str, samples: int, *, has_pilots: bool = True, is_difference: bool = False
+) -> None:
     """Print coverage, relative width, and the plain sample that is as good as 500 images, for each cell."""
     sizes = [sum(batches) for batches in BATCHES]
-    columns = ["cell", "truth", *(f"{n:,} images" for n in sizes), *(f"width, {n:,}" for n in sizes), "plain"]
+    columns = ["cell", "truth", *(f"{n:,} images" for n in sizes), *(f"width, {n:,}" for n in sizes)]
+    columns += ["plain", "expected half width", "expected plain"]
     print(f"| {' | '.join(columns)} |" + "\n" + "|---" * len(columns) + "|")
     for cell in cells:
-        guesses = guess_correct(cell.top1, cell.confidences, cell.original) if cell.guesses is None else cell.guesses
-        strata = make_strata(cell.top1, guesses, cell.original, purpose=purpose)  # type: ignore[arg-type]
-        is_difference = purpose == "difference"
+        strata = make_cell_strata(cell, purpose)
         kinds = Kinds.of_images(strata, cell.numerators, cell.denominators)
         coverage, widths = [], []
         for batches in BATCHES if has_pilots else tuple((n,) for n in sizes):
@@ -291,12 +338,28 @@ def print_coverage(cells: Iterator[Cell], purpose: str, samples: int, *, has_pil
             estimates = estimate_all(strata, kinds, drawn, is_difference=is_difference)
             check_against_package(strata, kinds, drawn, estimates, is_difference=is_difference)
             is_contained = (estimates.low <= cell.truth) & (cell.truth <= estimates.high)
-            coverage.append(f"{100 * is_contained.mean():.1f}")
-            width = float((estimates.high - estimates.low).mean())
-            widths.append(width / plain_width(cell, sum(batches), is_difference))
-        ratios = [f"{width:.3f}" for width in widths]
-        plain = f"{sizes[PLAIN_COLUMN] / widths[PLAIN_COLUMN] ** 2:,.0f}"
-        print(f"| {cell.name} | {' | '.join([f'{100 * cell.truth:.1f}', *coverage, *ratios, plain])} |", flush=True)
+            is_known = ~np.isnan(estimates.value)
+            coverage.append(f"{100 * is_contained[is_known].mean():.1f}")
+            widths.append(float((estimates.high - estimates.low)[is_known].mean()))
+        ratios = [width / plain_width(cell, n, is_difference) for width, n in zip(widths, sizes, strict=True)]
+        n, column = sizes[PLAIN_COLUMN], PLAIN_COLUMN
+        plan = plan_sample(strata, n)
+        numbers = [f"{100 * cell.truth:.1f}", *coverage, *(f"{ratio:.3f}" for ratio in ratios)]
+        numbers += [f"{n / ratios[column] ** 2:,.0f}", f"{2 * plan.half_width / widths[column]:.2f}"]
+        print(f"| {cell.name} | {' | '.join(numbers)} | {plan.plain_n:,} |", flush=True)
+
+
+def make_cell_strata(cell: Cell, purpose: str) -> Strata:
+    """Make the strata of a cell."""
+    guesses = guess_correct(cell.top1, cell.confidences, cell.original) if cell.guesses is None else cell.guesses
+    labels = guess_label_valid(cell.top1, guesses, cell.original) if cell.label_guesses is None else cell.label_guesses
+    return make_strata(
+        cell.top1,
+        guesses,
+        cell.original,
+        purpose=purpose,  # type: ignore[arg-type]
+        label_guesses=labels,
+    )
 
 
 def print_looks(cells: Iterator[Cell], samples: int) -> None:
@@ -344,6 +407,9 @@ def main() -> None:
         print_boundary()
         return
     populations = {"ImageNet": simulate_imagenet(), "CIFAR-10": read_cifar()}
+    if task in ("several", "other"):
+        print_not_alone(populations, task, samples)
+        return
     if task in ("looks", "difference"):
         cells = difference_cells(populations)
     elif task == "scores":
@@ -355,9 +421,20 @@ def main() -> None:
     cells = (cell for cell in cells if part in cell.name)
     if task == "looks":
         print_looks(cells, samples)
-    else:
-        purpose = task if task in ("accuracy", "difference") else "labels"
-        print_coverage(cells, purpose, samples, has_pilots=task != "groups")
+        return
+    purpose = task if task in ("accuracy", "difference") else "labels"
+    print_coverage(cells, purpose, samples, has_pilots=task != "groups", is_difference=task == "difference")
+
+
+def print_not_alone(populations: dict[str, Population], task: str, samples: int) -> None:
+    """Print tables for samples for five models, or for samples for another purpose."""
+    if task == "several":
+        for of, purpose in (("accuracy",) * 2, ("difference",) * 2, ("difference", "accuracy"), ("labels",) * 2):
+            print(f"\n{of}, from a sample for {purpose}\n")
+            cells = several_cells(populations, of=of)
+            print_coverage(cells, purpose, samples, has_pilots=False, is_difference=of == "difference")
+        return
+    print_coverage(other_cells(populations), "difference", samples, has_pilots=False)
 
 
 if __name__ == "__main__":

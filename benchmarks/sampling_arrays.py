@@ -208,7 +208,7 @@ def _widen(
 ) -> tuple[Floats, Floats]:
     """Widen intervals of differences by what is not known of the settled stratum, the first."""
     share, worst = strata.shares[0], factors[:, 0]
-    settled = np.clip(shares[:, 0] @ kinds.denominators, 0, 1)
+    settled = np.clip(shares[:, 0] @ kinds.denominators, 0, 1).round(12)
     ends = _wilson(settled, settled * (1 - settled) * worst, NORMAL_QUANTILE, 0.0, 1.0, worst)
     ratios = [value, *(value * mean / (mean - share * settled + share * end) for end in ends)]
     return (

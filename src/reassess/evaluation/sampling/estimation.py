@@ -166,7 +166,9 @@ def estimate_ratio(
         if settled.any() and np.any(denominators != 1)
         else None,
     )
-    low, high = interval.ends(widening=1.0 if planned is None else anytime_quantile(n, planned) / _NORMAL_QUANTILE)
+    widening = 1.0 if planned is None else anytime_quantile(n, planned) / _NORMAL_QUANTILE
+    low, high = interval.ends(widening=widening)
+    low_as_plain, high_as_plain = interval._replace(slope=None).ends(widening=widening)  # equal weights, Wilson's slope
     error = interval.standard_error
     plain_n, plain_error = _plan_plain_sample(float(weights @ residuals**2), error, n, int(sample.stratum_sizes.sum()))
     return SampleEstimate(
@@ -177,7 +179,7 @@ def estimate_ratio(
         n,
         p_value=interval.p_value if is_difference and planned is None else None,
         plain_n=plain_n,
-        plain_half_width=(high - low) / 2 * (plain_error / error if error > 0 else 1.0),
+        plain_half_width=(high_as_plain - low_as_plain) / 2 * (plain_error / error if error > 0 else 1.0),
     )
 
 

@@ -24,6 +24,7 @@ from reassess.numeric.bootstrap import MIN_NORMAL_P_VALUE
 _Floats = npt.NDArray[np.float64]
 _Numbers = npt.NDArray[np.integer] | npt.NDArray[np.floating] | npt.NDArray[np.bool_]
 
+_DECIMALS = 12
 _LEVEL = 0.05  # 1 - the probability that an interval covers the truth
 
 
@@ -43,7 +44,8 @@ class SettledDenominators(NamedTuple):
         images = sample.is_settled[sample.strata]
         share = float(sizes.sum() / sample.stratum_sizes.sum())
         mean = float(weights[images] @ denominators[images]) / share
-        return cls(share, min(max(mean, 0.0), 1.0), float((sizes / sizes.sum()) ** 2 @ factors))
+        mean = round(min(max(mean, 0.0), 1.0), _DECIMALS)  # 1 minus a rounding error would seem to be known exactly
+        return cls(share, mean, float((sizes / sizes.sum()) ** 2 @ factors))
 
     @property
     def variance(self) -> float:

@@ -292,14 +292,14 @@ def several_cells(populations: dict[str, Population], *, of: str) -> Iterator[Ce
     population = populations["ImageNet"]
     top1, confidences, corrects = (np.stack(rows) for rows in zip(*population.models.values(), strict=True))
     valid, names = population.has_label * 1.0, list(population.models)
-    values = {
-        "accuracy": {name: (correct * 1.0, valid) for name, correct in zip(names, corrects, strict=True)},
+    values: dict[str, dict[str, tuple[Floats, Floats]]] = {
+        "accuracy": {name: (correct.astype(np.float64), valid) for name, correct in zip(names, corrects, strict=True)},
         "difference": {
-            f"{names[i]} - {names[j]}": (corrects[i] * 1.0 - corrects[j], valid)
+            f"{names[i]} - {names[j]}": (corrects[i].astype(np.float64) - corrects[j], valid)
             for i in range(len(names))
             for j in range(i + 1, len(names))
         },
-        "labels": {"wrong labels": (population.is_label_wrong * 1.0, np.ones(valid.size))},
+        "labels": {"wrong labels": (population.is_label_wrong.astype(np.float64), np.ones(valid.size))},
     }
     for name, (numerators, denominators) in values[of].items():
         yield Cell(f"{of}: {name}", top1, confidences, population.original, numerators, denominators)

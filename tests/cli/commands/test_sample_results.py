@@ -75,15 +75,15 @@ def test_evaluate_prints_accuracies_and_wrong_original_labels(tasks: Tasks, run:
 TABLE = """\
 file    reassessed %             95 %   empty as wrong %             95 %   original %   plain, ±   plain images
 ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-b.npz          91.25   89.63 to 92.65              86.03   83.18 to 88.47        83.10       3.10            856
-a.npz          80.49   78.42 to 82.41              75.88   73.00 to 78.55        73.85       4.31            902
+b.npz          91.25   89.65 to 92.62              86.03   83.18 to 88.47        83.10       3.05            856
+a.npz          80.49   78.43 to 82.39              75.88   73.00 to 78.55        73.85       4.27            902
 
 original label                        share %             95 %
 ──────────────────────────────────────────────────────────────
-wrong                                   13.90   11.62 to 16.53
-wrong: only other classes are valid      8.18     7.33 to 9.11
+wrong                                   13.90   11.62 to 16.56
+wrong: only other classes are valid      8.18     7.34 to 9.15
 wrong: no class is valid                 5.72     3.72 to 8.70
-valid, and other classes too             0.63     0.19 to 2.08
+valid, and other classes too             0.63     0.19 to 2.04
 all files: npz array 'ids' 2000, top-1 ids, joined by path
 300 of 300 drawn images used; they stand for 2,000 images
 17 images of the sample without a valid class: 5.72 % [3.72 to 8.70] of all images

@@ -131,7 +131,8 @@ def estimate_all(strata: Strata, kinds: Kinds, batches: list[Ints], *, is_differ
     parts = weights * moments(np.where(strata.is_settled, 4, 4 / np.count_nonzero(~strata.is_settled)))[0]
     variances, thirds = moments(np.full(scale.shape, 5.0))
     slope = (weights * scale * factors * thirds).sum(axis=1) / np.maximum((weights * variances).sum(axis=1), 1e-300)
-    mixed = 0.5 * weights * pooled_variance[:, None] + 0.5 * parts
+    pooled_part = 0.0 if is_difference else 0.5
+    mixed = pooled_part * weights * pooled_variance[:, None] + (1 - pooled_part) * parts
     bound = scale[~settled].sum() / mean if is_difference else np.ones_like(mean)
     worst = (weights * (shares @ kinds.denominators**2)).sum(axis=1) / (mean * bound) ** 2
     variance = parts.sum(axis=1)

@@ -30,7 +30,7 @@ _Numbers = npt.NDArray[np.integer] | npt.NDArray[np.floating] | npt.NDArray[np.b
 
 _PSEUDO_ANSWERS = 4.0  # in all unsettled strata together, and in each settled stratum
 _SLOPE_PSEUDO_ANSWERS = 5.0  # in each stratum, for how fast the variance grows with the number of mistakes
-_POOLED_PART = 0.5  # of a stratum's variance, for degrees of freedom: few mistakes do not tell where variance is
+_POOLED_PART = 0.5  # of variances, for degrees of freedom of shares: few mistakes do not tell where variance is
 _NORMAL_QUANTILE = 1.959963984540054  # 97.5 % point of the standard normal distribution
 _ROUNDING = 1e-12  # smaller variances are rounding errors
 
@@ -146,7 +146,8 @@ def estimate_ratio(
     mixture = _Mixture(sample, weights, residuals, settled)
     scales = np.where(settled, 0, shares**2 * factors)
     parts = scales * mixture.moments(mixture.pseudo_answers)[0]
-    pooled_parts = _POOLED_PART * scales * mixture.pooled_variance + (1 - _POOLED_PART) * parts
+    pooled_part = 0.0 if is_difference else _POOLED_PART
+    pooled_parts = pooled_part * scales * mixture.pooled_variance + (1 - pooled_part) * parts
     bound = float(shares[~settled].sum()) / mean if is_difference else 1.0
     # The variance, as a share of bound^2, if in unsettled strata each image with a valid class had residual 1 or -1.
     squares = np.bincount(sample.strata, weights=weights * np.square(denominators / mean), minlength=shares.size)

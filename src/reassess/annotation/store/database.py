@@ -216,10 +216,7 @@ def open_engine(address: str | Path) -> Engine:
             pool_size=_MAX_CONNECTIONS,
             max_overflow=0,
             pool_timeout=_LOCK_TIMEOUT_MS / 1000,
-            connect_args={
-                "options": f"-c lock_timeout={_LOCK_TIMEOUT_MS} {_PLAN_SETTINGS}",
-                "prepare_threshold": 0,  # planning a statement takes longer than its execution
-            },
+            connect_args={"options": f"-c lock_timeout={_LOCK_TIMEOUT_MS} {_PLAN_SETTINGS}"},
             hide_parameters=True,
         )
         event.listen(engine, "begin", _use_usual_plans_for_reading)

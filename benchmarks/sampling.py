@@ -408,7 +408,7 @@ def main() -> None:
         return
     populations = {"ImageNet": simulate_imagenet(), "CIFAR-10": read_cifar()}
     if task in ("several", "other"):
-        print_not_alone(populations, task, samples)
+        print_other_samples(populations, task, samples)
         return
     if task in ("looks", "difference"):
         cells = difference_cells(populations)
@@ -426,7 +426,7 @@ def main() -> None:
     print_coverage(cells, purpose, samples, has_pilots=task != "groups", is_difference=task == "difference")
 
 
-def print_not_alone(populations: dict[str, Population], task: str, samples: int) -> None:
+def print_other_samples(populations: dict[str, Population], task: str, samples: int) -> None:
     """Print tables for samples for five models, or for samples for another purpose."""
     if task == "several":
         for of, purpose in (("accuracy",) * 2, ("difference",) * 2, ("difference", "accuracy"), ("labels",) * 2):

@@ -129,7 +129,7 @@ class Guesses(NamedTuple):
     """Guessed probabilities that decide which images are drawn, shape (models, images)."""
 
     of_predictions: _Floats  # that each model's prediction is correct
-    of_outcomes: _Floats  # for strata: the same, with scores of original labels if these are the purpose
+    of_outcomes: _Floats  # for strata: the same; for labels with scores, that the original label is valid
     of_labels: _Floats  # (images,): that the original label is valid
 
 

@@ -1,6 +1,7 @@
 """`reassess sample`: the task file, what is printed, pilots, campaigns and errors."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -181,7 +182,7 @@ def test_without_scores_agreement_alone_makes_strata(pets: Path, run: Runner) ->
     assert "a_ids.npz: without scores, strata only follow the agreement with the original label\n" in text
     assert "100 images of 2,000, " in text
     assert "2 strata\nexpected: share of wrong original labels within about " in text
-    assert "a plain sample would need about 1" in text  # 100 and a little more
+    assert re.search(r"a plain sample would need about 1\d\d images", " ".join(text.split()))
 
 
 def test_images_that_a_file_misses_are_not_in_the_set(pets: Path, run: Runner) -> None:

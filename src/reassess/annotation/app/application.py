@@ -36,7 +36,7 @@ from reassess.annotation.store.shown_items import compute_campaign_fingerprint
 from reassess.data import ImageSource
 from reassess.errors import ReassessError
 
-# Threads for requests. With more threads, waiting for a connection to the database would take processor time.
+# Threads for requests. With 40, servers of 200 raters took longer to respond, because threads waited for each other.
 _MAX_THREADS = 12
 _logger = logging.getLogger("reassess.annotation")
 
@@ -83,7 +83,7 @@ def make_app(
     app.state.templates = Jinja2Templates(env=environment)
     app.state.attempts = SignInLimit()
     app.state.threads = CapacityLimiter(_MAX_THREADS)
-    app.state.limit = Semaphore(os.cpu_count() or 1)  # requests for images must not delay answers
+    app.state.limit = Semaphore(min(os.cpu_count() or 1, _MAX_THREADS // 2))  # images must not delay answers
     return app
 
 

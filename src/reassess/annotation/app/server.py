@@ -67,7 +67,7 @@ def serve(
 def _log_to_stderr(server_name: str) -> None:
     """Write log messages to standard error, because programs read the server's URL from standard output."""
     # uvicorn's own configuration would close the handlers of other libraries, and absl's handler would close a stream
-    # that belongs to others. Its formatters take more time.
+    # that belongs to others. uvicorn's formatters take more time.
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter(f"%(levelname)s: [{server_name}] %(message)s"))
     for logger in map(logging.getLogger, _LOGGERS):

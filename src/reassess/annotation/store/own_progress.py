@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, case, distinct, exists, func, select, true
+from sqlalchemy import and_, bindparam, case, distinct, exists, func, select, true
 
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import connect_for_reading
@@ -74,7 +74,7 @@ def measure_own_progress(campaign: Campaign, person_id: int) -> OwnProgress:
     )
 
 
-def _count_tasks_left(campaign: Campaign, row: Row[Any]) -> int:
+def _count_tasks_left(campaign: Campaign, row: Any) -> int:
     """Count the tasks that a person can still get."""
     if row.excluded or row.stage == RaterStage.FAILED:
         return 0

@@ -199,10 +199,7 @@ def _count_degrees_of_freedom(sample: ImageSample, parts: _Floats) -> float:
 
 
 class _Mixture:
-    """The values of each stratum, mixed with some answers of the whole sample.
-
-    The answers of the strata `settled` are not a part of the whole sample.
-    """
+    """The values of each stratum, mixed with some answers of the whole sample except settled strata."""
 
     def __init__(self, sample: ImageSample, weights: _Floats, values: _Numbers, settled: npt.NDArray[np.bool_]) -> None:
         n_strata = sample.stratum_sizes.size
@@ -221,7 +218,7 @@ class _Mixture:
         return float(self._of_sample[1, 0] - self._of_sample[0, 0] ** 2)
 
     def moments(self, pseudo_answers: _Floats | float) -> tuple[_Floats, _Floats]:
-        """Return the variance and the third central moment in each stratum, with so many answers added."""
+        """Return the variance and the third central moment in each stratum, after adding answers."""
         part = pseudo_answers / (self._n + pseudo_answers)
         mean, square, cube = (1 - part) * self._of_strata + part * self._of_sample
         variances = np.maximum(square - mean**2, 0)

@@ -8,8 +8,7 @@ wrong with probability 0.3 (1 - a). A prediction that differs from it is guessed
 0.1 + 0.5 a. Both lines were measured with ReaL's label sets and CIFAR-10's labels as the truth.
 
 An original label that agrees with a prediction is wrong if the prediction is wrong. An original label that differs from
-a prediction is guessed to be wrong with probability 0.3 + 0.3 a, measured in the same way. It is often valid although
-the prediction is not correct: the model is then wrong.
+a prediction is guessed to be wrong with probability 0.3 + 0.3 a, measured in the same way.
 """
 
 from collections.abc import Sequence
@@ -98,7 +97,7 @@ def guess_label_valid(top1: npt.NDArray[np.integer], guesses: _Floats, original:
     guesses
         What `guess_correct` returns for these predictions and labels; same shape.
     original
-        The original label of each image; shape (images,).
+        The original label of each image; shape (images,). Each image needs one.
 
     Returns
     -------
@@ -107,9 +106,11 @@ def guess_label_valid(top1: npt.NDArray[np.integer], guesses: _Floats, original:
 
     Examples
     --------
-    >>> top1, original = np.array([[0, 0, 1, 1]]), np.array([0, 0, 1, 0])
+    >>> top1, original = np.array([[0, 1, 1, 1]]), np.array([0, 0, 1, 0])
+    >>> guess_correct(top1, original=original).round(3)
+    array([[0.85, 0.35, 0.85, 0.35]])
     >>> guess_label_valid(top1, guess_correct(top1, original=original), original).round(3)
-    array([0.925, 0.925, 0.925, 0.475])
+    array([0.85, 0.55, 0.85, 0.55])
     """
     check_shape(top1, ("models", "images"), value_name="predicted classes")
     check_shape(guesses, top1.shape, value_name="guesses")

@@ -8,8 +8,8 @@ interval wider, the slope is moved from Wilson's to this one, by the factor
 
     quantile^2 / (quantile^2 + V / slope^2)
 
-where V / slope^2 is the number of such mistakes that would have this variance. With many of them, Wilson's slope is
-good enough.
+where V / slope^2 is how many such mistakes together have the variance V. With many of them, Wilson's slope is good
+enough.
 """
 
 import math
@@ -121,10 +121,8 @@ def _wilson(
     worst: float,
     slope: float | None = None,
 ) -> tuple[float, float]:
-    """Compute Wilson's interval of a value between `least` and `most` with a given variance, and perhaps a slope.
-
-    `worst` is the inverse of the number of images that counts if no difference was seen.
-    """
+    """Compute Wilson's interval of a value between `least` and `most` with a given variance, and perhaps a slope."""
+    # `worst` is the inverse of the number of images that counts if no difference was seen.
     if worst == variance == 0:
         return value, value
     scale = most - least
@@ -144,4 +142,5 @@ def _wilson(
         root = quantile * math.sqrt((slope * quantile / 2) ** 2 + variance * (1 + quantile**2 / n))
         return value + (shift + sign * root) / (1 + quantile**2 / n)
 
-    return max(move(low_slope, -1), least), min(move(high_slope, 1), most)
+    low, high = move(low_slope, -1), move(high_slope, 1)
+    return min(max(low, least), most), max(min(high, most), least)

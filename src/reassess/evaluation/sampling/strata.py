@@ -96,7 +96,7 @@ def make_strata(
         Number of strata, about; for differences, without the stratum of equal predictions.
     label_guesses
         For labels: guessed probability that each original label is valid, such as `guess_label_valid` returns; shape
-        (images,). They only decide what a plain sample is guessed to meet. Without them, guesses of accuracy do.
+        (images,). Used only to guess the size of a plain sample; without them, guesses of accuracy are used.
 
     Raises
     ------
@@ -127,6 +127,7 @@ def make_strata(
         means = guesses.mean(axis=1)
         if purpose == "labels" and label_guesses is not None:
             check_shape(label_guesses, top1.shape[1:], value_name="guesses of labels")
+            check_range(label_guesses, 0, 1, value_name="guess of a label")
             means = label_guesses.mean(keepdims=True)
         plain_variance = float((means * (1 - means)).mean())
     ids, kinds = np.full(variances.size, -1), []

@@ -148,7 +148,7 @@ def test_image_requests_do_not_delay_answers(site: Site, monkeypatch: pytest.Mon
     monkeypatch.setattr(CampaignImages, "load_without_metadata", slow_image)
     with ThreadPoolExecutor(1) as apart:  # away from the event loop of an open browser
         apart.submit(asyncio.run, ask_for_many()).result()
-    assert max(most) <= min(os.cpu_count() or 1, 6)
+    assert max(most) <= min(os.cpu_count() or 1, 16)
 
 
 def answer(**changes: object) -> dict[str, Any]:

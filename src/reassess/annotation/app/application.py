@@ -6,7 +6,6 @@ import time
 from asyncio import Semaphore
 from collections.abc import Callable
 
-from anyio import CapacityLimiter
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -36,8 +35,7 @@ from reassess.annotation.store.shown_items import compute_campaign_fingerprint
 from reassess.data import ImageSource
 from reassess.errors import ReassessError
 
-# Threads for requests. With 40, servers of 200 raters took longer to respond, because threads waited for each other.
-_MAX_THREADS = 12
+_MAX_IMAGE_REQUESTS = 16  # at a time, of the 40 threads that handle requests
 _logger = logging.getLogger("reassess.annotation")
 
 
@@ -82,8 +80,7 @@ def make_app(
     app.state.classes = None  # the JSON of all classes, cached after the first request
     app.state.templates = Jinja2Templates(env=environment)
     app.state.attempts = SignInLimit()
-    app.state.threads = CapacityLimiter(_MAX_THREADS)
-    app.state.limit = Semaphore(min(os.cpu_count() or 1, _MAX_THREADS // 2))  # images must not delay answers
+    app.state.limit = Semaphore(min(os.cpu_count() or 1, _MAX_IMAGE_REQUESTS))  # images must not delay answers
     return app
 
 

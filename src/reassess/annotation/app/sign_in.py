@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
 
-from anyio import to_thread
 from msgspec import Struct
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -26,7 +25,6 @@ from reassess.annotation.store.people import (
 )
 
 _Body = TypeVar("_Body", bound=Struct)
-_Result = TypeVar("_Result")
 _ALL_ROLES = ("rater", "expert", "owner")
 _RATING_PAGE_SCRIPTS = (  # scripts that the rating page imports
     *("browser.js", "class_ranking.js", "class_search.js", "image.js", "keys.js", "outbox.js", "panels.js"),
@@ -80,7 +78,7 @@ def make_get_route(
 
     async def endpoint(request: Request) -> Response:
         async with request.app.state.limit if limits_concurrency else nullcontext():
-            return await _run_in_thread(request, lambda: handler(_require_caller(request, roles)))
+            return await run_in_threadpool(lambda: handler(_require_caller(request, roles)))
 
     return Route(path, endpoint)
 
@@ -98,13 +96,9 @@ def make_post_route(
             check_csrf_token(request, caller.session_secret)
             return handler(caller, body)
 
-        return await _run_in_thread(request, call_handler)
+        return await run_in_threadpool(call_handler)
 
     return Route(path, endpoint, methods=["POST"])
-
-
-async def _run_in_thread(request: Request, function: Callable[[], _Result]) -> _Result:
-    return await to_thread.run_sync(function, limiter=request.app.state.threads)
 
 
 def render_template(request: Request, template: str, context: dict[str, Any]) -> Response:
@@ -133,7 +127,7 @@ def _require_caller(request: Request, roles: tuple[str, ...]) -> Caller:
 
 
 async def _show_start_page(request: Request) -> Response:
-    caller = await _run_in_thread(request, partial(_find_caller, request))
+    caller = await run_in_threadpool(_find_caller, request)
     if caller is None:
         return _redirect_to_page(request, "sign-in")
     if caller.person.role == "owner":
@@ -160,7 +154,7 @@ async def _sign_in(request: Request) -> Response:
     wait_seconds = attempts.find_wait_seconds(address, now)
     if not wait_seconds:
         attempts.count_sign_in_attempt(address, now)
-    secret = await _run_in_thread(request, partial(sign_in, site.campaign, token, now)) if token.isascii() else None
+    secret = await run_in_threadpool(sign_in, site.campaign, token, now) if token.isascii() else None
     if secret is None and wait_seconds:
         error = {"error": f"Too many wrong links. Please wait {wait_seconds} seconds."}
         return JSONResponse(error, 429, headers={"Retry-After": str(wait_seconds)})

@@ -37,7 +37,8 @@ function confirmAction(question, isDangerous) {
   dialog.showModal();
   byId(isDangerous ? "sure-no" : "sure-yes").focus();
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+    // The event of an earlier question can arrive late, when the dialog is open again.
+    dialog.onclose = () => { if (!dialog.open) resolve(dialog.returnValue === "yes"); };
   });
 }
 

@@ -2,7 +2,7 @@
 
 Images of a stratum with equal answers are interchangeable, and the order in a batch does not matter for complete
 samples. So a batch is an array (samples, strata, kinds): how many images of each stratum have each kind of answers.
-`check_against_package` compares the estimates with those of `estimate_ratio`.
+`check_against_package` compares the results with `estimate_ratio`.
 """
 
 from typing import NamedTuple
@@ -58,7 +58,7 @@ def draw_batches(
 
 
 def _draw_kinds(rng: np.random.Generator, left: Ints, counts: Ints) -> Ints:
-    """Draw `counts` images of each stratum, of those that are left."""
+    """Draw `counts` of the remaining images of each stratum."""
     drawn, missing, rest = np.zeros(left.shape, np.int64), counts.copy(), left.sum(axis=-1)
     for kind in range(left.shape[-1]):
         rest = rest - left[..., kind]

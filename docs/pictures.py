@@ -75,7 +75,7 @@ def differences() -> None:
 
 
 def atlas() -> None:
-    """Draw what docs/atlas.md knows about the ReaL labels, with the code of that page; imagenet-flaws must be there."""
+    """Draw which ReaL labels other reviews confirm, with the code of docs/atlas.md; it reads imagenet-flaws."""
     blocks = re.findall(r"^```(?:python|text)\n(.*?)^```$", (FOLDER / "atlas.md").read_text(), re.MULTILINE | re.DOTALL)
     names: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), contextlib.redirect_stdout(None):

@@ -261,6 +261,13 @@ def test_interval_covers_accuracy_if_few_mistakes_in_large_strata_count_much(n: 
     assert np.mean([estimate.low <= truth <= estimate.high for estimate in estimates]) > 0.92
 
 
+def test_ends_of_an_interval_do_not_cross_if_the_value_is_out_of_range() -> None:
+    """Values that are adjusted by guesses can have a mean above 1."""
+    estimate = estimate_ratio(plain_sample(100, 10_000), np.linspace(1.0, 1.1, 100), np.ones(100))
+    assert estimate.value == pytest.approx(1.05)
+    assert estimate.low <= estimate.high <= 1
+
+
 def test_few_mistakes_do_not_make_the_interval_wider_than_that_of_a_plain_sample() -> None:
     """Nothing is known of an image, and 2 of 100 answers are wrong."""
     ns = np.array([20, 20, 15, 15, 10, 10, 5, 5])

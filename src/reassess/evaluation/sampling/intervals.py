@@ -121,7 +121,7 @@ def _wilson(
     worst: float,
     slope: float | None = None,
 ) -> tuple[float, float]:
-    """Compute Wilson's interval of a value between `least` and `most` with a given variance, and perhaps a slope."""
+    """Compute Wilson's interval of a value between `least` and `most` with a variance, and optionally a slope."""
     # `worst` is the inverse of the number of images that counts if no difference was seen.
     if worst == variance == 0:
         return value, value

@@ -237,37 +237,43 @@ class _Worker:
     n_repeated: int = 0
 
     def work(self, until: float) -> None:
-        """Answer tasks; fetch the next one before answering, as the page does."""
+        """Answer tasks as the page does: after the first two, each comes with the response to earlier answers."""
         chance = Random(f"{self.seed} {self.number}")
         self._wait(chance.uniform(0, self.rater.think), until)  # so that raters do not start together
-        response = self._next([])
+        response, following = self._next([]), None
         while perf_counter() < until and not self.is_over():
             if not (task := response["task"]):
                 if response["reason"] not in ("waiting", "paused"):
                     break
                 self._wait(_CHECK_AGAIN, until)
-                response = self._next([])
+                response, following = self._next([]), None
                 continue
-            following = self._next([task["task"]])
+            following = following or self._next([task["task"]])
             if self.rater.think:
                 self._wait(chance.expovariate(1 / self.rater.think), until)
                 if perf_counter() >= until or self.is_over():  # else all raters would answer when the time is over
                     break
             answers, is_lost = self._answer(task), chance.random() < self.rater.drop
+            content = {"answers": answers} | ({"held": [following["task"]["task"]]} if following["task"] else {})
             if is_lost:
-                self.client.send_and_disconnect("answers", {"answers": answers})
-            self._post("answers", {"answers": answers})
+                self.client.send_and_disconnect("answers", content)
+            saved = self._post("answers", content)
             self.acknowledge(self.number, answers)
             self.tasks, self.answers, self.lost = self.tasks + 1, self.answers + len(answers), self.lost + is_lost
             if self.tasks % _TASKS_PER_PROGRESS == 0:
                 self._retry("progress", lambda: self.client.fetch("progress"))
-            response = following if following["task"] else self._next([])
+            if following["task"]:
+                response, following = following, self._load_image(saved["next"])
+            else:
+                response, following = self._next([]), None
 
     def _wait(self, seconds: float, until: float) -> None:
         sleep(min(seconds, max(0.0, until - perf_counter())))
 
     def _next(self, held: list[int]) -> dict[str, Any]:
-        response = self._post("next", {"held": held})
+        return self._load_image(self._post("next", {"held": held}))
+
+    def _load_image(self, response: dict[str, Any]) -> dict[str, Any]:
         if self.images and response["task"]:
             image = response["task"]["image"]
             self._retry(image, lambda: self.client.fetch(image))

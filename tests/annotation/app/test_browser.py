@@ -143,6 +143,20 @@ def test_rater_can_finish_campaign_by_keyboard(work: Callable[..., Work], tmp_pa
         assert connection.scalar(select(func.count()).select_from(turns).where(turns.c.state == "skipped")) == 1
 
 
+def test_page_sends_answers_and_fetches_the_next_task_in_one_request(work: Callable[..., Work]) -> None:
+    campaign = work(sizes=(2,) * 5)
+    view = campaign.sign_in("ann")
+    bodies: list[dict[str, Any]] = []
+    view.on("request", lambda sent: bodies.append(sent.post_data_json) if sent.url.endswith("/answers") else None)
+    for _ in range(5):
+        address = answer_all(view)
+        view.keyboard.press("Enter")
+        wait_for_next(view, address)
+    panel(view, "finished")
+    assert campaign.kept() == [2] * 10
+    assert any(body.get("held") for body in bodies)  # a slow page sends answers before the rater continues
+
+
 def test_answers_without_connection_are_sent_later(work: Callable[..., Work]) -> None:
     """Actions that need a connection say so."""
     campaign = work(sizes=(2, 2, 2, 2))

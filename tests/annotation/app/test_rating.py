@@ -35,6 +35,24 @@ def test_rater_answers_all_tasks(address: str | Path, tmp_path: Path) -> None:
     assert client.post("/next", json={"held": []}).json() == {"task": None, "reason": "finished"}
 
 
+def test_answers_can_request_the_next_task(address: str | Path, tmp_path: Path) -> None:
+    """A response that is lost loses no task: the repeated request gets the same one."""
+    site = make_site(tmp_path, address=address, sizes=(2, 2, 2))
+    client = site.client("ann")
+    first = next_task(client)
+    second = next_task(client, [first["task"]])
+    body = answers_to(first) | {"held": [second["task"]]}
+    responses = [client.post("/answers", json=body).json() for _ in range(2)]
+    assert responses[0] == responses[1]
+    assert responses[0].keys() == {"saved", "truths", "next"}
+    third = responses[0]["next"]["task"]
+    assert len({task["image"] for task in (first, second, third)}) == 3
+    body = answers_to(second) | {"held": [third["task"]]}
+    assert client.post("/answers", json=body).json()["next"] == {"task": None, "reason": "waiting"}
+    body = answers_to(third) | {"held": []}
+    assert client.post("/answers", json=body).json()["next"] == {"task": None, "reason": "finished"}
+
+
 def test_rater_can_go_back_to_last_task(site: Site) -> None:
     client = site.client("ann")
     first = next_task(client)
@@ -164,6 +182,7 @@ def answer(**changes: object) -> dict[str, Any]:
         ("answers", {"answers": {}}, "Expected `array`, got `object` - at `$.answers`"),
         ("answers", {"answers": [7]}, "Expected `object`, got `int` - at `$.answers[0]`"),
         ("answers", {"answers": [{"question": 1, "answer": 2}]}, "Object missing required field `revision`"),
+        ("answers", answer() | {"held": [0] * 11}, "Expected `array` of length <= 10 - at `$.held`"),
         *(("answers", answer(seconds=one), "Expected `float") for one in (-1, 1e9, "1")),
         ("answers", answer(revision=1 << 31), "Expected `int` <= 2147483647"),
         ("suggest", {"task": 1, "class": 1 << 31}, "Expected `int` <= 2147483647"),

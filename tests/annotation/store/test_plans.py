@@ -48,6 +48,15 @@ def test_reading_keeps_prepared_statements(database: str) -> None:
     campaign.close()
 
 
+def test_plans_for_small_tables_do_not_read_large_tables_whole(database: str) -> None:
+    campaign = campaign_at(database, (2,) * 200, raters=2, votes_per_question=2, golden_share=0)
+    vote_on_all(campaign, raters=2)  # the first of them prepare the statements
+    campaign.close()  # reports the statistics of the sessions
+    with connect_for_reading(campaign.engine) as connection:
+        n_read = connection.scalar(text("SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'answers'"))
+    assert n_read / 400 < 100  # rows per task of a rater; there are 800 answers
+
+
 def scanned(plan: Sequence[str]) -> list[str]:
     """Return the steps of a query plan that scan a growing table."""
     scans = [step for step in plan if step.startswith("SCAN ") and step.split()[1].partition("_")[0] in _LARGE]

@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ import pytest
 pytest.importorskip("sqlalchemy")
 
 from reassess.annotation import (
-    Campaign,
     GivenAnswer,
     Turn,
     begin_next_turn,
@@ -44,15 +44,16 @@ TRUTH = _RNG.integers(0, 5, N)
 ORIGINAL = np.where(_RNG.random(N) < 0.1, (TRUTH + 1) % 5, TRUTH)
 
 
-def answer_tasks(campaign: Campaign, person: int, n: int = 1_000) -> list[str]:
-    """Answer up to n tasks that a person gets with the truth, and return their images in order."""
-    names = read_image_names_by_address(campaign)
-    images: list[str] = []
-    while len(images) < n and isinstance(turn := begin_next_turn(campaign, person, 1e9), Turn):
-        images.append(names[turn.image_address])
-        truth = TRUTH[IMAGES.index(images[-1])]
-        given = [GivenAnswer(row.question_id, 2 if row.class_id == truth else 0, 2.0, 0) for row in turn.questions]
-        save_answers(campaign, person, given, 1e9)
+def answer_tasks(person: int, n: int = 1_000) -> list[str]:
+    """Answer up to n tasks that a person gets in the campaign c.db with the truth; return their images in order."""
+    with closing(open_campaign("c.db")) as campaign:
+        names = read_image_names_by_address(campaign)
+        images: list[str] = []
+        while len(images) < n and isinstance(turn := begin_next_turn(campaign, person, 1e9), Turn):
+            images.append(names[turn.image_address])
+            truth = TRUTH[IMAGES.index(images[-1])]
+            given = [GivenAnswer(row.question_id, 2 if row.class_id == truth else 0, 2.0, 0) for row in turn.questions]
+            save_answers(campaign, person, given, 1e9)
     return images
 
 
@@ -267,7 +268,7 @@ def test_campaign_asks_in_drawn_order_and_only_about_the_last_batch(pets: Path, 
     assert text.startswith("c.db: 50 tasks, ")
     assert "ask.jsonl: 100 images of earlier batches are not in the campaign, because they are answered already" in text
     output_of(run("annotate", "invite", "c.db", "ann"))
-    assert answer_tasks(open_campaign("c.db"), 1) == [task["image"] for task in lines[101:]]
+    assert answer_tasks(1) == [task["image"] for task in lines[101:]]
 
 
 def test_drawn_golden_questions_leave_the_other_tasks_in_drawn_order(pets: Path, run: Runner, needs: Needs) -> None:
@@ -275,19 +276,17 @@ def test_drawn_golden_questions_leave_the_other_tasks_in_drawn_order(pets: Path,
     lines = draw(run, [*DIFFERENCE, "--size", "60"])
     output_of(run("annotate", "create", "c.db", "ask.jsonl", "--benchmark", "pets", "--golden", "10", "--seed", "3"))
     output_of(run("annotate", "invite", "c.db", "ann", "eve:expert"))
-    campaign = open_campaign("c.db")
-    golden = set(answer_tasks(campaign, 2))
+    golden = set(answer_tasks(2))
     assert 2 < len(golden) < 20
-    ordinary = [image for image in answer_tasks(campaign, 1) if image not in golden]
+    ordinary = [image for image in answer_tasks(1) if image not in golden]
     assert ordinary == [task["image"] for task in lines[1:] if task["image"] not in golden]
 
 
-def make_campaign(run: Runner, *options: str) -> Campaign:
+def make_campaign(run: Runner, *options: str) -> None:
     """Make a campaign of ask.jsonl with one vote per question, for the rater ann and the expert eve."""
     create = ["annotate", "create", "c.db", "ask.jsonl", "--benchmark", "pets", "--seed", "3"]
     output_of(run(*create, *(options if "--per-question" in options else ["--per-question", "1", *options])))
     output_of(run("annotate", "invite", "c.db", "ann", "eve:expert"))
-    return open_campaign("c.db")
 
 
 @pytest.mark.parametrize(("purpose", "n"), [("difference", 70), ("accuracy", 150), ("labels", 100)])
@@ -296,7 +295,8 @@ def test_status_shows_what_compare_finds_from_the_answers_so_far(
 ) -> None:
     needs("sqlalchemy")
     draw(run, ["sample", "b.npz", "a.npz", *DIFFERENCE[3:6], purpose, "--seed", "0", "--size", "150"])
-    images = answer_tasks(make_campaign(run), 1, n)
+    make_campaign(run)
+    images = answer_tasks(1, n)
     answer("answers.csv", images)
     compare = ["compare", "a.npz", "b.npz", "--benchmark", "pets", "--sample", "ask.jsonl", "--labels", "answers.csv"]
     expected = document_of(run(*compare, "--anytime", "--json"), "compare")["results"]
@@ -327,9 +327,9 @@ def test_status_uses_the_answers_to_the_pilot(pets: Path, run: Runner, needs: Ne
     pilot = draw(run, [*DIFFERENCE, "--size", "100"], "pilot.jsonl")
     answer("answers.csv", [task["image"] for task in pilot[1:]])
     lines = draw(run, [*DIFFERENCE, "--size", "200", "--pilot", "pilot.jsonl", "--labels", "answers.csv"])
-    campaign = make_campaign(run)
+    make_campaign(run)
     assert results_so_far(run)["sample"]["used"] == 100
-    answer_tasks(campaign, 1)
+    answer_tasks(1)
     sample = results_so_far(run)["sample"]
     assert (sample["used"], sample["first_without_answer"]) == (200, None)
     answer("new.csv", [task["image"] for task in lines[101:]])
@@ -341,10 +341,10 @@ def test_status_uses_the_answers_to_the_pilot(pets: Path, run: Runner, needs: Ne
 def test_status_uses_the_answers_of_experts_to_golden_questions(pets: Path, run: Runner, needs: Needs) -> None:
     needs("sqlalchemy")
     draw(run, [*ACCURACY, "--size", "60"])
-    campaign = make_campaign(run, "--golden", "10")
-    answer_tasks(campaign, 1)
+    make_campaign(run, "--golden", "10")
+    answer_tasks(1)
     before = results_so_far(run)["sample"]
-    golden = answer_tasks(campaign, 2)
+    golden = answer_tasks(2)
     assert before["first_without_answer"] in golden
     after = results_so_far(run)["sample"]
     assert (after["used"], after["first_without_answer"]) == (60, None)
@@ -361,10 +361,10 @@ def test_exported_campaign_gives_the_results_of_its_status(pets: Path, run: Runn
     """One rater has answered 80 images, another one 50 of these; two votes are needed."""
     needs("sqlalchemy")
     draw(run, [*DIFFERENCE, "--size", "150"])
-    campaign = make_campaign(run, "--per-question", "2")
+    make_campaign(run, "--per-question", "2")
     output_of(run("annotate", "invite", "c.db", "bo"))
-    answer_tasks(campaign, 1, 80)
-    answer_tasks(campaign, 3, 50)
+    answer_tasks(1, 80)
+    answer_tasks(3, 50)
     expected = results_so_far(run)
     assert expected["sample"]["used"] == 50
     export_labels(run)
@@ -386,12 +386,13 @@ def test_exported_campaign_gives_the_results_of_its_status(pets: Path, run: Runn
 def test_image_that_all_raters_skip_has_no_valid_class(pets: Path, run: Runner, needs: Needs) -> None:
     needs("sqlalchemy")
     draw(run, [*ACCURACY, "--size", "60"])
-    campaign = make_campaign(run)
-    images = answer_tasks(campaign, 1, 20)
-    turn = begin_next_turn(campaign, 1, 1e9)
-    assert isinstance(turn, Turn)
-    skip_task(campaign, 1, turn.task_id, 1e9)
-    images += answer_tasks(campaign, 1)
+    make_campaign(run)
+    images = answer_tasks(1, 20)
+    with closing(open_campaign("c.db")) as campaign:
+        turn = begin_next_turn(campaign, 1, 1e9)
+        assert isinstance(turn, Turn)
+        skip_task(campaign, 1, turn.task_id, 1e9)
+    images += answer_tasks(1)
     sample = results_so_far(run)["sample"]
     assert (sample["used"], sample["first_without_answer"], len(images)) == (60, None, 59)
     export_labels(run)
@@ -404,7 +405,8 @@ def test_status_of_a_file_without_models_shows_progress(pets: Path, run: Runner,
     draw(run, [*ACCURACY, "--size", "60"])
     tasks = read_tasks("ask.jsonl")
     write_tasks("ask.jsonl", replace(tasks, facts=None), force=True)
-    answer_tasks(make_campaign(run), 1)
+    make_campaign(run)
+    answer_tasks(1)
     text = in_one_line(output_of(run("status", "c.db")))
     assert text.startswith("sample: no results yet: tasks do not say what the models predict")
     assert "questions: 0 open" in text
@@ -419,15 +421,15 @@ def results_so_far(run: Runner) -> dict[str, Any]:
 def test_status_says_how_many_answers_the_first_results_need(pets: Path, run: Runner, needs: Needs) -> None:
     needs("sqlalchemy")
     draw(run, [*DIFFERENCE, "--size", "150"])
-    campaign = make_campaign(run)
-    answer_tasks(campaign, 1, 10)
+    make_campaign(run)
+    answer_tasks(1, 10)
     text = in_one_line(output_of(run("status", "c.db")))
     needed = int(text.partition("needed: the first ")[2].split()[0])
     assert 10 < needed < 40
     results = document_of(run("status", "c.db", "--json"), "status")["results"]
     assert results["sample"] is None
     assert "; image 11, " in results["sample_reason"]
-    answer_tasks(campaign, 1, needed - 10)
+    answer_tasks(1, needed - 10)
     assert f"sample: {needed} of 150 drawn images used" in in_one_line(output_of(run("status", "c.db")))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -23,10 +24,12 @@ _logger = logging.getLogger("reassess.annotation")
 
 
 def _send_next_task(caller: Caller, body: LoadedTasks) -> Response:
-    turn = begin_next_turn(caller.campaign, caller.person.id, caller.now, loaded_task_ids=body.task_ids)
-    return JSONResponse(
-        {"task": _shown_task_to_json(turn)} if isinstance(turn, Turn) else {"task": None, "reason": turn}
-    )
+    return JSONResponse(_give_next_task(caller, body.task_ids))
+
+
+def _give_next_task(caller: Caller, loaded_task_ids: Sequence[int]) -> dict[str, Any]:
+    turn = begin_next_turn(caller.campaign, caller.person.id, caller.now, loaded_task_ids=loaded_task_ids)
+    return {"task": _shown_task_to_json(turn)} if isinstance(turn, Turn) else {"task": None, "reason": turn}
 
 
 def _send_previous_task(caller: Caller, body: LoadedTasks) -> Response:
@@ -38,7 +41,10 @@ def _save_answers(caller: Caller, body: Answers) -> Response:
     answers = [GivenAnswer(sent.question_id, sent.answer, sent.seconds, sent.revision) for sent in body.answers]
     truths = save_answers(caller.campaign, caller.person.id, answers, caller.now, reveal_truths=body.reveal_truths)
     saved = [[answer.question_id, answer.revision] for answer in answers]
-    return JSONResponse({"saved": saved, "truths": {str(question_id): truth for question_id, truth in truths.items()}})
+    response = {"saved": saved, "truths": {str(question_id): truth for question_id, truth in truths.items()}}
+    if body.loaded_task_ids is not None:
+        response["next"] = _give_next_task(caller, body.loaded_task_ids)
+    return JSONResponse(response)
 
 
 def _skip_task(caller: Caller, body: SkippedTask) -> Response:

@@ -19,6 +19,7 @@ _Body = TypeVar("_Body", bound=Struct)
 StoredInteger = Annotated[int, Meta(ge=0, le=(1 << 31) - 1)]  # the range of an integer column of the database
 LargeNumber = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]  # a task or question; the range of integers in JavaScript
 Seconds = Annotated[float, Meta(ge=0, lt=1e9)]
+TaskIds = Annotated[list[LargeNumber], Meta(max_length=10)]
 
 
 class EmptyBody(Struct):
@@ -34,7 +35,7 @@ class SignInToken(Struct):
 class LoadedTasks(Struct):
     """The ids of the tasks that the rating page has already loaded."""
 
-    task_ids: Annotated[list[LargeNumber], Meta(max_length=10)] = msgspec.field(name="held")
+    task_ids: TaskIds = msgspec.field(name="held")
 
 
 class Answer(Struct):
@@ -47,10 +48,15 @@ class Answer(Struct):
 
 
 class Answers(Struct):
-    """Several answers; `reveal_truths`: show the experts' answers once a practice task is complete."""
+    """Several answers.
+
+    With `reveal_truths`, the response has the experts' answers to a complete practice task. With `loaded_task_ids`, it
+    has the next task.
+    """
 
     answers: Annotated[list[Answer], Meta(max_length=500)]
     reveal_truths: bool = msgspec.field(default=True, name="reveal")
+    loaded_task_ids: TaskIds | None = msgspec.field(default=None, name="held")
 
 
 class SkippedTask(Struct):

@@ -127,11 +127,15 @@ _PRACTICE_COUNTS = (
     .where(_IS_OWN, turns.c.state == constant(TurnState.DONE), tasks.c.kind == constant(TaskKind.PRACTICE))
     .where(people.c.role == constant(Role.RATER), questions.c.truth.is_not(None))
 )
-# Tasks that the person has not had, and can get.
-_HAS_HAD = exists().where(_IS_OWN, turns.c.task == tasks.c.id, turns.c.state != constant(TurnState.EXCLUDED))
-_MAIN_COUNT = select(func.count().label("main")).where(
-    ~_HAS_HAD, tasks.c.kind == constant(TaskKind.MAIN), tasks.c.free > constant(0)
+# Tasks that the person has not had, and can get. There may be many main tasks, but few that the person has had.
+_IS_OWN_AND_NOT_EXCLUDED = and_(_IS_OWN, turns.c.state != constant(TurnState.EXCLUDED))
+_HAS_HAD = exists().where(_IS_OWN_AND_NOT_EXCLUDED, turns.c.task == tasks.c.id)
+_IS_FREE_MAIN = and_(tasks.c.kind == constant(TaskKind.MAIN), tasks.c.free > constant(0))
+_FREE_MAIN_COUNT = select(func.count()).select_from(tasks).where(_IS_FREE_MAIN).scalar_subquery()
+_OWN_FREE_MAIN_COUNT = (
+    select(func.count()).select_from(turns.join(tasks)).where(_IS_OWN_AND_NOT_EXCLUDED, _IS_FREE_MAIN).scalar_subquery()
 )
+_MAIN_COUNT = select((_FREE_MAIN_COUNT - _OWN_FREE_MAIN_COUNT).label("main"))
 _IS_NOT_MAIN = tasks.c.kind.in_([constant(TaskKind.GOLDEN), constant(TaskKind.PRACTICE)])
 _IS_KNOWN = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None))
 _KNOWN_COUNTS = select(

@@ -48,11 +48,12 @@ export class Outbox {
     return toPromise(store.getAll(IDBKeyRange.bound([this.#person], [this.#person, []])));
   }
 
-  // Send the unsent answers; return whether the server has all of them. If not, try again later.
-  send() {
+  // Send the unsent answers; if this fails, try again later. With `held`, the request also fetches the next task, unless
+  // it is not needed or is rejected.
+  send(held) {
     clearTimeout(this.#timer);
     this.#timer = null;
-    this.#sending = this.#sending.then(() => this.#sendAll());
+    this.#sending = this.#sending.then(() => this.#sendAll(held));
     return this.#sending;
   }
 
@@ -62,10 +63,11 @@ export class Outbox {
     if (answers.length) this.#postAnswers(answers).catch(() => {}); // a later try reports the failure
   }
 
-  async #sendAll() {
+  async #sendAll(held) {
+    let next;
     try {
       const answers = (await this.readUnsent()).filter((answer) => !this.#isRejected(answer));
-      if (answers.length) await this.#postAnswers(answers);
+      if (answers.length) next = await this.#postAnswers(answers, held);
       this.hasFailed = false;
       this.#retrySeconds = FIRST_TRY_SECONDS;
     } catch (error) {
@@ -75,15 +77,16 @@ export class Outbox {
       else this.#sendLater();
     }
     await this.#reportCounts();
-    return !this.hasFailed;
+    return { isSent: !this.hasFailed, next };
   }
 
   // Post answers, and remove those that the server has saved. If it rejects a group, post each answer separately.
-  async #postAnswers(stored) {
+  async #postAnswers(stored, held) {
     try {
       const answers = stored.map(({ person, ...answer }) => answer);
-      const { saved } = await post("answers", { answers, reveal: false }, { keepalive: true });
+      const { saved, next } = await post("answers", { answers, held, reveal: false }, { keepalive: true });
       await this.#remove(saved);
+      return next;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       if (stored.length === 1) this.#reject(stored[0], error);

@@ -5,7 +5,7 @@ const panels = [...document.querySelectorAll("[data-panel]")];
 const [saving, notice, announcement] = ["#saving", "#notice", "#live"].map((selector) => document.querySelector(selector));
 const NOTICE_MS = 8_000;
 
-let timer = null;
+let timer = null; // of the notice
 
 export function showRating() {
   for (const panel of panels) panel.hidden = true;
@@ -29,7 +29,6 @@ export function showTrouble(text) {
 export const isRating = () => !rating.hidden;
 export const isPanelShown = (name) => !document.querySelector(`[data-panel="${name}"]`).hidden;
 
-// Show a message for a while.
 export function showNotice(text) {
   clearTimeout(timer);
   notice.textContent = text;
@@ -39,7 +38,6 @@ export function showNotice(text) {
   timer = setTimeout(() => showNotice(""), NOTICE_MS);
 }
 
-// Announce a text to screen readers only.
 export function announce(text) {
   announcement.textContent = text;
 }

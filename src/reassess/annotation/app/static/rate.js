@@ -60,7 +60,6 @@ async function loadTurn() {
   }
 }
 
-// Return the result of a promise; show the loading panel if it takes long.
 async function withLoadingPanel(promise) {
   const slow = setTimeout(() => isActiveTab && showPanel("loading"), LOADING_PANEL_MS);
   try {
@@ -90,23 +89,19 @@ function showFailure(error) {
 }
 
 async function goForward() {
-  const sent = outbox.send();
   if (laterTurns.length) {
-    showTurn(laterTurns.pop());
-    return;
+    outbox.send();
+    return showTurn(laterTurns.pop());
   }
   const { isOver } = turn;
   turns.forgetTask();
   const ready = await withLoadingPanel(turns.waitForFetched());
   if (!isActiveTab) return;
-  if (!ready) {
-    await loadTurn();
-    return;
-  }
+  if (!ready) return loadTurn();
+  turns.discardFetched();
+  const sent = ready.practice ? outbox.send() : turns.fetchAfter(ready);
   if (!isOver && progress.countImage()) sent.then(progress.fetchProgress).then(showStage);
   showTurn(ready);
-  turns.discardFetched();
-  if (!ready.practice) turns.fetchAfter(ready, sent);
 }
 
 function showTurn(newTurn) {
@@ -199,7 +194,7 @@ async function advance() {
 }
 
 async function reveal() {
-  if (!(await outbox.send())) return showNotice(NO_CONNECTION);
+  if (!(await outbox.send()).isSent) return showNotice(NO_CONNECTION);
   turn.truths = await turns.fetchTruths(turn);
   showTruths();
   announce(`${turn.result} Press Enter to continue.`);
@@ -215,7 +210,7 @@ function showTruths() {
 
 async function goBack() {
   if (laterTurns.length >= MAX_IMAGES_BACK) return showNotice(`You can go back at most ${MAX_IMAGES_BACK} images.`);
-  if (!(await outbox.send())) return showNotice(NO_CONNECTION);
+  if (!(await outbox.send()).isSent) return showNotice(NO_CONNECTION);
   const last = await turns.fetchLast([...laterTurns, turn].filter(Boolean).map(({ task }) => task));
   if (!last) return showNotice("There is no image to go back to.");
   clearTimeout(timer);
@@ -238,7 +233,8 @@ async function sendSkip() {
 }
 
 async function signOut() {
-  if (!(await outbox.send())) return showNotice("Some answers are not sent yet. Please sign out after they are sent.");
+  const { isSent } = await outbox.send();
+  if (!isSent) return showNotice("Some answers are not sent yet. Please sign out after they are sent.");
   await post("sign-out");
   location.assign("sign-in");
 }

@@ -19,14 +19,13 @@ export class Turns {
 
   // Fetch a task with its image, or {reason} if there is no task. The page already has the tasks in `held`.
   async fetchNext(held = []) {
-    const { task, reason } = await post("next", { held });
-    return task ? this.#prepare(task) : { reason };
+    return this.#prepare(await post("next", { held }));
   }
 
   // Fetch the last finished task that is not in `held`; null if there is no such task.
   async fetchLast(held = []) {
     const { task } = await post("back", { held });
-    return task ? this.#prepare(task) : null;
+    return task ? this.#prepare({ task }) : null;
   }
 
   // Fetch the finished task that was still on the screen, or else the next task.
@@ -36,12 +35,10 @@ export class Turns {
     return last && String(last.task) === remembered ? { ...last, isOver: true } : this.fetchNext();
   }
 
-  // Remember which task is on the screen.
   rememberTask({ task }) {
     localStorage.setItem(this.#storageKey, task);
   }
 
-  // Forget the task on the screen when the rater continues.
   forgetTask() {
     localStorage.removeItem(this.#storageKey);
   }
@@ -53,9 +50,14 @@ export class Turns {
     return (await post("answers", { answers, reveal: true })).truths;
   }
 
-  // Fetch the task after a turn, once all earlier answers are sent.
-  fetchAfter(turn, sent = Promise.resolve(true)) {
-    this.#nextTurn = sent.then((isSent) => (isSent ? this.fetchNext([turn.task]) : null)).catch(() => null);
+  // Send the unsent answers, and fetch the task after a turn. Return the promise of the answers.
+  fetchAfter(turn) {
+    const held = [turn.task];
+    const sent = this.#outbox.send(held);
+    this.#nextTurn = sent
+      .then(({ isSent, next }) => isSent && (next ? this.#prepare(next) : this.fetchNext(held)))
+      .catch(() => null);
+    return sent;
   }
 
   // Return the fetched task; null if there is no task, or it is too old.
@@ -69,7 +71,8 @@ export class Turns {
   }
 
   // Add the image of a task, and the answers that are not on the server yet.
-  async #prepare(task) {
+  async #prepare({ task, reason }) {
+    if (!task) return { reason };
     const [unsent, image] = await Promise.all([this.#outbox.readUnsent(), loadImage(task.image)]);
     const unsentByQuestion = new Map(unsent.map((answer) => [answer.question, answer]));
     const latest = (row) => unsentByQuestion.get(row.question) ?? { answer: row.answer, revision: row.revision - 1 };

@@ -47,7 +47,6 @@ export function enlarge(steps, point = centre()) {
   zoomTo(steps > 0 ? larger : smaller, point);
 }
 
-// Move the view over the image.
 export function pan(across, down) {
   view.scrollLeft += PAN_PIXELS * across;
   view.scrollTop += PAN_PIXELS * down;

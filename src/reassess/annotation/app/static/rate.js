@@ -13,7 +13,7 @@ import { Turns } from "./turns.js";
 import * as zoom from "./zoom.js";
 
 const RELOAD_SECONDS = 30; // seconds between requests while the server has no task for the rater
-const MAX_RETRY_SECONDS = 8; // maximum seconds between tries after a lost connection
+const MAX_RETRY_SECONDS = 8; // after a lost connection
 const LOADING_PANEL_MS = 300; // milliseconds until the page shows that it is loading
 const ADVANCE_MS = 250; // milliseconds to the next image, if the page advances automatically
 const IGNORED_CLICKS_MS = 500; // milliseconds without clicks after that, for the second half of a double click
@@ -244,7 +244,7 @@ async function agree() {
   await loadTurn();
 }
 
-// Run one action at a time: other keys and buttons are ignored until it ends.
+// Run one action at a time, and ignore others meanwhile.
 async function runAlone(work) {
   if (isBusy) return;
   isBusy = true;

@@ -78,8 +78,8 @@ class PageClient:
         self._path = parts.path.rstrip("/")
         self._connection = HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT)
         self._headers = {"Content-Type": "application/json"}
-        self.seconds: dict[str, list[float]] = {}  # response times by route
-        self.ends: dict[str, list[float]] = {}  # when the responses arrived, by route
+        self.seconds: list[float] = []  # response times
+        self.ends: list[float] = []  # when the responses arrived
         self.statuses: dict[int, int] = {}  # number of responses by status, after signing in
         try:
             self._sign_in(address, token)
@@ -108,8 +108,8 @@ class PageClient:
         begin = perf_counter()
         status, body = self._exchange("POST", route, content)
         end = perf_counter()
-        self.seconds.setdefault(route, []).append(end - begin)
-        self.ends.setdefault(route, []).append(end)
+        self.seconds.append(end - begin)
+        self.ends.append(end)
         if status >= 500:
             raise ConnectionError(f"status {status}")
         if status >= 300:
@@ -165,10 +165,8 @@ class Load:
     answers: int  # without repeats after a lost connection
     lost: int  # lost connections
     seconds: float
-    next_seconds: npt.NDArray[np.float64]
-    answer_seconds: npt.NDArray[np.float64]
-    next_ends: npt.NDArray[np.float64]  # when the responses arrived, as time.perf_counter
-    answer_ends: npt.NDArray[np.float64]
+    response_seconds: npt.NDArray[np.float64]  # of requests for a task, which most often also save answers
+    response_ends: npt.NDArray[np.float64]  # when the responses arrived, as time.perf_counter
     statuses: dict[int, int]
     n_repeated: int  # requests without a response, or with status 5xx, which were sent again
 
@@ -203,19 +201,13 @@ def rate(
         for status, count in worker.client.statuses.items():
             statuses[status] = statuses.get(status, 0) + count
 
-    def times(kind: str, route: str) -> npt.NDArray[np.float64]:
-        values = (getattr(worker.client, kind).get(route, ()) for worker in workers)
-        return np.array([value for times in values for value in times], np.float64)
-
     return Load(
         tasks=sum(worker.tasks for worker in workers),
         answers=sum(worker.answers for worker in workers),
         lost=sum(worker.lost for worker in workers),
         seconds=perf_counter() - begin,
-        next_seconds=times("seconds", "next"),
-        answer_seconds=times("seconds", "answers"),
-        next_ends=times("ends", "next"),
-        answer_ends=times("ends", "answers"),
+        response_seconds=np.concatenate([worker.client.seconds for worker in workers]),
+        response_ends=np.concatenate([worker.client.ends for worker in workers]),
         statuses=statuses,
         n_repeated=sum(worker.n_repeated for worker in workers),
     )

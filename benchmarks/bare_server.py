@@ -40,28 +40,27 @@ def make_app(address: str) -> Starlette:
     async def page(_: Request) -> Response:
         return HTMLResponse('<meta name="csrf" content="0">')
 
+    def read_task() -> dict[str, Any]:
+        number = next(task_numbers)
+        with engine.connect() as connection:
+            connection.execute(_LAST, {"number": number}).one_or_none()
+        rows = [{"question": number * 10 + i, "class": i, "answer": None, "revision": 0} for i in range(_QUESTIONS)]
+        return {"task": {"task": number, "image": "images/0", "practice": False, "rows": rows}}
+
     async def next_task(request: Request) -> Response:
         await request.json()
-        number = next(task_numbers)
-
-        def read() -> None:
-            with engine.connect() as connection:
-                connection.execute(_LAST, {"number": number}).one_or_none()
-
-        await run_in_threadpool(read)
-        rows = [{"question": number * 10 + i, "class": i, "answer": None, "revision": 0} for i in range(_QUESTIONS)]
-        return JSONResponse({"task": {"task": number, "image": "images/0", "practice": False, "rows": rows}})
+        return JSONResponse(await run_in_threadpool(read_task))
 
     async def save_answers(request: Request) -> Response:
         body: Any = await request.json()
         rows = [{"question": answer["question"], "answer": answer["answer"]} for answer in body["answers"]]
 
-        def write() -> None:
+        def write_and_read_task() -> dict[str, Any]:
             with engine.begin() as connection:
                 connection.execute(answers.insert(), rows)
+            return {"next": read_task()}
 
-        await run_in_threadpool(write)
-        return JSONResponse({})
+        return JSONResponse(await run_in_threadpool(write_and_read_task))
 
     routes = (
         ("/sign-in", sign_in, "POST"),

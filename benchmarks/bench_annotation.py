@@ -104,22 +104,16 @@ def compare_with_bare(row: Any, name: str, address: str, bare_address: str, rate
     assert max(load.statuses) < 500, load.statuses
     speed, bare_speed = load.answers / load.seconds, bare.answers / bare.seconds
     print(f"{name}: {speed:.0f} answers per second, a bare server {bare_speed:.0f}; statuses {dict(load.statuses)}")
-    for request, seconds, bare_seconds in (
-        ("next", load.next_seconds, bare.next_seconds),
-        ("submit", load.answer_seconds, bare.answer_seconds),
-    ):
-        for share in (0.5, 0.95):
-            title = f"{name}, {request}, {share:.0%}"
-            row(title, quantile(seconds, share), "a bare server", quantile(bare_seconds, share), "<= 10")
+    for share in (0.5, 0.95):
+        seconds, bare_seconds = quantile(load.response_seconds, share), quantile(bare.response_seconds, share)
+        row(f"{name}, {share:.0%}", seconds, "a bare server", bare_seconds, "<= 10")
     return load
 
 
 def test_eight_raters_get_fast_responses(row: Any, tmp_path: Path) -> None:
     name = "8 raters, 1 s of thought, SQLite"
     load = compare_with_bare(row, name, str(tmp_path / "c.db"), str(tmp_path / "bare.db"), 8, 1.0)
-    row(f"{name}, next, 50%", quantile(load.next_seconds, 0.5), "5 ms", 0.005, "<= 1")
-    row(f"{name}, next, 95%", quantile(load.next_seconds, 0.95), "25 ms", 0.025, "<= 1")
-    row(f"{name}, submit, 95%", quantile(load.answer_seconds, 0.95), "25 ms", 0.025, "<= 1")
+    row(f"{name}, 95%", quantile(load.response_seconds, 0.95), "25 ms", 0.025, "<= 1")
 
 
 @pytest.mark.parametrize(("where", "raters", "think"), [("SQLite", 8, 0.0), ("PostgreSQL", 50, 1.0)])
@@ -132,8 +126,7 @@ def test_server_saves_many_answers(row: Any, tmp_path: Path, where: str, raters:
             addresses = [new_database(server) for _ in addresses]
         load = compare_with_bare(row, name, *addresses, raters, think)
     row(f"{name}, 200 answers", 200 * load.seconds / load.answers, "1 s", 1.0, "<= 1")
-    row(f"{name}, next, 95%", quantile(load.next_seconds, 0.95), "50 ms", 0.05, "<= 1")
-    row(f"{name}, submit, 95%", quantile(load.answer_seconds, 0.95), "50 ms", 0.05, "<= 1")
+    row(f"{name}, 95%", quantile(load.response_seconds, 0.95), "50 ms", 0.05, "<= 1")
 
 
 def test_check_of_the_log_file_is_a_small_part_of_each_change(

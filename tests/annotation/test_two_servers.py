@@ -37,8 +37,7 @@ class Rating:
 
     def response_times(self, *, is_down: bool) -> npt.NDArray[np.float64]:
         """Return the response times of requests while one server was down, or while both were live."""
-        seconds = np.concatenate([self.load.next_seconds, self.load.answer_seconds])
-        ends = np.concatenate([self.load.next_ends, self.load.answer_ends])
+        seconds, ends = self.load.response_seconds, self.load.response_ends
         overlaps = [(ends > begin) & (ends - seconds < end) for begin, end in self.outages]
         return seconds[np.logical_or.reduce(overlaps) == is_down]
 

@@ -78,7 +78,7 @@ class PageClient:
         self._path = parts.path.rstrip("/")
         self._connection = HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT)
         self._headers = {"Content-Type": "application/json"}
-        self.seconds: list[float] = []  # response times
+        self.seconds: list[float] = []  # response times of `post`
         self.ends: list[float] = []  # when the responses arrived
         self.statuses: dict[int, int] = {}  # number of responses by status, after signing in
         try:
@@ -165,7 +165,7 @@ class Load:
     answers: int  # without repeats after a lost connection
     lost: int  # lost connections
     seconds: float
-    response_seconds: npt.NDArray[np.float64]  # of requests for a task, which most often also save answers
+    response_seconds: npt.NDArray[np.float64]  # of requests that save answers, give a task, or both
     response_ends: npt.NDArray[np.float64]  # when the responses arrived, as time.perf_counter
     statuses: dict[int, int]
     n_repeated: int  # requests without a response, or with status 5xx, which were sent again

@@ -3,6 +3,7 @@
 import gzip
 import re
 import sqlite3
+from contextlib import closing
 from importlib.resources import files
 from typing import Any
 
@@ -78,7 +79,7 @@ def test_locked_database_is_reported_and_nothing_is_lost(site: Site, caplog: pyt
     client = site.client("ann")
     task = next_task(client)
     event.listen(site.campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA busy_timeout=10"))
-    with sqlite3.connect(site.folder / "campaign", isolation_level=None) as other:
+    with closing(sqlite3.connect(site.folder / "campaign", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         refused = client.post("/answers", json=answers_to(task))
         other.execute("ROLLBACK")

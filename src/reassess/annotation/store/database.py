@@ -33,12 +33,12 @@ _LOCK_TIMEOUT_MS = 10_000  # milliseconds that a writer waits for another writer
 _SERVER_TIMEOUTS = {"connect_timeout": "10", "tcp_user_timeout": "10000"}
 # Statements of raters' requests read a few rows by indexes. By default, PostgreSQL plans some of them for each request,
 # and keeps plans that scan whole tables or indexes, which were made when the tables were small.
-_WHOLE_TABLE_PLANS = "enable_seqscan", "enable_mergejoin", "enable_hashjoin", "enable_material"
-_PLAN_SETTINGS = " -c ".join(
-    ["-c plan_cache_mode=force_generic_plan", "jit=off", *(f"{name}=off" for name in _WHOLE_TABLE_PLANS)]
+_WHOLE_TABLE_SETTINGS = "enable_seqscan", "enable_mergejoin", "enable_hashjoin", "enable_material"
+_PLAN_SETTINGS = "-c plan_cache_mode=force_generic_plan -c jit=off " + " ".join(
+    f"-c {name}=off" for name in _WHOLE_TABLE_SETTINGS
 )
-_USUAL_PLANS = "SELECT set_config('plan_cache_mode', 'auto', true)" + "".join(
-    f", set_config('{name}', 'on', true)" for name in _WHOLE_TABLE_PLANS
+_USUAL_PLANS = "SELECT set_config('plan_cache_mode', 'auto', true), " + ", ".join(
+    f"set_config('{name}', 'on', true)" for name in _WHOLE_TABLE_SETTINGS
 )
 _MAX_LOG_PAGES = 1_000  # SQLite moves a log of this size into the file
 # The serving process moves a log into the file after this number of changes or bytes.

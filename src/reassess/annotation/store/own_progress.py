@@ -127,7 +127,6 @@ _PRACTICE_COUNTS = (
     .where(_IS_OWN, turns.c.state == constant(TurnState.DONE), tasks.c.kind == constant(TaskKind.PRACTICE))
     .where(people.c.role == constant(Role.RATER), questions.c.truth.is_not(None))
 )
-# Tasks that the person has not had, and can get. There may be many main tasks, but few that the person has had.
 _IS_OWN_AND_NOT_EXCLUDED = and_(_IS_OWN, turns.c.state != constant(TurnState.EXCLUDED))
 _HAS_HAD = exists().where(_IS_OWN_AND_NOT_EXCLUDED, turns.c.task == tasks.c.id)
 _IS_FREE_MAIN = and_(tasks.c.kind == constant(TaskKind.MAIN), tasks.c.free > constant(0))
@@ -135,6 +134,7 @@ _FREE_MAIN_COUNT = select(func.count()).select_from(tasks).where(_IS_FREE_MAIN).
 _OWN_FREE_MAIN_COUNT = (
     select(func.count()).select_from(turns.join(tasks)).where(_IS_OWN_AND_NOT_EXCLUDED, _IS_FREE_MAIN).scalar_subquery()
 )
+# Main tasks that the person has not had, and can get: all free tasks are counted, without a search for each.
 _MAIN_COUNT = select((_FREE_MAIN_COUNT - _OWN_FREE_MAIN_COUNT).label("main"))
 _IS_NOT_MAIN = tasks.c.kind.in_([constant(TaskKind.GOLDEN), constant(TaskKind.PRACTICE)])
 _IS_KNOWN = exists().where(questions.c.task == tasks.c.id, questions.c.truth.is_not(None))

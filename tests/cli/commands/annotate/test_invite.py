@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,7 @@ def test_next_step_serves_the_pages_at_the_address(invite: Runner, address: str,
 
 def test_raters_who_failed_practice_are_not_counted(invite: Runner) -> None:
     assert "1 rater for 5 votes" in invite("ann").out
-    with sqlite3.connect("pets.db") as database:
+    with closing(sqlite3.connect("pets.db")) as database, database:
         database.execute("update people set stage = 'failed' where name = 'ann'")
     assert "1 rater for 5 votes per question: invite 4 more" in invite("bob").out
 

@@ -48,8 +48,8 @@ export class Outbox {
     return toPromise(store.getAll(IDBKeyRange.bound([this.#person], [this.#person, []])));
   }
 
-  // Send the unsent answers; if this fails, try again later. With `held`, the request also fetches the next task, unless
-  // it is not needed or is rejected.
+  // Send the unsent answers; if this fails, try again later. With `held`, the same request fetches the next task; `next`
+  // is undefined if nothing was unsent, or was refused.
   send(held) {
     clearTimeout(this.#timer);
     this.#timer = null;
@@ -89,7 +89,7 @@ export class Outbox {
       return next;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      if (stored.length === 1) this.#reject(stored[0], error);
+      if (stored.length === 1 && !held) this.#reject(stored[0], error);
       else for (const answer of stored) await this.#postAnswers([answer]);
     }
   }

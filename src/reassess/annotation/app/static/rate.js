@@ -244,7 +244,7 @@ async function agree() {
   await loadTurn();
 }
 
-// Run one action at a time, and ignore others meanwhile.
+// Run one action at a time.
 async function runAlone(work) {
   if (isBusy) return;
   isBusy = true;

@@ -50,7 +50,7 @@ export class Turns {
     return (await post("answers", { answers, reveal: true })).truths;
   }
 
-  // Send the unsent answers, and fetch the task after a turn. Return the promise of the answers.
+  // Send the unsent answers, and fetch the task after a turn. Return the promise of `send`.
   fetchAfter(turn) {
     const held = [turn.task];
     const sent = this.#outbox.send(held);

@@ -105,7 +105,7 @@ def _wait_until(condition: Callable[[], bool], working: "Future[Load]") -> None:
 
 def test_no_answer_is_lost_when_one_of_two_servers_is_killed(tmp_path: Path, database: str) -> None:
     n_raters, think, n_tasks, n_kills, pause = (
-        (200, 1.0, 2_500 * _MINUTES, 3 * _MINUTES, _SECONDS_BETWEEN_KILLS) if _MINUTES else (20, 1.0, 100, 2, 0.0)
+        (200, 1.0, 3_000 * _MINUTES, 3 * _MINUTES, _SECONDS_BETWEEN_KILLS) if _MINUTES else (20, 1.0, 100, 2, 0.0)
     )
     raters = tuple(f"rater {number}" for number in range(n_raters))
     rules = Rules(votes_per_question=_VOTES)

@@ -6,7 +6,6 @@ import time
 from asyncio import Semaphore
 from collections.abc import Callable
 
-import scipy.optimize  # noqa: F401 - renewing the tempering power imports it, and all requests would wait meanwhile
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException

@@ -19,7 +19,7 @@ from reassess.annotation import (
     suggest_class,
 )
 from reassess.annotation.store.campaigns import open_transaction
-from reassess.annotation.store.database import open_engine
+from reassess.annotation.store.database import use_engine
 from reassess.annotation.store.owner_lists import LogEntry, list_log_entries
 from reassess.annotation.store.schema import questions
 from reassess.core import LabelSets, Questions, StopRule, Tasks
@@ -117,7 +117,7 @@ def test_export_is_logged_unless_campaign_is_read_only(campaign: Campaign, tmp_p
 
 def test_export_by_owner_fails_if_it_cannot_be_logged(campaign: Campaign, path: Path, tmp_path: Path) -> None:
     event.listen(campaign.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA busy_timeout=1"))
-    with open_engine(path).begin(), pytest.raises(OperationalError, match="is locked"):
+    with use_engine(path) as other, other.begin(), pytest.raises(OperationalError, match="is locked"):
         export_campaign(campaign, tmp_path / "rated", with_rater_names=True)
     assert not (tmp_path / "rated").exists()
 

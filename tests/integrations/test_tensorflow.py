@@ -17,6 +17,10 @@ from reassess.evaluation import multi_hot, padded_ids
 from reassess.text import to_nfc
 from tests.helpers import Needs, RealFile, code_of, fault_of, message
 
+# On Python 3.13, a library that AutoGraph uses warns of deprecation. As an error, the warning makes AutoGraph run a
+# loop without converting it, and the loop never ends.
+pytestmark = pytest.mark.filterwarnings("ignore:.*pyct_anno:DeprecationWarning")
+
 LABELS = LabelSets.from_lists(
     [*(f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, 6)), "cats/tom.jpg"],
     [[2, 0], [], [1], [3, 4, 5], [0], [5]],

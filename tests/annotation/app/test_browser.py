@@ -159,6 +159,21 @@ def test_page_sends_answers_and_fetches_the_next_task_in_one_request(work: Calla
     assert sum(url.endswith("/next") for url in urls) < 5
 
 
+def test_image_is_shown_after_progress_is_known(work: Callable[..., Work]) -> None:
+    """A response after the first answers would count their image twice."""
+    campaign = work(sizes=(1, 1, 1))
+    view = campaign.window.first_tab()
+    requests: list[Any] = []
+    view.route("**/progress", lambda route: requests.append(route))
+    with view.expect_response("**/images/*"):
+        campaign.sign_in("ann")
+    view.wait_for_timeout(100)
+    assert not view.is_visible("#image img")
+    requests[0].continue_()
+    shown(view)
+    wait_for_text(view, "#stage", "0 done, at most 3 left for you")
+
+
 def test_answers_without_connection_are_sent_later(work: Callable[..., Work]) -> None:
     """Actions that need a connection say so."""
     campaign = work(sizes=(2, 2, 2, 2))

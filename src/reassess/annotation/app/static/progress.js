@@ -6,7 +6,7 @@ const IMAGES_PER_REQUEST = 10; // images between requests for progress
 const summary = document.querySelector("#summary");
 
 let progress = null; // the last response of the server, updated by the page
-let imagesSinceResponse = 0; // images since that response
+let imagesSinceResponse = 0;
 
 // Fetch the progress; without a connection, the earlier response stays.
 export async function fetchProgress() {
@@ -61,7 +61,7 @@ const hintText = breakHint.querySelector("p");
 let workStart = null; // since the last break or hint
 let lastAnswerTime = null;
 
-// Note that the rater has answered; `notify` receives the text of a hint.
+// `notify` receives the text of a hint.
 export function noteWork(notify) {
   const now = Date.now();
   if (workStart === null || now - lastAnswerTime >= BREAK_MINUTES * MS_PER_MINUTE) startWork(now);

@@ -17,7 +17,7 @@ const MAX_RETRY_SECONDS = 8; // after a lost connection
 const LOADING_PANEL_MS = 300; // milliseconds until the page shows that it is loading
 const ADVANCE_MS = 250; // milliseconds to the next image, if the page advances automatically
 const IGNORED_CLICKS_MS = 500; // milliseconds without clicks after that, for the second half of a double click
-const MAX_IMAGES_BACK = 8; // images
+const MAX_IMAGES_BACK = 8;
 const [NO, YES] = [0, 2];
 
 const find = (selector) => document.querySelector(selector);
@@ -36,10 +36,8 @@ let laterTurns = []; // later turns that wait while an earlier one is on the scr
 let timer = null;
 let retrySeconds = 1;
 let isBusy = false;
-let clicksIgnoredUntil = 0; // when clicks count again
+let clicksIgnoredUntil = 0;
 let isActiveTab = true; // false while another tab is active
-
-// ---- moving between images
 
 // Show the image that was on the screen before a reload, or else the next image.
 async function loadTurn() {
@@ -47,10 +45,10 @@ async function loadTurn() {
   [turn, laterTurns] = [null, []];
   turns.discardFetched();
   try {
-    const response = await withLoadingPanel(outbox.send().then(() => turns.fetchCurrent()));
+    const fetchAll = () => Promise.all([turns.fetchCurrent(), progress.fetchProgress()]); // before the rater can answer
+    const [response] = await withLoadingPanel(outbox.send().then(fetchAll));
     retrySeconds = 1;
     if (!isActiveTab) return;
-    progress.fetchProgress().then(showStage);
     if (response.reason) return showReason(response.reason);
     showTurn(response);
     if (!response.practice) turns.fetchAfter(response);
@@ -140,8 +138,6 @@ function updateButtons() {
 function zoomCurrent() {
   zoom.setRow(turn.truths ? null : rows.currentRow);
 }
-
-// ---- actions of a rater
 
 // Set the answers of some rows; they share the time since the last answer equally.
 function answer(pairs) {
@@ -285,8 +281,6 @@ function onShortcut(action, key, target) {
   if (!isBusy || action === "help" || action === "whole") ACTIONS[action](key);
   return true;
 }
-
-// ---- start
 
 function setActiveTab(isActive) {
   isActiveTab = isActive;

@@ -37,8 +37,7 @@ from reassess.annotation import (
     skip_task,
     take_back_expired_tasks,
 )
-from reassess.annotation.store import campaigns as campaigns_module
-from reassess.annotation.store import excluding
+from reassess.annotation.store import excluding, transactions
 from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.owner_lists import list_log_entries
 from reassess.annotation.store.schema import images, tasks
@@ -142,7 +141,7 @@ def test_exclusion_is_immediate_and_finished_after_a_kill(
 ) -> None:
     """A few questions are recounted per transaction; all numbers are correct meanwhile."""
     monkeypatch.setattr(excluding, "_MAX_QUESTIONS", 2)
-    monkeypatch.setattr(campaigns_module, "_MAX_STATEMENT_VALUES", 1)  # so that one statement is not enough
+    monkeypatch.setattr(transactions, "_MAX_STATEMENT_VALUES", 1)  # so that one statement is not enough
     campaign = campaign_at(request.getfixturevalue(place), (3, 3), raters=4, votes_per_question=2, golden_share=0)
     for person in (2, 3):
         answer_all(campaign, person, YES)

@@ -18,10 +18,10 @@ from reassess.annotation import (
     open_campaign,
     suggest_class,
 )
-from reassess.annotation.store.campaigns import open_transaction
 from reassess.annotation.store.database import use_engine
 from reassess.annotation.store.owner_lists import LogEntry, list_log_entries
 from reassess.annotation.store.schema import questions
+from reassess.annotation.store.transactions import open_transaction
 from reassess.core import LabelSets, Questions, StopRule, Tasks
 from reassess.data import open_benchmark, read_original_labels, read_votes, update_benchmark
 from tests.annotation.campaigns import CLASSES, NOW, campaign_at, tasks_of, turn_of, vote_on_all

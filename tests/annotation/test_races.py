@@ -26,8 +26,8 @@ from reassess.annotation import (
     skip_task,
     suggest_class,
 )
-from reassess.annotation.store.campaigns import open_transaction
 from reassess.annotation.store.schema import questions
+from reassess.annotation.store.transactions import open_transaction
 from reassess.core import StopRule
 from reassess.errors import DataError
 from tests.annotation.campaigns import CLASSES, NOW, YES, campaign_at, raters_of, waiting

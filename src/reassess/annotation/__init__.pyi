@@ -26,8 +26,6 @@ from .store.campaign_files import lock_campaign_file as lock_campaign_file
 from .store.campaign_files import upgrade_campaign as upgrade_campaign
 from .store.campaigns import Campaign as Campaign
 from .store.campaigns import open_campaign as open_campaign
-from .store.campaigns import pause as pause
-from .store.campaigns import resume as resume
 from .store.campaigns import use_campaign as use_campaign
 from .store.creation import create_campaign as create_campaign
 from .store.excluding import exclude_rater as exclude_rater
@@ -38,6 +36,8 @@ from .store.export import export_votes as export_votes
 from .store.given_answers import GivenAnswer as GivenAnswer
 from .store.given_answers import save_answers as save_answers
 from .store.given_answers import skip_task as skip_task
+from .store.pausing import pause as pause
+from .store.pausing import resume as resume
 from .store.people import Person as Person
 from .store.people import add_people as add_people
 from .store.people import add_person as add_person

@@ -1,6 +1,6 @@
 """The rules of a campaign: how tasks are assigned to raters, and when a question is closed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
@@ -62,6 +62,14 @@ class Rules:
             else min(self.votes_per_question, max(self.stop_rule.min_votes, n_votes + 1))
         )
         return max(0, limit - n_votes - n_reserved)
+
+    def allows_another_rater(self, counts: Collection[tuple[int, int]]) -> bool:
+        """Return whether another rater can get a task.
+
+        `counts` has the numbers of votes and of reserved votes for each open question of the task. Each of them must
+        allow another rater; a task without open questions is not asked.
+        """
+        return bool(counts) and all(self.count_raters_still_allowed(*each) for each in counts)
 
     def is_golden_task(self, rater_id: int, task_number: int) -> bool:
         """Return whether a rater's task should be golden. The seed decides it; task numbers start at 0."""

@@ -13,7 +13,7 @@ from sqlalchemy import event, update
 
 from reassess.annotation.sample_answers import compute_campaign_scores
 from reassess.annotation.store import schema
-from reassess.annotation.store.campaigns import Campaign, open_transaction
+from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.export import export_votes
 from reassess.annotation.store.given_answers import GivenAnswer, save_answers
 from reassess.annotation.store.people import add_people, save_consent
@@ -21,6 +21,7 @@ from reassess.annotation.store.progress import measure_progress
 from reassess.annotation.store.progress_result import Progress
 from reassess.annotation.store.schema import Role
 from reassess.annotation.store.shown_items import read_golden_truths, read_image_names_by_address
+from reassess.annotation.store.transactions import open_transaction
 from reassess.annotation.store.turns import Turn, begin_next_turn
 from reassess.core import KNOWN_ANSWERS, USUAL_THRESHOLD, VALIDITY, LabelSets, Scores, Votes
 from reassess.errors import DataError

@@ -22,10 +22,10 @@ from reassess.annotation import (
     skip_task,
 )
 from reassess.annotation.app import owner_page
-from reassess.annotation.store.campaigns import open_transaction
 from reassess.annotation.store.database import UnavailableError, connect_for_reading
 from reassess.annotation.store.owner_lists import list_disputed_golden, list_uncertain_questions
 from reassess.annotation.store.schema import answers, questions, tasks
+from reassess.annotation.store.transactions import open_transaction
 from reassess.core import StopRule
 from tests.annotation.app.sites import CLASSES, HOSTILE, Site, make_site
 

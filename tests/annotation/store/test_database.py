@@ -33,8 +33,8 @@ from reassess.annotation import (
     use_campaign,
 )
 from reassess.annotation.store import database as store
-from reassess.annotation.store.campaigns import open_transaction
 from reassess.annotation.store.database import connect_for_reading, convert_database_errors
+from reassess.annotation.store.transactions import open_transaction
 from tests.annotation.campaigns import campaign_at, vote_on_all
 from tests.helpers import message
 

@@ -20,11 +20,11 @@ from reassess.annotation import (
     skip_task,
     take_back_expired_tasks,
 )
-from reassess.annotation.store.campaigns import open_transaction
 from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.owner_lists import list_log_entries
 from reassess.annotation.store.practice import PracticeResult
 from reassess.annotation.store.schema import RaterStage, people, questions
+from reassess.annotation.store.transactions import open_transaction
 from reassess.cli.tables.status_table import describe_practice
 from reassess.core import StopRule
 from reassess.numeric import BalancedAccuracy

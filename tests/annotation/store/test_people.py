@@ -31,9 +31,9 @@ from reassess.annotation import (
     sign_in,
     sign_out,
 )
-from reassess.annotation.store.campaigns import open_transaction
 from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.schema import log, people, sessions
+from reassess.annotation.store.transactions import open_transaction
 from tests.annotation.campaigns import NOW, tasks_of, turn_of, waiting, why
 from tests.helpers import code_of, message
 

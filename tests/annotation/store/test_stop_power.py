@@ -19,9 +19,9 @@ from reassess.annotation import (
 )
 from reassess.annotation.running_posterior import GoldenAnswerCount, compute_valid_probability, estimate_rater_model
 from reassess.annotation.store import schema, stop_power
-from reassess.annotation.store.campaigns import open_transaction
 from reassess.annotation.store.schema import Role, TaskKind
 from reassess.annotation.store.stop_power import renew_power
+from reassess.annotation.store.transactions import open_transaction
 from reassess.core import StopRule
 from tests.annotation.campaigns import NO, NOW, YES, campaign_at, give, raters_of
 from tests.annotation.invariants import Stored

@@ -24,10 +24,10 @@ from reassess.annotation import (
     take_back_expired_tasks,
 )
 from reassess.annotation.store import schema
-from reassess.annotation.store.campaigns import open_transaction
 from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.owner_lists import list_log_entries
 from reassess.annotation.store.schema import questions, tasks
+from reassess.annotation.store.transactions import open_transaction
 from reassess.core import LabelSets
 from tests.annotation.campaigns import (
     CLASSES,
@@ -170,7 +170,7 @@ def test_task_created_by_another_transaction_is_locked_before_change(database: s
 
     def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
         if "FROM tasks" in statement and statement.endswith("FOR NO KEY UPDATE"):
-            locked.extend(parameters["numbers"])
+            locked.extend(parameters[0])
 
     other = open_campaign(database)
     event.listen(other.engine, "before_cursor_execute", note)

@@ -20,7 +20,7 @@ from reassess.annotation.app.request_bodies import EmptyBody, ExportOptions, Inv
 from reassess.annotation.app.security import compute_csrf_token
 from reassess.annotation.app.sign_in import Caller, make_get_route, make_post_route, render_template
 from reassess.annotation.export_folder import export_campaign
-from reassess.annotation.store.campaigns import Campaign, pause, resume
+from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import UnavailableError, WaitedTooLongError, describe_error
 from reassess.annotation.store.excluding import exclude_rater, finish_recounting, include_rater
 from reassess.annotation.store.owner_lists import (
@@ -30,6 +30,7 @@ from reassess.annotation.store.owner_lists import (
     list_log_entries,
     list_uncertain_questions,
 )
+from reassess.annotation.store.pausing import pause, resume
 from reassess.annotation.store.people import add_person, admit_rater, create_sign_in_token, delete_person, revoke_link
 from reassess.annotation.store.shown_items import read_class_infos
 from reassess.core import KNOWN_ANSWERS, VALIDITY

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -11,11 +10,16 @@ from starlette.responses import JSONResponse, Response
 
 from reassess.annotation.app.request_bodies import Answers, LoadedTasks, SkippedTask, SuggestedClass
 from reassess.annotation.app.sign_in import Caller, make_get_route, make_post_route
-from reassess.annotation.store.given_answers import GivenAnswer, save_answers, skip_task
+from reassess.annotation.store.given_answers import (
+    GivenAnswer,
+    save_answers,
+    save_answers_and_begin_next_turn,
+    skip_task,
+)
 from reassess.annotation.store.own_progress import measure_own_progress
 from reassess.annotation.store.shown_items import find_example_image, find_image, read_class_infos, save_image_hash
 from reassess.annotation.store.suggestions import suggest_class
-from reassess.annotation.store.turns import Turn, begin_next_turn, find_previous_turn
+from reassess.annotation.store.turns import NoTaskReason, Turn, begin_next_turn, find_previous_turn
 from reassess.errors import DataError
 
 _RATING_ROLES = ("rater", "expert")
@@ -24,11 +28,11 @@ _logger = logging.getLogger("reassess.annotation")
 
 
 def _send_next_task(caller: Caller, body: LoadedTasks) -> Response:
-    return JSONResponse(_give_next_task(caller, body.task_ids))
+    turn = begin_next_turn(caller.campaign, caller.person.id, caller.now, loaded_task_ids=body.task_ids)
+    return JSONResponse(_next_turn_to_json(turn))
 
 
-def _give_next_task(caller: Caller, loaded_task_ids: Sequence[int]) -> dict[str, Any]:
-    turn = begin_next_turn(caller.campaign, caller.person.id, caller.now, loaded_task_ids=loaded_task_ids)
+def _next_turn_to_json(turn: Turn | NoTaskReason) -> dict[str, Any]:
     return {"task": _shown_task_to_json(turn)} if isinstance(turn, Turn) else {"task": None, "reason": turn}
 
 
@@ -39,11 +43,16 @@ def _send_previous_task(caller: Caller, body: LoadedTasks) -> Response:
 
 def _save_answers(caller: Caller, body: Answers) -> Response:
     answers = [GivenAnswer(sent.question_id, sent.answer, sent.seconds, sent.revision) for sent in body.answers]
-    truths = save_answers(caller.campaign, caller.person.id, answers, caller.now, reveal_truths=body.reveal_truths)
-    saved = [[answer.question_id, answer.revision] for answer in answers]
-    response = {"saved": saved, "truths": {str(question_id): truth for question_id, truth in truths.items()}}
-    if body.loaded_task_ids is not None:
-        response["next"] = _give_next_task(caller, body.loaded_task_ids)
+    arguments = caller.campaign, caller.person.id, answers, caller.now
+    response: dict[str, Any] = {"saved": [[answer.question_id, answer.revision] for answer in answers]}
+    if body.loaded_task_ids is None:
+        truths = save_answers(*arguments, reveal_truths=body.reveal_truths)
+    else:
+        truths, turn = save_answers_and_begin_next_turn(
+            *arguments, reveal_truths=body.reveal_truths, loaded_task_ids=body.loaded_task_ids
+        )
+        response["next"] = _next_turn_to_json(turn)
+    response["truths"] = {str(question_id): truth for question_id, truth in truths.items()}
     return JSONResponse(response)
 
 

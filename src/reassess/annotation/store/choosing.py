@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, and_, bindparam, exists, func, or_, select
 
 from reassess.annotation.assignment import N_SEARCH_POSITIONS
-from reassess.annotation.store.campaigns import Transaction
 from reassess.annotation.store.schema import (
     RaterStage,
     Role,
@@ -20,6 +19,7 @@ from reassess.annotation.store.schema import (
     turns,
 )
 from reassess.annotation.store.statements import constant, is_in_list
+from reassess.annotation.store.transactions import Transaction
 
 _MAX_SEARCH_LAG = 128  # tasks between a search position and the chosen task before the position moves
 
@@ -29,7 +29,7 @@ class ChosenTask(NamedTuple):
 
     task: Row[Any]
     question_rows: Sequence[Row[Any]]
-    n_raters_still_allowed: int  # how many more raters can get the task
+    remains_free: bool  # whether another rater can get the task too
 
 
 def choose_task(transaction: Transaction, person: Row[Any], loaded_task_ids: Sequence[int]) -> ChosenTask | None:
@@ -113,11 +113,12 @@ def _choose_questions(
     open_rows = [row for row in rows if row.ended is None]
     chosen = sorted((row for row in open_rows if row.answer is None), key=sort_key)[:n_questions]
     ids = {row.id for row in chosen}
-    free = min(
-        (transaction.rules.count_raters_still_allowed(row.votes, row.reserved + (row.id in ids)) for row in open_rows),
-        default=0,
+    remains_free = transaction.rules.allows_another_rater(
+        [(row.votes, row.reserved + (row.id in ids)) for row in open_rows]
     )
-    return ChosenTask(task, sorted(chosen, key=attrgetter("id")), free)  # ids are random, so this order reveals nothing
+    return ChosenTask(
+        task, sorted(chosen, key=attrgetter("id")), remains_free
+    )  # ids are random, so this order reveals nothing
 
 
 def choose_start_of_next_task_search(transaction: Transaction, person: Row[Any], chosen_task: Row[Any]) -> int:

@@ -54,6 +54,8 @@ def _write_tables(connection: Connection, plan: CampaignPlan, now: float) -> Non
     """Create the tables of a campaign, and fill them from a plan."""
     schema.metadata.create_all(connection)
     store_schema_version(connection)
+    if connection.dialect.name == "postgresql":
+        connection.connection.dbapi_connection.prepare_threshold = 1  # many rows are inserted faster
     rules, counts = plan.rules, plan.count_golden_by_truth()
     row: dict[str, Any] = {"per_question": rules.votes_per_question, "lease": rules.lease_seconds}
     row |= {"golden_share": rules.golden_share, "seed": rules.seed}
@@ -103,7 +105,9 @@ def _write_tables(connection: Connection, plan: CampaignPlan, now: float) -> Non
             _insert_expert_answers(connection, plan, [question["id"] for question in questions], now)
     connection.execute(schema.log.insert(), {"at": now, "person": None, "what": "create", "detail": {}})
     if connection.dialect.name == "postgresql":
-        connection.execute(text("ANALYZE"))  # without statistics, PostgreSQL would read whole tables for each task
+        # Without these statistics, PostgreSQL would read whole tables for each task. With statistics of tables that are
+        # still empty, it would do so too.
+        connection.execute(text("ANALYZE images, tasks, questions"))
 
 
 def _insert_rows(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
@@ -167,7 +171,6 @@ def _make_task_rows(plan: CampaignPlan, tasks: Tasks, image_ids: dict[str, int])
     has_drawn_order = sample is not None and sample.design is not None
     rng = np.random.default_rng(plan.rules.seed)
     position = (np.arange(len(tasks)) if has_drawn_order else rng.permutation(len(tasks))).tolist()
-    free = 0 if golden else plan.rules.count_raters_still_allowed(n_votes=0, n_reserved=0)
     images = tasks.questions.image_ids[tasks.indptr[:-1]].tolist()
     columns = zip(draw_random_ids(len(tasks)), images, kinds, position, strict=True)
     sample_rows = [-1] * len(names) if sample is None else sample.rows_of(names).tolist()
@@ -179,7 +182,7 @@ def _make_task_rows(plan: CampaignPlan, tasks: Tasks, image_ids: dict[str, int])
             "image": image_ids[names[image]],
             "kind": kind,
             "position": position,
-            "free": free,
+            "free": int(not golden),
             "probability": probabilities[image],
             "stratum": strata[image],
         }

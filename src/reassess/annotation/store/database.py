@@ -33,7 +33,10 @@ _LOCK_TIMEOUT_MS = 10_000  # milliseconds that a writer waits for another writer
 _SERVER_TIMEOUTS = {"connect_timeout": "10", "tcp_user_timeout": "10000"}
 # Statements of raters' requests read a few rows by indexes. By default, PostgreSQL plans some of them for each request,
 # and keeps plans that scan whole tables or indexes, which were made when the tables were small.
-_WHOLE_TABLE_SETTINGS = "enable_seqscan", "enable_mergejoin", "enable_hashjoin", "enable_material"
+_WHOLE_TABLE_SETTINGS = (
+    *("enable_seqscan", "enable_mergejoin", "enable_hashjoin", "enable_material"),
+    "enable_indexonlyscan",  # it would read the tables too, in a slower way, since they change all the time
+)
 _PLAN_SETTINGS = "-c plan_cache_mode=force_generic_plan -c jit=off " + " ".join(
     f"-c {name}=off" for name in _WHOLE_TABLE_SETTINGS
 )
@@ -221,7 +224,10 @@ def open_engine(address: str | Path) -> Engine:
             pool_size=_MAX_CONNECTIONS,
             max_overflow=0,
             pool_timeout=_LOCK_TIMEOUT_MS / 1000,
-            connect_args={"options": f"-c lock_timeout={_LOCK_TIMEOUT_MS} {_PLAN_SETTINGS}"},
+            connect_args={
+                "options": f"-c lock_timeout={_LOCK_TIMEOUT_MS} {_PLAN_SETTINGS}",
+                "prepare_threshold": None,  # else psycopg deletes all prepared statements after a rollback
+            },
             hide_parameters=True,
         )
         event.listen(engine, "begin", _use_usual_plans_for_reading)
@@ -287,8 +293,6 @@ def connect_for_reading(engine: Engine, *, is_single_statement: bool = False) ->
         if engine.dialect.name == "postgresql":  # by default, each statement would see the latest commits
             connection.execution_options(isolation_level="AUTOCOMMIT" if is_single_statement else "REPEATABLE READ")
         yield connection.execution_options(reading=True)
-        if engine.dialect.name == "postgresql":
-            connection.commit()  # after a rollback, psycopg would prepare its statements again
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from time import monotonic, sleep
 
 from sqlalchemy import select, update
 
-from reassess.annotation.store.campaigns import Campaign, Transaction, open_transaction
+from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.schema import (
     Role,
@@ -17,6 +17,7 @@ from reassess.annotation.store.schema import (
 )
 from reassess.annotation.store.stop_power import renew_power
 from reassess.annotation.store.suggestions import withdraw_or_reopen_suggested_questions
+from reassess.annotation.store.transactions import Transaction, open_transaction
 from reassess.annotation.store.turns import end_turn
 from reassess.annotation.store.vote_counting import recount_votes
 from reassess.errors import DataError
@@ -118,5 +119,5 @@ def _recount_chunk(transaction: Transaction, person_id: int, is_excluded: bool, 
     transaction.lock_tasks(row.task for row in rows)
     if rows:
         recount_votes(transaction, [row.id for row in rows])
-        transaction.update_raters_still_allowed([row.task for row in rows], is_reopened=True)
+        transaction.update_free([row.task for row in rows], is_reopened=True)
     return -1

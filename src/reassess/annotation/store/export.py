@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, and_, exists, func, select
 from sqlalchemy.exc import DBAPIError
 
 from reassess.annotation.store import schema
-from reassess.annotation.store.campaigns import Campaign, open_transaction
+from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import check_integrity, connect_for_reading, is_read_only_error
 from reassess.annotation.store.excluding import finish_recounting
 from reassess.annotation.store.schema import (
@@ -31,6 +31,7 @@ from reassess.annotation.store.schema import (
     unasked,
 )
 from reassess.annotation.store.shown_items import read_classes
+from reassess.annotation.store.transactions import open_transaction
 from reassess.core import KNOWN_ANSWERS, Classes, LabelSets, Questions, Sample, Tasks, Votes
 from reassess.formats.task_files import parse_tasks
 

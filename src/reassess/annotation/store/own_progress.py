@@ -33,6 +33,16 @@ _MAX_SECONDS = 120.0  # per answer; longer times, such as breaks, count as this
 
 
 @dataclass(frozen=True)
+class OwnAnswers:
+    """Numbers of a person's answers."""
+
+    n_answers: int
+    total_seconds: float | None  # of all answers, without breaks; None if unknown
+    practice_score: float  # number of practice answers that agree with the experts; maybe counts as half an answer
+    n_practice_answers: int
+
+
+@dataclass(frozen=True)
 class OwnProgress:
     """What a person has done, and how many images are left for them."""
 
@@ -41,37 +51,35 @@ class OwnProgress:
         int  # images left, at most, including images on their page; other raters may answer some of them first
     )
     seconds_per_image: float | None  # at the recent pace; None for fewer than three images
-    n_answers: int
-    total_seconds: float | None  # of all answers, without breaks; None if unknown
-    practice_score: float  # number of practice answers that agree with the experts; maybe counts as half an answer
-    n_practice_answers: int
+    answers: OwnAnswers | None  # None while images are left: it takes long to read all answers
 
     def to_json(self) -> dict[str, Any]:
         """Return the progress as a dict for JSON output."""
-        return {
-            "done": self.n_finished_images,
-            "left": self.n_images_left,
-            "pace": self.seconds_per_image,
-            "answers": self.n_answers,
-            "seconds": self.total_seconds,
-            "agreed": self.practice_score,
-            "practised": self.n_practice_answers,
-        }
+        document: dict[str, Any] = {"done": self.n_finished_images, "left": self.n_images_left}
+        document["pace"] = self.seconds_per_image
+        if self.answers is not None:
+            document |= {"answers": self.answers.n_answers, "seconds": self.answers.total_seconds}
+            document |= {"agreed": self.answers.practice_score, "practised": self.answers.n_practice_answers}
+        return document
 
 
 def measure_own_progress(campaign: Campaign, person_id: int) -> OwnProgress:
     """Measure the progress of one person, without revealing golden questions."""
     with connect_for_reading(campaign.engine, is_single_statement=True) as connection:
-        (row,) = execute(connection, _SELECT_PROGRESS, {"person_id": person_id})
+        (row,) = execute(connection, (_SELECT_PROGRESS, {"person_id": person_id}))
+    n_images_left = row.begun + _count_tasks_left(campaign, row)
     return OwnProgress(
         n_finished_images=row.finished,
-        n_images_left=row.begun + _count_tasks_left(campaign, row),
+        n_images_left=n_images_left,
         seconds_per_image=row.recent_seconds / row.recent_turns if row.recent_turns >= _MIN_TURNS else None,
-        n_answers=row.answers,
-        total_seconds=row.seconds,
-        practice_score=(row.half_agreements or 0) / 2,
-        n_practice_answers=row.practised,
+        answers=None if n_images_left else _count_answers(campaign, person_id),
     )
+
+
+def _count_answers(campaign: Campaign, person_id: int) -> OwnAnswers:
+    with connect_for_reading(campaign.engine, is_single_statement=True) as connection:
+        (row,) = execute(connection, (_SELECT_ANSWER_COUNTS, {"person_id": person_id}))
+    return OwnAnswers(row.answers, row.seconds, (row.half_agreements or 0) / 2, row.practised)
 
 
 def _count_tasks_left(campaign: Campaign, row: Any) -> int:
@@ -102,17 +110,18 @@ _TURN_COUNTS = select(
 _LIMITED_SECONDS = case((answers.c.seconds > constant(_MAX_SECONDS), constant(_MAX_SECONDS)), else_=answers.c.seconds)
 _IS_RECENT = and_(turns.c.number >= cursors.c.turns - constant(_N_RECENT_TURNS), answers.c.seconds.is_not(None))
 _OWN_ANSWERS = and_(answers.c.question == questions.c.id, answers.c.person == turns.c.person)
-_ANSWER_COUNTS = (
-    select(
-        func.count().label("answers"),
-        func.sum(_LIMITED_SECONDS).label("seconds"),
-        func.sum(_LIMITED_SECONDS).filter(_IS_RECENT).label("recent_seconds"),
-        func.count(distinct(turns.c.task)).filter(_IS_RECENT).label("recent_turns"),
-    )
+_SELECT_OWN_ANSWERS = (
+    select()
     .select_from(turns.join(cursors, cursors.c.person == turns.c.person))
     .join(questions, questions.c.task == turns.c.task)
     .join(answers, _OWN_ANSWERS)
     .where(_IS_OWN)
+)
+_RECENT_COUNTS = _SELECT_OWN_ANSWERS.where(_IS_RECENT).add_columns(
+    func.sum(_LIMITED_SECONDS).label("recent_seconds"), func.count(distinct(turns.c.task)).label("recent_turns")
+)
+_ANSWER_COUNTS = _SELECT_OWN_ANSWERS.add_columns(
+    func.count().label("answers"), func.sum(_LIMITED_SECONDS).label("seconds")
 )
 # Answers in practice tasks whose truths the person has seen.
 _HALF_AGREEMENTS = case(
@@ -148,11 +157,14 @@ _UNANSWERED_COUNT = select(func.count().label("unanswered")).where(
     *(_IS_EXPERT, ~_HAS_HAD, _IS_NOT_MAIN, exists().where(questions.c.task == tasks.c.id, ~_IS_ANSWERED))
 )
 _COUNTS = [
-    counts.subquery()
-    for counts in (_TURN_COUNTS, _ANSWER_COUNTS, _PRACTICE_COUNTS, _MAIN_COUNT, _KNOWN_COUNTS, _UNANSWERED_COUNT)
+    counts.subquery() for counts in (_TURN_COUNTS, _RECENT_COUNTS, _MAIN_COUNT, _KNOWN_COUNTS, _UNANSWERED_COUNT)
 ]
 _SELECT_PROGRESS = (
     select(*people.c["id", "role", "stage", "excluded"], cursors.c.draws, *_COUNTS)
     .select_from(reduce(lambda joined, counts: joined.join(counts, true()), _COUNTS, people.join(cursors)))
     .where(people.c.id == bindparam("person_id"))
+)
+_ALL_ANSWERS, _PRACTICE_ANSWERS = _ANSWER_COUNTS.subquery(), _PRACTICE_COUNTS.subquery()
+_SELECT_ANSWER_COUNTS = select(_ALL_ANSWERS, _PRACTICE_ANSWERS).select_from(
+    _ALL_ANSWERS.join(_PRACTICE_ANSWERS, true())
 )

@@ -11,11 +11,12 @@ from sqlalchemy import Connection, Row, bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from reassess.annotation.person_names import check_name, refuse_similar_name
-from reassess.annotation.store.campaigns import Campaign, Transaction, open_transaction
+from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.practice import COUNT_PRACTICE_TASKS
 from reassess.annotation.store.schema import RaterStage, Role, cursors, golden_counts, log, people, sessions
 from reassess.annotation.store.statements import execute
+from reassess.annotation.store.transactions import Transaction, open_transaction
 from reassess.core import KNOWN_ANSWERS, VALIDITY
 from reassess.errors import DataError
 from reassess.text import join_first, suggest_name
@@ -224,7 +225,7 @@ _SELECT_SESSION_PERSON = (
 def find_session_person(campaign: Campaign, session_secret: str, now: float) -> Person | None:
     """Find the person of a session by its secret; None if the session has ended."""
     with connect_for_reading(campaign.engine, is_single_statement=True) as connection:
-        rows = execute(connection, _SELECT_SESSION_PERSON, {"digest": _hash_secret(session_secret), "now": now})
+        rows = execute(connection, (_SELECT_SESSION_PERSON, {"digest": _hash_secret(session_secret), "now": now}))
     return person_from_row(rows[0]) if rows else None
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import Connection, Row, and_, exists, func, or_, select, update
 
 from reassess.annotation.practice_round import PracticeRound
-from reassess.annotation.store.campaigns import Campaign, Transaction
+from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.schema import (
     RaterStage,
@@ -23,6 +23,7 @@ from reassess.annotation.store.schema import (
     tasks,
     turns,
 )
+from reassess.annotation.store.transactions import Transaction
 from reassess.core import KNOWN_ANSWERS, VALIDITY
 from reassess.numeric import BalancedAccuracy
 

@@ -162,7 +162,7 @@ tasks = Table(
     Column("image", Integer, ForeignKey("images.id"), nullable=False, index=True),
     Column("kind", String, nullable=False),
     Column("position", Integer, nullable=False),
-    Column("free", Integer, nullable=False),  # how many further raters can get the task
+    Column("free", Integer, nullable=False),  # 0 if no further rater can get the task
     Column("probability", Float),  # probability that the image was drawn; null if it was not drawn at random
     Column("stratum", String),
     UniqueConstraint("kind", "position"),

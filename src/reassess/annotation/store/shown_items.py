@@ -8,9 +8,10 @@ from sqlalchemy import Row, func, select, update
 
 from reassess.annotation.plan import ExampleImage
 from reassess.annotation.store import schema
-from reassess.annotation.store.campaigns import Campaign, open_transaction
+from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.schema import classes, examples, images, questions, tasks
+from reassess.annotation.store.transactions import open_transaction
 from reassess.core import Classes
 
 

@@ -2,7 +2,7 @@
 
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from contextlib import closing
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -13,10 +13,8 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Executable,
-    Insert,
     Select,
     TypeDecorator,
-    Update,
     bindparam,
     literal_column,
 )
@@ -25,6 +23,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
+Params = Mapping[str, Any] | Sequence[Mapping[str, Any]]  # with several mappings, a statement is executed several times
+Request = tuple[Executable, Params]
 _Converter = Callable[[Any], Any]
 
 
@@ -34,19 +34,21 @@ class _Compiled(NamedTuple):
     text: str
     constants: dict[str, Any]  # parameters with a value in the statement
     param_converters: list[tuple[str, _Converter]]
-    positions: list[str] | None  # names of parameters in order; None if the driver takes names
+    positions: list[str]  # names of parameters in order
     row_type: Any  # a named tuple; None if the statement returns no rows
     column_converters: list[_Converter | None]  # empty if no column has one
 
-    def convert_params(self, params: Mapping[str, Any]) -> Any:
+    def convert_params(self, params: Mapping[str, Any]) -> tuple[Any, ...]:
         """Convert parameters to values for the driver."""
         values = {**self.constants, **params}
         for name, converter in self.param_converters:
             values[name] = converter(values[name])
-        return values if self.positions is None else tuple(values[name] for name in self.positions)
+        return tuple([values[name] for name in self.positions])
 
     def convert_rows(self, rows: Sequence[Sequence[Any]]) -> list[Any]:
         """Convert rows of the driver to named tuples."""
+        if self.row_type is None:
+            return []
         if not self.column_converters:
             return [self.row_type._make(row) for row in rows]
         return [
@@ -63,38 +65,56 @@ class _Compiled(NamedTuple):
 _COMPILED: dict[tuple[Executable, str], _Compiled] = {}
 
 
-def execute(
-    connection: Connection, statement: Executable, params: Mapping[str, Any] | Sequence[Mapping[str, Any]]
-) -> list[Any]:
-    """Execute a statement, once for each mapping in `params`; return the rows of a `select`, as named tuples.
+def execute(connection: Connection, *requests: Request, then_commit: bool = False) -> list[Any]:
+    """Execute statements; return the rows of the last one as named tuples, if it is a `select`.
 
-    SQLAlchemy needs more time to execute a short statement than the driver and the database. So the statement is
-    compiled only once for each kind of database, and stays in memory: it must be a constant of a module. An insert has
-    the same parameters each time, and columns have no default values.
+    SQLAlchemy needs more time to execute a short statement than the driver and the database. So a statement is compiled
+    only once for each kind of database, and stays in memory: it must be a constant of a module. An insert has the same
+    parameters each time, and columns have no default values. PostgreSQL executes all statements in one round trip, and
+    commits if `then_commit`.
     """
-    if (compiled := _COMPILED.get((statement, connection.dialect.name))) is None:
-        names = list(params if isinstance(params, Mapping) else params[0])
-        compiled = _COMPILED[statement, connection.dialect.name] = _compile(statement, connection.dialect, names)
-    cursor = connection.connection.cursor()
-    values: Any  # of one execution, or a list
-    if isinstance(params, Mapping):
-        send, values = cursor.execute, compiled.convert_params(params)
-    else:
-        send, values = cursor.executemany, [compiled.convert_params(each) for each in params]
-    for listener in connection.dispatch.before_cursor_execute:
-        listener(connection, cursor, compiled.text, values, None, isinstance(values, list))
+    compiled_requests = [
+        (_find_compiled(connection.dialect, statement, params), [params] if isinstance(params, Mapping) else params)
+        for statement, params in requests
+    ]
+    calls = [(each, each.convert_params(params)) for each, all_params in compiled_requests for params in all_params]
+    for compiled, values in calls:
+        for listener in connection.dispatch.before_cursor_execute:
+            listener(connection, None, compiled.text, values, None, False)
+    statements = [(compiled.text, values) for compiled, values in calls]
     try:
-        send(compiled.text, values)
-        return [] if compiled.row_type is None else compiled.convert_rows(cursor.fetchall())
-    except connection.dialect.loaded_dbapi.Error as error:
-        connection._handle_dbapi_exception(error, compiled.text, None, cursor, None)  # raises SQLAlchemy's error
+        if connection.dialect.name == "postgresql":
+            from reassess.annotation.store.round_trips import execute_in_one_round_trip
+
+            rows = execute_in_one_round_trip(connection, statements, then_commit=then_commit)
+        else:
+            rows = _execute_on_sqlite(connection, statements)
+    except (connection.dialect.loaded_dbapi.Error, KeyboardInterrupt) as error:
+        text = statements[-1][0] if statements else None
+        connection._handle_dbapi_exception(error, text, None, None, None)  # raises SQLAlchemy's error
         raise
-    finally:
-        cursor.close()
+    return calls[-1][0].convert_rows(rows) if calls else []
+
+
+def _execute_on_sqlite(connection: Connection, statements: Sequence[tuple[str, tuple[Any, ...]]]) -> list[Any]:
+    with closing(connection.connection.cursor()) as cursor:
+        for text, values in statements:
+            cursor.execute(text, values)
+        rows: list[Any] = cursor.fetchall()
+        return rows
+
+
+def _find_compiled(dialect: Dialect, statement: Executable, params: Params) -> _Compiled:
+    if (compiled := _COMPILED.get((statement, dialect.name))) is None:
+        names = list(params if isinstance(params, Mapping) else params[0])
+        compiled = _COMPILED[statement, dialect.name] = _compile(statement, dialect, names)
+    return compiled
 
 
 def _compile(statement: Executable, dialect: Dialect, param_names: list[str]) -> _Compiled:
     is_select = isinstance(statement, Select)
+    if dialect.name == "postgresql":
+        dialect = type(dialect)(dbapi=dialect.dbapi, paramstyle="numeric_dollar")
     compiled = statement.compile(dialect=dialect, column_keys=None if is_select else param_names)
     columns = statement.selected_columns if is_select else None
     # psycopg returns values of the types of PostgreSQL, but SQLite has no types for booleans and JSON.
@@ -112,13 +132,6 @@ def _compile(statement: Executable, dialect: Dialect, param_names: list[str]) ->
         row_type=None if columns is None else namedtuple("Row", columns.keys()),
         column_converters=column_converters if any(column_converters) else [],
     )
-
-
-@cache
-def combine_changes(changes: tuple[Insert | Update, ...]) -> Insert | Update:
-    """Combine statements that change different rows into one: all but the last become common table expressions."""
-    *others, last = changes
-    return last.add_cte(*(change.cte(f"change_{number}") for number, change in enumerate(others)))
 
 
 def constant(value: str | float) -> ColumnElement[Any]:

@@ -11,7 +11,7 @@ from sqlalchemy import Row, and_, exists, func, select, update
 
 from reassess.aggregation import predict_golden_questions
 from reassess.annotation.store import schema
-from reassess.annotation.store.campaigns import Campaign, open_transaction
+from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.schema import (
     Role,
@@ -24,6 +24,7 @@ from reassess.annotation.store.schema import (
     tasks,
     turns,
 )
+from reassess.annotation.store.transactions import open_transaction
 from reassess.core import KNOWN_ANSWERS, Questions, Votes
 
 _N_TASKS_PER_CHECK = 20  # tasks of a person until the power may be renewed

@@ -6,7 +6,7 @@ from sqlalchemy import Integer, Row, bindparam, cast, delete, exists, func, inse
 
 from reassess.annotation.running_posterior import estimate_priors_by_label, estimate_rater_model
 from reassess.annotation.store import schema
-from reassess.annotation.store.campaigns import Campaign, Transaction, open_transaction
+from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.creation import draw_random_ids
 from reassess.annotation.store.schema import (
     WITHDRAWN,
@@ -21,6 +21,7 @@ from reassess.annotation.store.schema import (
     tasks,
     turns,
 )
+from reassess.annotation.store.transactions import Transaction, open_transaction
 from reassess.annotation.store.turns import find_turn
 from reassess.annotation.store.vote_counting import recount_votes
 from reassess.errors import DataError
@@ -107,7 +108,7 @@ def _add_question(transaction: Transaction, image: Row[Any], class_id: int) -> i
     place = {
         "kind": TaskKind.MAIN,
         "position": position,
-        "free": transaction.rules.count_raters_still_allowed(n_votes=0, n_reserved=0),
+        "free": 1,
     }
     connection.execute(tasks.insert().values(id=task, image=image.id, **place))
     golden = connection.execute(select(schema.campaign.c.golden_invalid, schema.campaign.c.golden_valid)).one()
@@ -168,4 +169,4 @@ def _withdraw_or_reopen_question(transaction: Transaction, task_id: int) -> None
     reopened = transaction.connection.scalars(ask_again.values(ended=None).returning(questions.c.id)).all()
     if reopened:  # people may have answered after it was withdrawn
         recount_votes(transaction, reopened)
-    transaction.update_raters_still_allowed([task_id])
+    transaction.update_free([task_id])

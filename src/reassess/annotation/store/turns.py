@@ -6,13 +6,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, bindparam, or_, select, update
 
-from reassess.annotation.store.campaigns import (
-    UPDATE_FREE,
-    UPDATE_RESERVED,
-    Campaign,
-    Transaction,
-    open_transaction,
-)
+from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.choosing import (
     SELECT_TASK_QUESTIONS,
     ChosenTask,
@@ -34,8 +28,10 @@ from reassess.annotation.store.schema import (
     turns,
 )
 from reassess.annotation.store.statements import constant, is_in_list
+from reassess.annotation.store.transactions import UPDATE_FREE, UPDATE_RESERVED, Transaction, open_transaction
 from reassess.errors import DataError
 
+_SECONDS_BETWEEN_LEASE_CHECKS = 1.0
 _MAX_TURNS = 2  # of a person at a time: the turn on the screen, and the next turn
 
 # Why a person gets no task now; `experts`: the practice round waits for experts' answers.
@@ -70,9 +66,10 @@ def begin_next_turn(
 
     The person's page has already loaded the tasks in `loaded_task_ids`.
     """
+    take_back_expired_tasks_if_due(campaign, now)
     while True:
         with open_transaction(campaign) as transaction:
-            turn = _give_next_task(transaction, person_id, now, loaded_task_ids)
+            turn = give_next_task(transaction, transaction.lock_person(person_id), now, loaded_task_ids)
         if turn is not None:
             return turn
         take_back_expired_tasks(campaign, now)
@@ -91,6 +88,13 @@ def find_previous_turn(campaign: Campaign, person_id: int, *, loaded_task_ids: S
             if turn is None or _find_reason_for_no_task(transaction, row) is not None
             else _load_shown_task(transaction, turn, row)
         )
+
+
+def take_back_expired_tasks_if_due(campaign: Campaign, now: float) -> None:
+    """Call `take_back_expired_tasks`, which reads the turns of all people, at most once per second."""
+    if not 0 <= now - campaign.last_lease_check.seconds < _SECONDS_BETWEEN_LEASE_CHECKS:
+        campaign.last_lease_check.seconds = now
+        take_back_expired_tasks(campaign, now)
 
 
 def take_back_expired_tasks(campaign: Campaign, now: float) -> None:
@@ -120,7 +124,7 @@ def end_turn(transaction: Transaction, turn: Row[Any], state: str) -> None:
         return
     rows = transaction.execute(SELECT_TASK_QUESTIONS, {"person_id": turn.person, "task_id": turn.task})
     transaction.release_one_vote_per_question([row.id for row in rows if row.answer is None and row.id in turn.shown])
-    transaction.update_raters_still_allowed([turn.task], is_reopened=state == TurnState.EXPIRED)
+    transaction.update_free([turn.task], is_reopened=state == TurnState.EXPIRED)
 
 
 _IS_ASKED = turns.c.state == constant(TurnState.ASKED)
@@ -134,9 +138,7 @@ _IS_FINISHED = turns.c.state == constant(TurnState.DONE), ~is_in_list(tasks.c.id
 _SELECT_PREVIOUS_TURN = _SELECT_TURNS_WITH_TASKS.where(_IS_OWN, *_IS_FINISHED).order_by(turns.c.number.desc()).limit(1)
 _IS_LATE = or_(turns.c.expires < bindparam("now"), turns.c.expires > bindparam("latest"))
 _SELECT_LATE_TURNS = select(turns.c.person, turns.c.task).where(_IS_ASKED, _IS_LATE)
-_SELECT_BEGUN_OR_LATE = (
-    select(turns.c.task, _IS_LATE.label("is_late")).where(_IS_ASKED, or_(_IS_OWN, _IS_LATE)).order_by(turns.c.number)
-)
+_SELECT_BEGUN = select(turns.c.task, _IS_LATE.label("is_late")).where(_IS_ASKED, _IS_OWN).order_by(turns.c.number)
 _SELECT_TURN_WITH_TASK = _SELECT_TURNS_WITH_TASKS.where(_IS_OWN, turns.c.task == bindparam("task_id"))
 _IS_EXPIRED = turns.c.state == constant(TurnState.EXPIRED)
 _SELECT_EXPIRED_TURNS = _SELECT_TURNS_WITH_TASKS.where(_IS_OWN, _IS_EXPIRED, ~is_in_list(tasks.c.id, "held")).order_by(
@@ -161,8 +163,6 @@ _GIVEN_TURN = {
 }
 _INSERT_TURN = turns.insert().values(person=bindparam("person_id"), task=bindparam("task_id"), **_GIVEN_TURN)
 _UPDATE_TURN = update(turns).where(_IS_OWN, turns.c.task == bindparam("task_id")).values(_GIVEN_TURN)
-_GIVE_NEW_TASK = (_INSERT_TURN, UPDATE_RESERVED, UPDATE_FREE, _MOVE_CURSOR)
-_GIVE_TASK_AGAIN = (_UPDATE_TURN, UPDATE_RESERVED, UPDATE_FREE, _MOVE_CURSOR)
 
 
 def _find_given_tasks_with_invalid_lease(connection: Connection, campaign: Campaign, now: float) -> Sequence[Row[Any]]:
@@ -176,55 +176,54 @@ def _make_lease_bounds(campaign: Campaign, now: float) -> dict[str, float]:
     return {"now": now, "latest": now + 2 * campaign.rules.lease_seconds}
 
 
-def _give_next_task(
-    transaction: Transaction, person_id: int, now: float, loaded_task_ids: Sequence[int]
+def give_next_task(
+    transaction: Transaction, person: Row[Any], now: float, loaded_task_ids: Sequence[int]
 ) -> Turn | NoTaskReason | None:
-    """Give a person the next task, or return the reason why they get no task.
+    """Give a person, whose row is locked, the next task, or return the reason why they get no task.
 
-    Return None if the caller must first end expired turns.
+    Return None if a lease of the person has expired, and the caller must first end the turn.
     """
-    row = transaction.lock_person(person_id)
-    if (reason := _find_reason_for_no_task(transaction, row)) is not None:
+    if (reason := _find_reason_for_no_task(transaction, person)) is not None:
         return reason
     begun = transaction.execute(
-        _SELECT_BEGUN_OR_LATE, {"person_id": person_id, **_make_lease_bounds(transaction.campaign, now)}
+        _SELECT_BEGUN, {"person_id": person.id, **_make_lease_bounds(transaction.campaign, now)}
     )
     if any(turn.is_late for turn in begun):
         return None
     for turn in begun:
         if turn.task not in loaded_task_ids:
-            (with_task,) = transaction.execute(_SELECT_TURN_WITH_TASK, {"person_id": person_id, "task_id": turn.task})
-            return _load_shown_task(transaction, with_task, row)
+            (with_task,) = transaction.execute(_SELECT_TURN_WITH_TASK, {"person_id": person.id, "task_id": turn.task})
+            return _load_shown_task(transaction, with_task, person)
     if len(begun) >= _MAX_TURNS:
         return "waiting"
     loaded_task_ids = sorted(set(loaded_task_ids) - {turn.task for turn in begun})  # only tasks whose lease has expired
     if (
-        row.has_expired
+        person.has_expired
         and (
             resumed := _give_expired_task_again(
-                transaction, row, loaded_task_ids, now + transaction.rules.lease_seconds
+                transaction, person, loaded_task_ids, now + transaction.rules.lease_seconds
             )
         )
         is not None
     ):
         return resumed
     if (
-        row.stage == RaterStage.PRACTICE
+        person.stage == RaterStage.PRACTICE
         and read_practice_round(transaction.connection, transaction.campaign.practice_bar).reason_raters_cannot_begin
         is not None
     ):
         return "waiting" if begun else "experts"
-    choice = choose_task(transaction, row, loaded_task_ids)
-    if choice is None and row.stage == RaterStage.PRACTICE and not begun:
-        row = finish_practice(transaction, row)
-        if row.stage == RaterStage.FAILED:
+    choice = choose_task(transaction, person, loaded_task_ids)
+    if choice is None and person.stage == RaterStage.PRACTICE and not begun:
+        person = finish_practice(transaction, person)
+        if person.stage == RaterStage.FAILED:
             return "failed"
-        choice = choose_task(transaction, row, loaded_task_ids)
+        choice = choose_task(transaction, person, loaded_task_ids)
     if choice is None:
-        return "waiting" if begun or has_tasks_left(transaction, row) else "finished"
-    _store_given_task(transaction, row, choice, now + transaction.rules.lease_seconds)
+        return "waiting" if begun or has_tasks_left(transaction, person) else "finished"
+    _store_given_task(transaction, person, choice, now + transaction.rules.lease_seconds)
     return _make_shown_task(
-        choice.task, choice.question_rows, row.turns, is_practice=is_practice_turn(row, choice.task.kind)
+        choice.task, choice.question_rows, person.turns, is_practice=is_practice_turn(person, choice.task.kind)
     )
 
 
@@ -251,11 +250,13 @@ def _store_given_task(transaction: Transaction, person: Row[Any], choice: Chosen
         "end": lease_end,
         "numbers": question_ids,
         "change": 1,
-        "n_raters": choice.n_raters_still_allowed,
+        "is_free": int(choice.remains_free),
         "drawn": 1,
         "place": choose_start_of_next_task_search(transaction, person, task) if is_main else person.position,
     }
-    transaction.execute_changes(_GIVE_NEW_TASK if task.turn_state is None else _GIVE_TASK_AGAIN, params)
+    store_turn = _INSERT_TURN if task.turn_state is None else _UPDATE_TURN
+    for change in (store_turn, UPDATE_RESERVED, UPDATE_FREE, _MOVE_CURSOR):
+        transaction.execute(change, params)
 
 
 def _give_expired_task_again(
@@ -276,7 +277,7 @@ def _give_expired_task_again(
         transaction.execute(_RESTART_TURN, params)
         transaction.execute(_MOVE_CURSOR, {"person_id": person.id, "place": person.position, "drawn": 0})
         transaction.reserve_one_vote_per_question(open_ids)
-        transaction.update_raters_still_allowed([turn.task])
+        transaction.update_free([turn.task])
         return _make_shown_task(turn, [row for row in rows if row.id in turn.shown], person.turns, is_practice=False)
     return None
 

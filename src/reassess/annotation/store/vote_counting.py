@@ -13,7 +13,6 @@ from reassess.annotation.running_posterior import (
     decide_truth,
     estimate_rater_model,
 )
-from reassess.annotation.store.campaigns import Transaction, split_into_chunks
 from reassess.annotation.store.schema import (
     WITHDRAWN,
     Role,
@@ -27,6 +26,7 @@ from reassess.annotation.store.schema import (
     turns,
 )
 from reassess.annotation.store.statements import constant, is_in_list
+from reassess.annotation.store.transactions import Transaction, split_into_chunks
 from reassess.core import RaterModel
 
 # Whether an answer can count as a vote: its rater is not excluded, did not skip the image, and did not suggest the

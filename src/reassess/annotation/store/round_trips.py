@@ -1,0 +1,80 @@
+"""Sending several SQL statements to PostgreSQL in one round trip.
+
+A cursor of psycopg waits for the response to each statement, and needs more processor time for a short statement than
+the database. So this module calls functions of PostgreSQL's own library, which psycopg offers as `psycopg.pq`.
+"""
+
+from collections.abc import Generator, Sequence
+from itertools import count
+from typing import Any
+
+from psycopg import OperationalError
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.errors import error_from_result
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
+from psycopg.waiting import Ready, Wait
+from sqlalchemy import Connection
+
+_statement_numbers = count()
+
+
+def execute_in_one_round_trip(
+    connection: Connection, statements: Sequence[tuple[str, Sequence[Any]]], *, then_commit: bool = False
+) -> list[tuple[Any, ...]]:
+    """Execute statements, each with the values of its parameters ``$1``, ``$2``...; return the rows of the last one.
+
+    A transaction begins first, unless it has begun or the connection needs none. A connection prepares each statement
+    once. If a statement fails, the later ones are not executed, and psycopg's error is raised.
+    """
+    driver: Any = connection.connection.dbapi_connection
+    adapter = Transformer.from_context(driver)
+    values_as_text = [adapter.dump_sequence(values, [PyFormat.TEXT] * len(values)) for _, values in statements]
+    prepared: dict[str, bytes] = connection.info.setdefault("prepared", {})  # names of statements
+    newly_prepared: dict[str, bytes] = {}
+    messages = driver.pgconn
+    messages.enter_pipeline_mode()
+    try:
+        if not driver.autocommit and messages.transaction_status == TransactionStatus.IDLE:
+            messages.send_query_params(b"BEGIN", None)
+        for (statement, _), values in zip(statements, values_as_text, strict=True):
+            name = prepared.get(statement) or newly_prepared.get(statement)
+            if name is None:
+                name = newly_prepared[statement] = b"reassess_%d" % next(_statement_numbers)
+                messages.send_prepare(name, statement.encode())
+            messages.send_query_prepared(name, values)
+        if then_commit:
+            messages.send_query_params(b"COMMIT", None)
+        messages.pipeline_sync()
+        results = driver.wait(_receive_results(messages))
+        messages.exit_pipeline_mode()
+    except BaseException:
+        driver.close()  # its results would be read as those of later statements
+        raise
+    for result in results:
+        if result.status == ExecStatus.FATAL_ERROR:
+            raise error_from_result(result)
+    prepared |= newly_prepared
+    if then_commit or not statements:
+        return []
+    adapter.set_pgresult(results[-1])
+    rows: list[tuple[Any, ...]] = adapter.load_rows(0, results[-1].ntuples, tuple)
+    return rows
+
+
+def _receive_results(messages: Any) -> Generator[Wait, Ready | None, list[Any]]:
+    """Send the messages, and receive a result for each; `psycopg.Connection.wait` waits whenever this yields."""
+    while messages.flush():
+        if (yield Wait.RW) in (Ready.R, Ready.RW):
+            messages.consume_input()
+    results: list[Any] = []
+    while True:
+        while messages.is_busy():
+            yield Wait.R
+            messages.consume_input()
+        result = messages.get_result()  # None after each result
+        if result is not None and result.status == ExecStatus.PIPELINE_SYNC:
+            return results
+        if result is not None:
+            results.append(result)
+        elif messages.status == ConnStatus.BAD:
+            raise OperationalError("the connection was lost")

@@ -35,7 +35,9 @@ from reassess.annotation import (
 )
 from reassess.annotation.store.database import connect_for_reading
 from reassess.annotation.store.excluding import finish_recounting
+from reassess.annotation.store.given_answers import save_answers_and_begin_next_turn
 from reassess.annotation.store.schema import RaterStage, Role, TaskKind, TurnState, questions, tasks, turns
+from reassess.annotation.store.turns import NoTaskReason
 from reassess.core import LabelSets, StopRule
 from reassess.errors import DataError
 from tests.annotation import invariants
@@ -163,13 +165,18 @@ class Simulation:
 
     def ask(self, person: int) -> None:
         """Request the next task of a person; the response may be lost."""
-        turns = self.turns_of.setdefault(person, [])
-        turn = begin_next_turn(self.campaign, person, self.now, loaded_task_ids=[turn.task_id for turn in turns])
+        turn = begin_next_turn(self.campaign, person, self.now, loaded_task_ids=self._loaded_task_ids(person))
+        if self.random.random() < 0.9:
+            self._receive(person, turn)
+
+    def _loaded_task_ids(self, person: int) -> list[int]:
+        return [turn.task_id for turn in self.turns_of.get(person, [])]
+
+    def _receive(self, person: int, turn: Turn | NoTaskReason) -> None:
         if isinstance(turn, Turn):
             assert not self.paused
             assert person not in self.excluded
-            if self.random.random() < 0.9:
-                turns.append(turn)
+            self.turns_of.setdefault(person, []).append(turn)
 
     def go_back(self, person: int) -> None:
         """Let a person go back to their last task, and change answers."""
@@ -198,12 +205,21 @@ class Simulation:
                 turns.pop(0)
 
     def send(self, person: int) -> None:
-        """Send the outbox; the response may be lost."""
+        """Send the outbox, sometimes with a request for the next task; the response may be lost."""
         if not (waiting := self.waiting.get(person)):
             return
         sent = waiting[: self.random.randint(1, len(waiting))] * self.random.choice([1, 1, 1, 2])
-        truths = save_answers(self.campaign, person, sent, self.now, reveal_truths=self.random.random() < 0.7)
+        arguments = self.campaign, person, sent, self.now
+        turn: Turn | NoTaskReason = "waiting"
+        if self.random.random() < 0.5:
+            truths = save_answers(*arguments, reveal_truths=self.random.random() < 0.7)
+        else:
+            loaded = self._loaded_task_ids(person)
+            truths, turn = save_answers_and_begin_next_turn(
+                *arguments, reveal_truths=self.random.random() < 0.7, loaded_task_ids=loaded
+            )
         if self.random.random() < 0.8:
+            self._receive(person, turn)
             for answer in sent:
                 own = person, answer.question_id
                 before = self.acknowledged.get(own)

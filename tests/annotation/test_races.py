@@ -26,6 +26,7 @@ from reassess.annotation import (
     skip_task,
     suggest_class,
 )
+from reassess.annotation.store.given_answers import save_answers_and_begin_next_turn
 from reassess.annotation.store.schema import questions
 from reassess.annotation.store.transactions import open_transaction
 from reassess.core import StopRule
@@ -50,7 +51,8 @@ def rate(address: str | Path, rater: int) -> dict[tuple[int, int], tuple[int, in
         rows = turn.questions if chance.random() < 0.8 else turn.questions[:1]
         new_answers = [GivenAnswer(row.question_id, chance.randrange(3)) for row in rows if row.answer is None]
         for _ in range(chance.choice([1, 1, 2])):
-            save_answers(campaign, rater, new_answers, time.time())
+            save = chance.choice([save_answers, save_answers_and_begin_next_turn])
+            save(campaign, rater, new_answers, time.time())
         for answer in new_answers:
             acknowledged.setdefault((rater, answer.question_id), (0, answer.answer))
         if chance.random() < 0.2:

@@ -29,31 +29,36 @@ def execute_in_one_round_trip(
     driver: Any = connection.connection.dbapi_connection
     adapter = Transformer.from_context(driver)
     values_as_text = [adapter.dump_sequence(values, [PyFormat.TEXT] * len(values)) for _, values in statements]
-    prepared: dict[str, bytes] = connection.info.setdefault("prepared", {})  # names of statements
-    newly_prepared: dict[str, bytes] = {}
+    names: dict[str, bytes] = connection.info.setdefault("prepared", {})  # of prepared statements
+    new_names: dict[str, bytes] = {}
+    prepares: list[str | None] = []  # for each message, the statement that it prepares
     messages = driver.pgconn
     messages.enter_pipeline_mode()
     try:
         if not driver.autocommit and messages.transaction_status == TransactionStatus.IDLE:
             messages.send_query_params(b"BEGIN", None)
+            prepares.append(None)
         for (statement, _), values in zip(statements, values_as_text, strict=True):
-            name = prepared.get(statement) or newly_prepared.get(statement)
-            if name is None:
-                name = newly_prepared[statement] = b"reassess_%d" % next(_statement_numbers)
-                messages.send_prepare(name, statement.encode())
-            messages.send_query_prepared(name, values)
+            if statement not in names and statement not in new_names:
+                new_names[statement] = b"reassess_%d" % next(_statement_numbers)
+                messages.send_prepare(new_names[statement], statement.encode())
+                prepares.append(statement)
+            messages.send_query_prepared(names.get(statement) or new_names[statement], values)
+            prepares.append(None)
         if then_commit:
             messages.send_query_params(b"COMMIT", None)
+            prepares.append(None)
         messages.pipeline_sync()
         results = driver.wait(_receive_results(messages))
         messages.exit_pipeline_mode()
     except BaseException:
         driver.close()  # its results would be read as those of later statements
         raise
-    for result in results:
+    for prepare, result in zip(prepares, results, strict=True):
         if result.status == ExecStatus.FATAL_ERROR:
             raise error_from_result(result)
-    prepared |= newly_prepared
+        if prepare is not None:
+            names[prepare] = new_names[prepare]
     if then_commit or not statements:
         return []
     adapter.set_pgresult(results[-1])

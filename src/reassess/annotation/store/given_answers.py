@@ -101,6 +101,7 @@ def save_answers_and_begin_next_turn(
     with open_transaction(campaign) as transaction:
         person = transaction.lock_person(person_id)
         truths = _save_answers(transaction, person, new_answers, now, reveal_truths=reveal_truths)
+        person = person._replace(position=min([person.position, *transaction.reopened_task_positions]))
         # A transaction that has locked tasks must not wait for the lock of another task, as for an expired turn.
         turn = None if person.has_expired else give_next_task(transaction, person, now, loaded_task_ids)
     _renew_power_if_due(campaign, person)

@@ -8,7 +8,7 @@ from collections.abc import Generator, Sequence
 from itertools import count
 from typing import Any
 
-from psycopg import OperationalError
+from psycopg import Error, OperationalError
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
@@ -51,8 +51,11 @@ def execute_in_one_round_trip(
         messages.pipeline_sync()
         results = driver.wait(_receive_results(messages))
         messages.exit_pipeline_mode()
-    except BaseException:
+    except Error:
         driver.close()  # its results would be read as those of later statements
+        raise
+    except BaseException:
+        connection.invalidate()  # also closes it
         raise
     for prepare, result in zip(prepares, results, strict=True):
         if result.status == ExecStatus.FATAL_ERROR:

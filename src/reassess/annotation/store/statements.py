@@ -89,7 +89,7 @@ def execute(connection: Connection, *requests: Request, then_commit: bool = Fals
             rows = execute_in_one_round_trip(connection, statements, then_commit=then_commit)
         else:
             rows = _execute_on_sqlite(connection, statements)
-    except (connection.dialect.loaded_dbapi.Error, KeyboardInterrupt) as error:
+    except connection.dialect.loaded_dbapi.Error as error:
         text = statements[-1][0] if statements else None
         connection._handle_dbapi_exception(error, text, None, None, None)  # raises SQLAlchemy's error
         raise

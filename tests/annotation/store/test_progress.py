@@ -20,6 +20,7 @@ from reassess.annotation import (
     read_image_names_by_address,
     save_answers,
 )
+from reassess.annotation.store.own_progress import measure_own_progress
 from reassess.annotation.store.practice import PracticeResult
 from reassess.annotation.store.schema import answers
 from reassess.numeric import BalancedAccuracy
@@ -35,6 +36,18 @@ def campaign(address: str | Path) -> Campaign:
     for rater in raters_of(2):
         create_sign_in_token(campaign, rater, NOW)
     return campaign
+
+
+def test_practice_that_was_never_checked_is_no_image_left(address: str | Path) -> None:
+    """The rater answered a practice image, closed the page before checking, and came back after the lease."""
+    campaign = campaign_at(address, (1, 1), raters=1, votes_per_question=1, golden_share=0, n_practice_tasks=1)
+    practice = turn_of(campaign, 2)
+    give(campaign, 2, practice, YES, reveal_truths=False)
+    answer_all(campaign, 2, YES, NOW + HOUR)
+    own = measure_own_progress(campaign, 2)
+    assert (own.n_finished_images, own.n_images_left) == (2, 0)
+    assert own.answers is not None
+    assert own.answers.n_answers == len(practice.questions) + 2
 
 
 def test_new_campaign_needs_all_votes(campaign: Campaign) -> None:

@@ -4,10 +4,10 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, select, text, update
+from sqlalchemy import bindparam, event, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from reassess.annotation import Campaign, GivenAnswer, Turn
+from reassess.annotation import Campaign, GivenAnswer, Turn, take_back_expired_tasks
 from reassess.annotation.store import round_trips
 from reassess.annotation.store.database import UnavailableError, connect_for_reading
 from reassess.annotation.store.given_answers import save_answers_and_begin_next_turn
@@ -73,6 +73,22 @@ def test_lost_connection_is_replaced(campaign: Campaign) -> None:
     with pytest.raises(UnavailableError, match="terminat"):
         rename_without_connection()
     assert rename(campaign) == NAMES
+
+
+def test_expired_tasks_are_locked_by_one_statement(campaign: Campaign) -> None:
+    """Raters who lock them one after another could wait for each other."""
+    first = turn_of(campaign, 2)
+    second = turn_of(campaign, 2, loaded_task_ids=[first.task_id])
+    take_back_expired_tasks(campaign, 2 * NOW)
+    locked: list[list[int]] = []
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        if statement.startswith("SELECT tasks.id \nFROM tasks") and "FOR NO KEY UPDATE" in statement:
+            locked.append(parameters[0])
+
+    event.listen(campaign.engine, "before_cursor_execute", note)
+    assert turn_of(campaign, 2).task_id == first.task_id
+    assert locked == [sorted([first.task_id, second.task_id])]
 
 
 def test_answers_and_next_task_take_few_round_trips(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:

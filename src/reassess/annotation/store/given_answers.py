@@ -96,7 +96,8 @@ def save_answers_and_begin_next_turn(
 ) -> tuple[TruthsByQuestionId, Turn | NoTaskReason]:
     """Save answers like `save_answers`, and give the person the next task like `begin_next_turn`.
 
-    This takes less time than two calls, since it is one transaction. If there is an error, nothing is saved.
+    This takes less time than two calls, since it is usually one transaction. If an answer is invalid, nothing is saved;
+    after another error, the answers may be saved.
     """
     with open_transaction(campaign) as transaction:
         person = transaction.lock_person(person_id)

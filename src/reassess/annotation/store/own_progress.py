@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, distinct, exists, func, select, true
+from sqlalchemy import and_, bindparam, case, distinct, exists, func, or_, select, true
 
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.database import connect_for_reading
@@ -26,6 +26,7 @@ from reassess.annotation.store.schema import (
     turns,
 )
 from reassess.annotation.store.statements import constant, execute
+from reassess.annotation.store.transactions import IS_EXPIRED_AND_OPEN
 
 _N_RECENT_TURNS = 30  # latest tasks of a rater, which measure the pace
 _MIN_TURNS = 3  # answered tasks needed to measure a pace
@@ -103,7 +104,7 @@ def _count_tasks_left(campaign: Campaign, row: Any) -> int:
 
 _IS_OWN = turns.c.person == bindparam("person_id")
 _IS_FINISHED = turns.c.state.in_([constant(TurnState.DONE), constant(TurnState.SKIPPED)])
-_IS_BEGUN = turns.c.state.in_([constant(TurnState.ASKED), constant(TurnState.EXPIRED)])
+_IS_BEGUN = or_(turns.c.state == constant(TurnState.ASKED), IS_EXPIRED_AND_OPEN)
 _TURN_COUNTS = select(
     func.count().filter(_IS_FINISHED).label("finished"), func.count().filter(_IS_BEGUN).label("begun")
 ).where(_IS_OWN)

@@ -32,6 +32,7 @@ def execute_in_one_round_trip(
     names: dict[str, bytes] = connection.info.setdefault("prepared", {})  # of prepared statements
     new_names: dict[str, bytes] = {}
     prepares: list[str | None] = []  # for each message, the statement that it prepares
+    results: list[Any] = []  # for each message
     messages = driver.pgconn
     messages.enter_pipeline_mode()
     try:
@@ -49,19 +50,19 @@ def execute_in_one_round_trip(
             messages.send_query_params(b"COMMIT", None)
             prepares.append(None)
         messages.pipeline_sync()
-        results = driver.wait(_receive_results(messages))
+        driver.wait(_receive_results(messages, results))
         messages.exit_pipeline_mode()
     except Error:
         driver.close()  # its results would be read as those of later statements
+        _raise_first_error(results)  # says more than that the connection was lost
         raise
     except BaseException:
         connection.invalidate()  # also closes it
         raise
     for prepare, result in zip(prepares, results, strict=True):
-        if result.status == ExecStatus.FATAL_ERROR:
-            raise error_from_result(result)
-        if prepare is not None:
+        if prepare is not None and result.status == ExecStatus.COMMAND_OK:
             names[prepare] = new_names[prepare]
+    _raise_first_error(results)
     if then_commit or not statements:
         return []
     adapter.set_pgresult(results[-1])
@@ -69,19 +70,24 @@ def execute_in_one_round_trip(
     return rows
 
 
-def _receive_results(messages: Any) -> Generator[Wait, Ready | None, list[Any]]:
-    """Send the messages, and receive a result for each; `psycopg.Connection.wait` waits whenever this yields."""
+def _raise_first_error(results: Sequence[Any]) -> None:
+    for result in results:
+        if result.status == ExecStatus.FATAL_ERROR:
+            raise error_from_result(result) from None
+
+
+def _receive_results(messages: Any, results: list[Any]) -> Generator[Wait, Ready | None, None]:
+    """Send the messages, and add the result of each; `psycopg.Connection.wait` waits whenever this yields."""
     while messages.flush():
         if (yield Wait.RW) in (Ready.R, Ready.RW):
             messages.consume_input()
-    results: list[Any] = []
     while True:
         while messages.is_busy():
             yield Wait.R
             messages.consume_input()
         result = messages.get_result()  # None after each result
         if result is not None and result.status == ExecStatus.PIPELINE_SYNC:
-            return results
+            return
         if result is not None:
             results.append(result)
         elif messages.status == ConnStatus.BAD:

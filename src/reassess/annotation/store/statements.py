@@ -90,7 +90,7 @@ def execute(connection: Connection, *requests: Request, then_commit: bool = Fals
         else:
             rows = _execute_on_sqlite(connection, statements)
     except connection.dialect.loaded_dbapi.Error as error:
-        text = statements[-1][0] if statements else None
+        text = statements[0][0] if len(statements) == 1 and not then_commit else None  # else unknown
         connection._handle_dbapi_exception(error, text, None, None, None)  # raises SQLAlchemy's error
         raise
     return calls[-1][0].convert_rows(rows) if calls else []

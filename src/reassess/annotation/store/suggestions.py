@@ -35,7 +35,6 @@ def suggest_class(campaign: Campaign, person_id: int, task_id: int, class_id: in
     A suggestion is not a vote. A suggestion for a practice image is saved, but nobody is asked about it.
     """
     with open_transaction(campaign) as transaction:
-        connection = transaction.connection
         row = transaction.lock_person(person_id)
         for is_closed, reason in (
             (row.paused, "paused"),
@@ -45,10 +44,10 @@ def suggest_class(campaign: Campaign, person_id: int, task_id: int, class_id: in
             if is_closed:
                 raise DataError("no-suggestions", "suggestions are not accepted", found=reason)
         find_turn(transaction, person_id, task_id)
-        if connection.scalar(select(schema.classes.c.id).where(schema.classes.c.id == class_id)) is None:
+        if transaction.connection.scalar(select(schema.classes.c.id).where(schema.classes.c.id == class_id)) is None:
             raise DataError("unknown-class", "unknown class", found=f"class {class_id}")
         is_own = suggestions.c.person == person_id, suggestions.c.task == task_id
-        suggested_ids = set(connection.scalars(select(suggestions.c.class_id).where(*is_own)))
+        suggested_ids = set(transaction.connection.scalars(select(suggestions.c.class_id).where(*is_own)))
         if class_id in suggested_ids:
             return
         if len(suggested_ids) >= _MAX_SUGGESTIONS:
@@ -58,18 +57,24 @@ def suggest_class(campaign: Campaign, person_id: int, task_id: int, class_id: in
                 allowed=f"up to {_MAX_SUGGESTIONS}",
                 found=len(suggested_ids) + 1,
             )
-        connection.execute(insert(suggestions).values(person=person_id, task=task_id, class_id=class_id, at=now))
+        transaction.connection.execute(
+            insert(suggestions).values(person=person_id, task=task_id, class_id=class_id, at=now)
+        )
         transaction.log_action(now, "suggest", person_id, task=task_id, class_id=class_id)
         # Also locks the image, so that nobody else adds a task.
-        image = connection.execute(_LOCK_IMAGE, {"task_id": task_id}).one()
+        image = transaction.connection.execute(_LOCK_IMAGE, {"task_id": task_id}).one()
         if image.kind == TaskKind.PRACTICE:  # practice images are used only for practice
             return
         task_of = select(questions.c.task).join(tasks, tasks.c.id == questions.c.task)
-        existing = connection.scalar(task_of.where(tasks.c.image == image.id, questions.c.class_id == class_id))
+        existing = transaction.connection.scalar(
+            task_of.where(tasks.c.image == image.id, questions.c.class_id == class_id)
+        )
         # A suggested turn keeps the person from being asked about their own suggestion.
         turn = {"person": person_id, "shown": [], "state": TurnState.SUGGESTED, "number": 0, "expires": now}
         if existing is None:
-            connection.execute(turns.insert().values(task=_add_question(transaction, image, class_id), **turn))
+            transaction.connection.execute(
+                turns.insert().values(task=_add_question(transaction, image, class_id), **turn)
+            )
             return
         transaction.lock_tasks([existing])
         is_own_turn = turns.c.task == existing, turns.c.person == person_id
@@ -79,14 +84,14 @@ def suggest_class(campaign: Campaign, person_id: int, task_id: int, class_id: in
             turns.c.state == TurnState.SUGGESTED,
         )
         earlier = select(turns.c.task).join(suggestions, suggestions.c.person == turns.c.person).where(*is_suggested)
-        if connection.scalar(earlier) is None:
+        if transaction.connection.scalar(earlier) is None:
             return
         # The suggested turn replaces a turn that ended without an answer.
-        connection.execute(
+        transaction.connection.execute(
             delete(turns).where(*is_own_turn, turns.c.state.in_([TurnState.EXPIRED, TurnState.EXCLUDED]))
         )
-        if connection.scalar(select(turns.c.task).where(*is_own_turn)) is None:
-            connection.execute(turns.insert().values(task=existing, **turn))
+        if transaction.connection.scalar(select(turns.c.task).where(*is_own_turn)) is None:
+            transaction.connection.execute(turns.insert().values(task=existing, **turn))
             _withdraw_or_reopen_question(transaction, existing)
 
 
@@ -101,21 +106,18 @@ _LOCK_IMAGE = (
 def _add_question(transaction: Transaction, image: Row[Any], class_id: int) -> int:
     """Add a task that asks about a class of an image, after all other tasks; return its id."""
     transaction.lock_campaign()
-    connection = transaction.connection
     ((task,), (question,)) = draw_random_ids(1), draw_random_ids(1)
     last = select(func.coalesce(func.max(tasks.c.position), -1)).where(tasks.c.kind == TaskKind.MAIN)
-    position = connection.execute(last).scalar_one() + 1
-    place = {
-        "kind": TaskKind.MAIN,
-        "position": position,
-        "free": 1,
-    }
-    connection.execute(tasks.insert().values(id=task, image=image.id, **place))
-    golden = connection.execute(select(schema.campaign.c.golden_invalid, schema.campaign.c.golden_valid)).one()
+    position = transaction.connection.execute(last).scalar_one() + 1
+    place = {"kind": TaskKind.MAIN, "position": position, "free": 1}
+    transaction.connection.execute(tasks.insert().values(id=task, image=image.id, **place))
+    golden = transaction.connection.execute(
+        select(schema.campaign.c.golden_invalid, schema.campaign.c.golden_valid)
+    ).one()
     prior = _estimate_prior(transaction, image, class_id)
     valid = float(estimate_rater_model([], (golden[0], golden[1]), []).prior[1]) if prior is None else prior
     row = {"task": task, "class_id": class_id, "golden": False, "prior": prior, "valid": valid}
-    connection.execute(questions.insert().values(id=question, **row))
+    transaction.connection.execute(questions.insert().values(id=question, **row))
     return task
 
 

@@ -40,8 +40,10 @@ from reassess.annotation.assignment import Rules
 from reassess.annotation.store import schema
 from reassess.annotation.store.campaigns import Campaign
 from reassess.annotation.store.schema import (
+    WITHDRAWN,
     TaskKind,
     TurnState,
+    answers,
     cursors,
     golden_counts,
     log,
@@ -56,7 +58,15 @@ from reassess.errors import DataError
 _MAX_STATEMENT_VALUES = 1_000  # maximum number of values in a statement
 _POSITION_AFTER_ALL = (1 << 31) - 1  # a position after all search positions
 
-_HAS_EXPIRED = exists().where(turns.c.person == people.c.id, turns.c.state == constant(TurnState.EXPIRED))
+_IS_ANSWERED = (
+    exists().where(answers.c.question == questions.c.id, answers.c.person == turns.c.person).correlate(questions, turns)
+)
+_HAS_UNANSWERED = exists().where(
+    questions.c.task == turns.c.task, questions.c.ended.is_distinct_from(constant(WITHDRAWN)), ~_IS_ANSWERED
+)
+# Whether a lease has expired before the person has answered all questions, so that the person gets the task again.
+IS_EXPIRED_AND_OPEN = and_(turns.c.state == constant(TurnState.EXPIRED), _HAS_UNANSWERED)
+_HAS_EXPIRED = exists().where(turns.c.person == people.c.id, IS_EXPIRED_AND_OPEN)
 _MAX_GOLDEN_POSITION = (
     select(func.max(tasks.c.position)).where(tasks.c.kind == constant(TaskKind.GOLDEN)).scalar_subquery()
 )
@@ -112,7 +122,7 @@ class Transaction:
 
     _connection: Connection
     campaign: Campaign
-    reopened_task_positions: list[int] = field(default_factory=list)  # of main tasks that raters can get again
+    reopened_task_positions: list[int] = field(default_factory=list)  # of tasks that raters can get again
     golden_count_changes: Counter[tuple[int, int, int]] = field(default_factory=Counter)  # by person, truth and answer
     _unsent_changes: list[Request] = field(default_factory=list)  # only on PostgreSQL
 

@@ -265,10 +265,10 @@ def _give_expired_task_again(
     """Give a person the same task again after its lease has expired; None if there is no such task."""
     # The person gets the task even if others have answered it meanwhile. Golden tasks come back after an expired lease.
     # So main tasks must come back, too. Otherwise a task that comes back would be recognized as golden.
-    for turn in transaction.execute(_SELECT_EXPIRED_TURNS, {"person_id": person.id, "held": loaded_task_ids}):
-        if is_practice_turn(person, turn.kind):
-            continue
-        transaction.lock_tasks([turn.task])
+    rows = transaction.execute(_SELECT_EXPIRED_TURNS, {"person_id": person.id, "held": loaded_task_ids})
+    expired = [turn for turn in rows if not is_practice_turn(person, turn.kind)]
+    transaction.lock_tasks(turn.task for turn in expired)
+    for turn in expired:
         rows = transaction.execute(SELECT_TASK_QUESTIONS, {"person_id": person.id, "task_id": turn.task})
         open_ids = [row.id for row in rows if row.id in turn.shown and row.answer is None and row.ended != WITHDRAWN]
         if not open_ids:

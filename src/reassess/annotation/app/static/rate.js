@@ -45,8 +45,8 @@ async function loadTurn() {
   [turn, laterTurns] = [null, []];
   turns.discardFetched();
   try {
-    const fetchAll = () => Promise.all([turns.fetchCurrent(), progress.fetchProgress()]); // before the rater can answer
-    const [response] = await withLoadingPanel(outbox.send().then(fetchAll));
+    const response = await withLoadingPanel(outbox.send().then(() => turns.fetchCurrent()));
+    await withLoadingPanel(progress.fetchProgress()); // before the rater can answer
     retrySeconds = 1;
     if (!isActiveTab) return;
     if (response.reason) return showReason(response.reason);

@@ -116,9 +116,8 @@ def _choose_questions(
     remains_free = transaction.rules.allows_another_rater(
         [(row.votes, row.reserved + (row.id in ids)) for row in open_rows]
     )
-    return ChosenTask(
-        task, sorted(chosen, key=attrgetter("id")), remains_free
-    )  # ids are random, so this order reveals nothing
+    # Ids are random, so this order reveals nothing.
+    return ChosenTask(task, sorted(chosen, key=attrgetter("id")), remains_free)
 
 
 def choose_start_of_next_task_search(transaction: Transaction, person: Row[Any], chosen_task: Row[Any]) -> int:

@@ -53,7 +53,7 @@ def execute_in_one_round_trip(
         driver.wait(_receive_results(messages, results))
         messages.exit_pipeline_mode()
     except Error:
-        driver.close()  # its results would be read as those of later statements
+        driver.close()  # a later statement would receive these results
         _raise_first_error(results)  # says more than that the connection was lost
         raise
     except BaseException:

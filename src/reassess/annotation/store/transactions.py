@@ -1,6 +1,6 @@
 """Transactions that change a campaign.
 
-All transactions take locks in the same order, so that there are no deadlocks:
+All transactions take locks in the same order, to avoid deadlocks:
 
 1. a person, with their search position (in the table `cursors`)
 2. an image that may get a new task
@@ -233,7 +233,7 @@ class Transaction:
                 self.execute(UPDATE_FREE, task_rows)
 
     def store_golden_count_changes(self) -> None:
-        """Store the changes of golden counts at the end of the transaction, sorted, so that there are no deadlocks."""
+        """Store the changes of golden counts at the end of the transaction, sorted to avoid deadlocks."""
         rows = [
             {"person_id": person, "row_truth": truth, "row_answer": answer, "increment": increment}
             for (person, truth, answer), increment in sorted(self.golden_count_changes.items())

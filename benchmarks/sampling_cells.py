@@ -187,7 +187,7 @@ def group_cells(populations: dict[str, Population]) -> Iterator[Cell]:
 
 
 def score_cells(populations: dict[str, Population]) -> Iterator[Cell]:
-    """Yield cells for the share of wrong original labels, guessed by the votes of machines of several accuracies."""
+    """Yield cells for the share of wrong original labels, guessed by the votes of models of several accuracies."""
     rng = np.random.default_rng(1)
     for data, population in populations.items():
         top1, confidences, _ = list(population.models.values())[-1]

@@ -175,18 +175,18 @@ def test_reliability_has_shared_errors_with_golden_answers_only() -> None:
     assert rater_reliability(votes).to_json()["shared_errors"] is None
 
 
-def test_people_and_machines_are_also_measured_alone() -> None:
+def test_people_and_models_are_also_measured_separately() -> None:
     rng = np.random.default_rng(5)
     truth = np.arange(400) % 2
     errors = np.hstack([draw_errors(rng, 400, np.full(3, 0.3), c) for c in (0.1, 0.8)])
     mask = rng.random(errors.shape) < 0.8
-    mask[:50, :3] = False  # items with votes of machines only
+    mask[:50, :3] = False  # items with votes of models only
     votes = make_votes(errors, truth, mask)
     people, machines = ("ann", "bob#1", "eve#1234567g"), ("m#0123abcd", "org/m#ffffffff", "a#b#00000000")
     columns = votes.item_ids, votes.rater_ids, votes.answer_ids
     result = measure(Votes.from_columns(votes.items, *columns, people + machines, ANSWERS), truth)
     assert [(n.kind, n.truth) for n in result.effective] == [
-        (kind, name) for kind in ("all", "people", "machines") for name in TRUTHS
+        (kind, name) for kind in ("all", "people", "models") for name in TRUTHS
     ]
     for start, slots in ((2, slice(0, 3)), (4, slice(3, 6))):
         alone = measure(make_votes(errors[:, slots], truth, mask[:, slots]), truth).effective

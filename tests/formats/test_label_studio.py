@@ -295,7 +295,7 @@ def test_configuration_names_the_controls_of_tasks_and_predictions(tmp_path: Pat
     questions = make_questions()
     machine = Votes.from_columns(questions, [0, 4], [0, 0], [1, 0], ("m@1",), ("no", "yes"))
     path = tmp_path / "pets.labelstudio.json"
-    write_tasks(path, make_tasks(questions), machine_votes=machine)
+    write_tasks(path, make_tasks(questions), model_votes=machine)
     first, second = json.loads(path.read_text())
     assert first["data"]["image"] == "/data/local-files/?d=images/cat/0%20%C3%BC.png"
     assert first["data"]["questions"] == [{"class": "cat", "name": "cat"}, {"class": "dog", "name": "dog"}]

@@ -8,9 +8,9 @@ from .bcc import BccFit as BccFit
 from .bcc import fit_bcc as fit_bcc
 from .calibration import calibrate as calibrate
 from .calibration import posterior as posterior
-from .closed_by_machines import ClosedByMachines as ClosedByMachines
-from .closed_by_machines import close_by_machines as close_by_machines
-from .closed_by_machines import score_machine_votes as score_machine_votes
+from .closed_by_models import ClosedByModels as ClosedByModels
+from .closed_by_models import close_by_models as close_by_models
+from .closed_by_models import score_model_votes as score_model_votes
 from .copies import Copies as Copies
 from .copies import find_copies as find_copies
 from .copies import merge_copies as merge_copies

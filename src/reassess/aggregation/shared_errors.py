@@ -31,7 +31,7 @@ _MAX_RATERS = 4_096  # for tables of all pairs
 _ROWS_PER_BLOCK = 4_096
 _MIN_DESIGN_EFFECT = 1e-3
 _NORMAL_QUANTILE = 1.6448536269514722  # 95 % point of the standard normal distribution
-MACHINE_PATTERN = re.compile(r".+#[0-9a-f]{8}")  # raters whose votes come from `rate`
+MODEL_PATTERN = re.compile(r".+#[0-9a-f]{8}")  # raters whose votes come from `rate`
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,7 +40,7 @@ Floats = npt.NDArray[np.float64]
 class EffectiveNumber:
     """How many independent votes the votes on an item are worth, for items of one truth."""
 
-    kind: str  # of raters: "all", "people" or "machines"
+    kind: str  # of raters: "all", "people" or "models"
     truth: Id
     n_items: int  # golden items of this truth with votes
     n_errors: int  # wrong votes on them
@@ -85,7 +85,9 @@ class ErrorGroup:
 class SharedErrors:
     """The effective number of raters for each truth, and groups of raters that err together."""
 
-    effective: tuple[EffectiveNumber, ...]  # for each truth: all raters; if both vote, then people and machines alone
+    effective: tuple[
+        EffectiveNumber, ...
+    ]  # for each truth: all raters; if both vote, then people and models separately
     groups: tuple[ErrorGroup, ...]
     between_groups: float  # correlation of the errors of raters who are not in the same group; 0 if not significant
 
@@ -139,10 +141,10 @@ def measure_shared_errors(
     if len(votes.raters) > _MAX_RATERS:
         return None
     votes = keep_first_votes(votes)
-    is_machine = np.array([bool(MACHINE_PATTERN.fullmatch(str(rater))) for rater in votes.raters], np.bool_)
-    kinds = {"all": np.ones_like(is_machine)}
-    if is_machine.any() and not is_machine.all():
-        kinds |= {"people": ~is_machine, "machines": is_machine}
+    is_model = np.array([bool(MODEL_PATTERN.fullmatch(str(rater))) for rater in votes.raters], np.bool_)
+    kinds = {"all": np.ones_like(is_model)}
+    if is_model.any() and not is_model.all():
+        kinds |= {"people": ~is_model, "models": is_model}
     by_kind = {
         kind: [_find_errors(votes, truth_ids == truth, is_correct[truth], is_kind) for truth in range(len(truths))]
         for kind, is_kind in kinds.items()

@@ -47,7 +47,7 @@ class CampaignPlan:
     practice_bar: float | None = None  # balanced accuracy needed to pass practice; None: every rater passes
     original_labels: LabelSets | None = None
     has_original_votes: bool = False  # whether each original label counts as one vote
-    machine_scores: Scores | None = None  # probabilities of valid by votes of machines, for questions without experts
+    model_scores: Scores | None = None  # probabilities of valid by votes of models, for questions without experts
     consent_text: str = ""  # text that people must agree to first
     examples: Sequence[ExampleImage] = ()
     hierarchy: Hierarchy | None = None  # to offer similar classes to raters who suggest a class
@@ -73,10 +73,10 @@ class CampaignPlan:
                 "original labels are missing, so they cannot count as votes",
                 fix="add original labels, or do not count them as votes",
             )
-        if self.has_original_votes and self.machine_scores is not None:
+        if self.has_original_votes and self.model_scores is not None:
             raise DataError(
                 "unused-option",
-                "original labels cannot count as votes beside votes of machines",
+                "original labels cannot count as votes beside votes of models",
                 fix="use only one of them",
             )
         if self.original_labels is not None:
@@ -141,7 +141,7 @@ class CampaignPlan:
             (self.rules.stop_rule is not None, "a stop rule"),
             (self.n_practice_tasks > 0, "a practice round"),
             (self.has_original_votes, "a vote of original labels"),
-            (self.machine_scores is not None, "votes of machines"),
+            (self.model_scores is not None, "votes of models"),
         ):
             if is_used:
                 raise DataError(
@@ -276,13 +276,13 @@ class CampaignPlan:
         """Estimate the probability that the class of each question is valid, from original labels or machines.
 
         The probability is None for images without an original label, and for all images if original labels do not count
-        as votes. With votes of machines, it is None for questions without such votes, and for golden questions.
+        as votes. With votes of models, it is None for questions without such votes, and for golden questions.
         """
-        if self.machine_scores is not None:
+        if self.model_scores is not None:
             if self.golden_tasks is not None and questions is self.golden_tasks.questions:
                 return [None] * len(questions)
-            rows = self.machine_scores.questions.rows_of(questions.images)[questions.image_ids]
-            values = self.machine_scores.scores_of(rows, questions.class_ids).tolist()
+            rows = self.model_scores.questions.rows_of(questions.images)[questions.image_ids]
+            values = self.model_scores.scores_of(rows, questions.class_ids).tolist()
             return [None if np.isnan(value) else value for value in values]
         if not self.has_original_votes or self.original_labels is None or self.golden_tasks is None:
             return [None] * len(questions)

@@ -11,7 +11,7 @@ import click
 import numpy as np
 
 from reassess import annotation
-from reassess.aggregation import score_machine_votes
+from reassess.aggregation import score_model_votes
 from reassess.cli.campaign_samples import choose_sample_of_golden_images, select_last_batch
 from reassess.cli.command_run import INPUT_PATH_TYPE, CommandRun
 from reassess.cli.options import ParsedType
@@ -53,7 +53,7 @@ class CampaignParts:
     experts: Votes | None  # on golden questions
     original: LabelSets | None
     sample_tasks: Tasks | None  # all tasks of reassess sample, also of earlier batches
-    machine_scores: Scores | None  # from votes of machines, measured on golden answers
+    model_scores: Scores | None  # from votes of models, measured on golden answers
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ class CampaignParts:
             experts=with_renamed_images(self.experts),
             original=with_renamed_images(self.original),
             sample_tasks=sample_tasks,
-            machine_scores=self.machine_scores and with_renamed_images(self.machine_scores),
+            model_scores=self.model_scores and with_renamed_images(self.model_scores),
         )
 
 
@@ -96,7 +96,7 @@ def load_campaign_parts(
     tasks_file: Path,
     golden_count_or_source: int | str | None,
     original_source: str | None,
-    machine_votes: Path | None,
+    model_votes: Path | None,
     *,
     seed: int,
 ) -> CampaignParts:
@@ -119,9 +119,9 @@ def load_campaign_parts(
             golden_content = read_golden_votes_or_questions(reader, path, raise_if_contradictory=True)
             reader.parts["golden" if isinstance(golden_content, Votes) else "questions"] = path, golden_content
             samples += filter(None, [read_sample(path)])
-    if machine_votes is not None:
-        path = run.add_input("machine votes", machine_votes)
-        reader.parts["machine votes"] = path, read_votes(path, answers=KNOWN_ANSWERS, classes=reader.classes)
+    if model_votes is not None:
+        path = run.add_input("model votes", model_votes)
+        reader.parts["model votes"] = path, read_votes(path, answers=KNOWN_ANSWERS, classes=reader.classes)
     parts = reader.align_classes_and_images(must_share_images=False)
     experts = _join_expert_votes(parts, reader.files)
     if isinstance(source_tasks, Candidates):
@@ -172,17 +172,17 @@ def load_campaign_parts(
         experts=experts if experts else None,
         original=parts.get("original"),
         sample_tasks=sample_tasks,
-        machine_scores=None
-        if machine_votes is None
-        else _score_machine_votes(machine_votes, parts["machine votes"], tasks_to_rate.questions, experts),
+        model_scores=None
+        if model_votes is None
+        else _score_model_votes(model_votes, parts["model votes"], tasks_to_rate.questions, experts),
     )
 
 
-def _score_machine_votes(path: Path, votes: Votes, questions: Questions, experts: Votes | None) -> Scores:
+def _score_model_votes(path: Path, votes: Votes, questions: Questions, experts: Votes | None) -> Scores:
     """Compute probabilities of valid, from 1 / (n + 2) to 1 - 1 / (n + 2) with n golden questions."""
     with add_error_place(path):
-        scores = score_machine_votes(votes, experts, questions)
-    assert experts is not None  # score_machine_votes needs them
+        scores = score_model_votes(votes, experts, questions)
+    assert experts is not None  # score_model_votes needs them
     n_golden = np.count_nonzero((experts.sizes > 0) & (votes.find_positions(experts.items) >= 0))
     margin = 1 / (n_golden + 2)
     return replace(scores, values=np.clip(scores.values, margin, 1 - margin))

@@ -35,7 +35,7 @@ _CONFIGURATION = f"""<View>
 """
 
 
-def write_label_studio_tasks(path: Path, tasks: Tasks, machine_votes: Votes | None, *, force: bool = False) -> None:
+def write_label_studio_tasks(path: Path, tasks: Tasks, model_votes: Votes | None, *, force: bool = False) -> None:
     """Write tasks to import, and the labelling configuration with the suffix xml; see `reassess.write_tasks`."""
     if tasks.sample is not None:
         raise OutputError(
@@ -48,19 +48,19 @@ def write_label_studio_tasks(path: Path, tasks: Tasks, machine_votes: Votes | No
     check_output(configuration, force=force)
     with atomic_writes():
         with write_to_temporary(path, force=force) as temporary:
-            records = list(_iterate_records(tasks, machine_votes))
+            records = list(_iterate_records(tasks, model_votes))
             temporary.write_text(json.dumps(records, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         with write_to_temporary(configuration, force=force) as temporary:
             temporary.write_text(_CONFIGURATION, encoding="utf-8")
 
 
-def _iterate_records(tasks: Tasks, machine_votes: Votes | None) -> Iterator[dict[str, Any]]:
+def _iterate_records(tasks: Tasks, model_votes: Votes | None) -> Iterator[dict[str, Any]]:
     """Yield the object of each task: its data, and the answers of models as predictions."""
     questions = tasks.questions
     class_texts = questions.classes.to_column(questions.class_ids).to_list()
     names = [questions.classes.short_name(class_id) for class_id in questions.class_ids.tolist()]
     ends = tasks.indptr.tolist()
-    rows = None if machine_votes is None else machine_votes.find_positions(questions).tolist()
+    rows = None if model_votes is None else model_votes.find_positions(questions).tolist()
     for task, number in enumerate(tasks.task_numbers.tolist()):
         own = range(ends[task], ends[task + 1])
         image = tasks.image_of(task)
@@ -72,8 +72,8 @@ def _iterate_records(tasks: Tasks, machine_votes: Votes | None) -> Iterator[dict
             "reason": tasks.reasons[task],
         }
         record: dict[str, Any] = {"data": data}
-        if machine_votes is not None and rows is not None:
-            record["predictions"] = _make_predictions(machine_votes, [rows[row] for row in own])
+        if model_votes is not None and rows is not None:
+            record["predictions"] = _make_predictions(model_votes, [rows[row] for row in own])
         yield record
 
 

@@ -181,7 +181,7 @@ def _find_class_ids(
     return class_ids.astype(np.int32), classes
 
 
-def write_tasks(path: str | Path, tasks: Tasks, *, machine_votes: Votes | None = None, force: bool = False) -> None:
+def write_tasks(path: str | Path, tasks: Tasks, *, model_votes: Votes | None = None, force: bool = False) -> None:
     r"""Write tasks, one per line, or as a file for Label Studio.
 
     A line is ``{"task": 0, "image": "a.png", "classes": [{"class": 7, "name": "cock"}], "reason": "all of the
@@ -200,7 +200,7 @@ def write_tasks(path: str | Path, tasks: Tasks, *, machine_votes: Votes | None =
         JSON lines, or a name that ends in .labelstudio.json.
     tasks
         The tasks. The same tasks give the same bytes.
-    machine_votes
+    model_votes
         Answers of models, which become predictions in Label Studio. A file of JSON lines does not store them.
     force
         Overwrite existing files.
@@ -224,7 +224,7 @@ def write_tasks(path: str | Path, tasks: Tasks, *, machine_votes: Votes | None =
     check_type(Tasks, tasks)
     path = as_path(path)
     if check_suffix(path, (*TASK_SUFFIXES, LABEL_STUDIO_SUFFIX), "tasks") == LABEL_STUDIO_SUFFIX:
-        write_label_studio_tasks(path, tasks, machine_votes, force=force)
+        write_label_studio_tasks(path, tasks, model_votes, force=force)
         return
     with (
         write_to_temporary(path, force=force) as temporary,

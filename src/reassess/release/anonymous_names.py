@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from reassess.aggregation.shared_errors import MACHINE_PATTERN
+from reassess.aggregation.shared_errors import MODEL_PATTERN
 from reassess.core import Id, LabelSets, Questions, Sample, Scores, Votes
 from reassess.core.items import require_questions, take_items
 from reassess.data.image_folders import IMAGE_SUFFIXES
@@ -23,9 +23,9 @@ from reassess.release.release_parts import ReleaseParts
 _N_HASH_DIGITS = 16
 
 
-def is_machine(rater: Id) -> bool:
+def is_model(rater: Id) -> bool:
     """Return whether a rater's id is that of a model, as `reassess rate` writes it: MODEL#HASH."""
-    return isinstance(rater, str) and MACHINE_PATTERN.fullmatch(rater) is not None and "@" not in rater
+    return isinstance(rater, str) and MODEL_PATTERN.fullmatch(rater) is not None and "@" not in rater
 
 
 def make_anonymous(parts: ReleaseParts, *, hash_names: bool, attempt: int = 0) -> ReleaseParts:
@@ -49,10 +49,10 @@ def _make_key(paths: Iterable[Path], attempt: int) -> bytes:
 
 def number_raters(raters: Collection[Id], key: bytes) -> dict[Id, str]:
     """Give each person a number, such as r01, in an order that depends on the key; models keep their names."""
-    people = sorted((rater for rater in raters if not is_machine(rater)), key=lambda rater: _digest(key, str(rater)))
+    people = sorted((rater for rater in raters if not is_model(rater)), key=lambda rater: _digest(key, str(rater)))
     width = len(str(len(people)))
     return {rater: f"r{number:0{width}}" for number, rater in enumerate(people, 1)} | {
-        rater: str(rater) for rater in raters if is_machine(rater)
+        rater: str(rater) for rater in raters if is_model(rater)
     }
 
 

@@ -14,7 +14,7 @@ from reassess.core import Id, Questions
 from reassess.core.scores import UNKNOWN_METHOD
 from reassess.data.release_facts import RELEASE_FACTS, ReleaseFacts
 from reassess.errors import MissingResult
-from reassess.release.anonymous_names import is_machine
+from reassess.release.anonymous_names import is_model
 from reassess.release.fitting import Fit
 from reassess.release.measurements import DOUBTFUL_PROBABILITIES, Doubts, Measurements, VoteCounts
 from reassess.release.release_parts import ReleaseParts
@@ -83,12 +83,12 @@ class ReleaseContents:
     @property
     def machines(self) -> list[Id]:
         """The models that answered questions."""
-        return [rater for rater in self._raters if is_machine(rater)]
+        return [rater for rater in self._raters if is_model(rater)]
 
     @property
     def has_people(self) -> bool:
         """Whether votes are by people with numbers."""
-        return not all(map(is_machine, self._raters))
+        return not all(map(is_model, self._raters))
 
     @property
     def _raters(self) -> list[Id]:

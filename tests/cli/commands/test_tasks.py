@@ -92,7 +92,7 @@ def test_document_contains_everything_that_is_printed(questions: Path, run: Runn
         "per_task": 3,
         "by_size": {"2": 2, "3": 1},
         "not_in_hierarchy": 1,
-        "closed_by_machines": None,
+        "closed_by_models": None,
     }
 
 
@@ -239,7 +239,7 @@ _N_GOLDEN = 150
 
 
 @pytest.fixture
-def machine_files(folder: Path) -> Path:
+def model_files(folder: Path) -> Path:
     """Answers of experts about 150 images, votes of a model on 200, but not on 160.png, and candidates."""
     truth = {f"{number:03}.png": "yes" if number % 2 else "no" for number in range(200)}
     header = "image,class,rater,answer\n"
@@ -254,17 +254,17 @@ def machine_files(folder: Path) -> Path:
     )
 
 
-def test_machines_answer_questions_alone(machine_files: Path, run: Runner) -> None:
-    argv = ["tasks", "candidates.csv", "--golden", "golden.csv", "-o", "tasks.jsonl", "--machine-votes", "models.csv"]
+def test_models_answer_questions_without_people(model_files: Path, run: Runner) -> None:
+    argv = ["tasks", "candidates.csv", "--golden", "golden.csv", "-o", "tasks.jsonl", "--model-votes", "models.csv"]
     out = output_of(run(*argv, "--error", "0.05"))
     assert "tasks.jsonl: 1 task with 1 question on 1 image\n" in out
     assert "150 golden questions are not in the task file" in out
-    assert "machines answer 49 questions alone, with a probability of at most 0.0" in out
+    assert "models answer 49 questions without people, with a probability of at most 0.0" in out
     assert "0 of 150 such golden questions are wrong, so at most 3.47 % are wrong (95 % confidence)" in " ".join(
         out.split()
     )
     assert [image for _, image, _, _ in lines_of()] == ["160.png"]
-    closed = document_of(run(*argv, "--error", "0.05", "--force", "--json"), "tasks")["results"]["closed_by_machines"]
+    closed = document_of(run(*argv, "--error", "0.05", "--force", "--json"), "tasks")["results"]["closed_by_models"]
     bound = 1 - 0.005 ** (1 / _N_GOLDEN)  # Clopper and Pearson's, without errors
     assert closed.pop("limit") < 0.05
     assert closed == {
@@ -277,26 +277,26 @@ def test_machines_answer_questions_alone(machine_files: Path, run: Runner) -> No
         "lowest_supported_error": pytest.approx(bound),
     }
     out = output_of(run(*argv, "--error", "0.03", "--force"))
-    assert "machines answer no question alone: 150 golden questions with their votes cannot show an error of at" in out
+    assert "models answer no question without people: 150 golden questions with their votes cannot show an error" in out
     assert len(lines_of()) == 50
 
 
 @pytest.mark.parametrize(
     ("options", "code", "expected"),
     [
-        (["--machine-votes", "models.csv"], 2, "--machine-votes and --error need each other."),
-        (["--error", "0.1"], 2, "--machine-votes and --error need each other."),
-        (["--machine-votes", "models.csv", "--error", "0"], 2, "0"),
-        (["--machine-votes", "models.csv", "--error", "nan"], 2, "nan"),
-        (["--machine-votes", "models.csv", "--error", "0.1", "--golden", "5"], 2, "so --golden N cannot be used"),
-        (["--machine-votes", "models.csv", "--error", "0.1", "--golden", "none"], 1, "need golden answers"),
-        (["--machine-votes", "golden-only.csv", "--error", "0.1"], 1, "no question of the tasks has votes of machines"),
-        (["--machine-votes", "all.csv", "--error", "0.1"], 1, "no question is left for the tasks"),
-        (["--machine-votes", "other.csv", "--error", "0.1"], 1, "fewer than two golden images have votes"),
+        (["--model-votes", "models.csv"], 2, "--model-votes and --error need each other."),
+        (["--error", "0.1"], 2, "--model-votes and --error need each other."),
+        (["--model-votes", "models.csv", "--error", "0"], 2, "0"),
+        (["--model-votes", "models.csv", "--error", "nan"], 2, "nan"),
+        (["--model-votes", "models.csv", "--error", "0.1", "--golden", "5"], 2, "so --golden N cannot be used"),
+        (["--model-votes", "models.csv", "--error", "0.1", "--golden", "none"], 1, "need golden answers"),
+        (["--model-votes", "golden-only.csv", "--error", "0.1"], 1, "no question of the tasks has votes of models"),
+        (["--model-votes", "all.csv", "--error", "0.1"], 1, "no question is left for the tasks"),
+        (["--model-votes", "other.csv", "--error", "0.1"], 1, "fewer than two golden images have votes"),
     ],
 )
-def test_unusable_machine_votes_raise(
-    machine_files: Path, run: Runner, options: list[str], code: int, expected: str
+def test_unusable_model_votes_raise(
+    model_files: Path, run: Runner, options: list[str], code: int, expected: str
 ) -> None:
     Path("all.csv").write_text(Path("models.csv").read_text() + "160.png,cat,m,no\n")
     Path("golden-only.csv").write_text(Path("golden.csv").read_text().replace("eve", "m"))

@@ -116,7 +116,7 @@ _N_SEED_BITS = 63  # seeds in task files are signed 64-bit integers
 @benchmark_section_option(
     "--scores",
     metavar="FILE",
-    help="Probabilities that classes are valid, such as scores from votes of machines. They improve guesses.",
+    help="Probabilities that classes are valid, such as scores from votes of models. They improve guesses.",
 )
 @add_prediction_options
 @add_image_matching_options

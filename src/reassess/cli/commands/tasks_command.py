@@ -10,7 +10,7 @@ from typing import NamedTuple, cast
 import click
 import numpy as np
 
-from reassess.aggregation import ClosedByMachines, close_by_machines, predict_golden_by_result
+from reassess.aggregation import ClosedByModels, close_by_models, predict_golden_by_result
 from reassess.cli.aggregate_inputs import NO_METHOD_OPTIONS, compute_scores
 from reassess.cli.campaign_inputs import (
     GOLDEN_NOT_IN_TASKS_NOTE,
@@ -129,7 +129,7 @@ def _parse_seconds_or_votes_file(text: str) -> float | Path:
     "questions are not put into tasks. none: no golden questions.  [default: the benchmark's]",
 )
 @click.option(
-    "--machine-votes",
+    "--model-votes",
     type=INPUT_PATH_TYPE,
     metavar="FILE",
     help="Votes of models, for example from rate. Needs --error.",
@@ -138,8 +138,8 @@ def _parse_seconds_or_votes_file(text: str) -> float | Path:
     "--error",
     type=FiniteRange(0, 1, min_open=True, max_open=True),
     metavar="E",
-    help="Leave out questions that the models answer alone: at most the share E of their answers is wrong, with 95 % "
-    "confidence, by golden answers.",
+    help="Leave out questions that models can answer without people: at most the share E of these answers is wrong, "
+    "with 95 % confidence, by golden answers.",
 )
 @click.option(
     "--seed",
@@ -158,7 +158,7 @@ def tasks(
     stop: StopRule | None,
     benchmark: Benchmark | None,
     golden: int | str | None,
-    machine_votes: Path | None,
+    model_votes: Path | None,
     error: float | None,
     seed: int | None,
 ) -> None:
@@ -171,16 +171,16 @@ def tasks(
     """
     if seed is not None and not isinstance(golden, int):
         raise click.UsageError("--seed needs --golden N.")
-    if (machine_votes is None) != (error is None):
-        raise click.UsageError("--machine-votes and --error need each other.")
-    if machine_votes is not None and isinstance(golden, int):
-        raise click.UsageError("--machine-votes needs golden answers, so --golden N cannot be used.")
+    if (model_votes is None) != (error is None):
+        raise click.UsageError("--model-votes and --error need each other.")
+    if model_votes is not None and isinstance(golden, int):
+        raise click.UsageError("--model-votes needs golden answers, so --golden N cannot be used.")
     run.check_output(output, (*TASK_SUFFIXES, LABEL_STUDIO_SUFFIX), "tasks", benchmark=benchmark)
     is_for_label_studio = output.name.lower().endswith(LABEL_STUDIO_SUFFIX)
     if is_for_label_studio:
         run.check_output(output.with_suffix(".xml"), (".xml",), "a labelling configuration", benchmark=benchmark)
-    image_benchmark, candidates_read, experts, original, read_machine_votes = _read_task_inputs(
-        run, candidates, benchmark, golden, machine_votes
+    image_benchmark, candidates_read, experts, original, read_model_votes = _read_task_inputs(
+        run, candidates, benchmark, golden, model_votes
     )
     questions = candidates_read.questions
     source = image_benchmark.sources.get("hierarchy")
@@ -194,9 +194,9 @@ def tasks(
         items = require_questions(experts.items)
         experts = experts.select_items(np.flatnonzero(sample.rows_of(items.images)[items.image_ids] < 0))
     closed = None
-    if machine_votes is not None and read_machine_votes is not None and error is not None:
-        with add_error_place(machine_votes):
-            closed, questions = _leave_out_closed(read_machine_votes, experts, questions, error)
+    if model_votes is not None and read_model_votes is not None and error is not None:
+        with add_error_place(model_votes):
+            closed, questions = _leave_out_closed(read_model_votes, experts, questions, error)
     tasks_made = make_tasks(questions, size=max_classes_per_task, hierarchy=tree, golden=experts)
     golden_count = len(questions) - len(tasks_made.questions)
     tasks_made = tasks_made if sample is None else tasks_made.mark_sample_as_golden(sample)
@@ -217,7 +217,7 @@ def tasks(
         path = run.add_input("votes", seconds_or_votes)
         with add_error_place(path):
             seconds = seconds_per_vote(read_votes(path, answers=image_benchmark.answers, classes=questions.classes))
-    write_tasks(output, tasks_made, machine_votes=read_machine_votes, force=run.force)
+    write_tasks(output, tasks_made, model_votes=read_model_votes, force=run.force)
     tasks_made = tasks_made.select(~tasks_made.golden_mask)
     effort = tasks_made.effort(mean_votes, seconds)
     without_path = (
@@ -236,7 +236,7 @@ def tasks(
             "votes_per_question": mean_votes,
             "stop": None if stop is None else [stop.low, stop.high],
             "per_task": max_classes_per_task,
-            "closed_by_machines": None if closed is None else closed.to_json(),
+            "closed_by_models": None if closed is None else closed.to_json(),
         }
         sizes = {str(n): int(count) for n, count in enumerate(np.bincount(tasks_made.sizes)) if count}
         run.print_json("tasks", {**results, "by_size": sizes, "not_in_hierarchy": len(without_path)})
@@ -255,7 +255,7 @@ def tasks(
         if without_path:
             names = join_first([questions.classes.short_name(class_id) for class_id in without_path], max_items=3)
             run.print_line(f"{count_noun(len(without_path), 'class', 'classes')} not in the hierarchy: {names}")
-        run.print_inputs("original", "golden", "machine votes", "hierarchy", "votes")
+        run.print_inputs("original", "golden", "model votes", "hierarchy", "votes")
 
 
 class _TaskInputs(NamedTuple):
@@ -265,7 +265,7 @@ class _TaskInputs(NamedTuple):
     candidates: Candidates
     experts: Votes | None
     original: LabelSets | None  # only for drawing golden questions
-    machine_votes: Votes | None
+    model_votes: Votes | None
 
 
 def _read_task_inputs(
@@ -273,7 +273,7 @@ def _read_task_inputs(
     candidates_file: Path,
     benchmark: Benchmark | None,
     golden_count_or_source: int | str | None,
-    machine_votes: Path | None,
+    model_votes: Path | None,
 ) -> _TaskInputs:
     reader = BenchmarkPartReader(run, benchmark)
     candidates_read = read_candidates(run.add_input("candidates", candidates_file), reader.classes)
@@ -283,35 +283,35 @@ def _read_task_inputs(
         reader.read_original_labels()
     source = None if isinstance(golden_count_or_source, int) else golden_count_or_source
     if (path := find_part(run, reader.benchmark, "golden", source)) is not None:
-        golden_content = read_golden_votes_or_questions(reader, path, raise_if_contradictory=machine_votes is not None)
+        golden_content = read_golden_votes_or_questions(reader, path, raise_if_contradictory=model_votes is not None)
         reader.parts["golden"] = (
             path,
             golden_content if isinstance(golden_content, Votes) else add_questions_without_votes(None, golden_content),
         )
-    if machine_votes is not None:
-        path = run.add_input("machine votes", machine_votes)
-        reader.parts["machine votes"] = path, read_votes(path, answers=KNOWN_ANSWERS, classes=reader.classes)
+    if model_votes is not None:
+        path = run.add_input("model votes", model_votes)
+        reader.parts["model votes"] = path, read_votes(path, answers=KNOWN_ANSWERS, classes=reader.classes)
     parts = reader.align_classes_and_images(must_share_images=False)
     candidates_read = replace(candidates_read, questions=parts["candidates"])
-    others = (parts.get(name) for name in ("golden", "original", "machine votes"))
+    others = (parts.get(name) for name in ("golden", "original", "model votes"))
     return _TaskInputs(reader.benchmark, candidates_read, *others)
 
 
 def _leave_out_closed(
     votes: Votes, experts: Votes | None, questions: Questions, error: float
-) -> tuple[ClosedByMachines, Questions]:
-    """Return the questions that machines answer alone, and the other questions with all golden questions."""
-    closed = close_by_machines(votes, experts, questions, error)
+) -> tuple[ClosedByModels, Questions]:
+    """Return the questions that models answer without people, and the other questions with all golden questions."""
+    closed = close_by_models(votes, experts, questions, error)
     assert experts is not None
     is_golden = experts.find_positions(questions) >= 0
     is_left_out = closed.is_closed & ~is_golden
     if (is_left_out | is_golden).all() and is_left_out.any() and closed.highest_error is not None:
         raise DataError(
             "all-closed",
-            "no question is left for the tasks: votes of machines answer all questions",
+            "no question is left for the tasks: votes of models answer all questions",
             found=f"{count_noun(int(is_left_out.sum()), 'question')}, of which at most "
             f"{format_percent(closed.highest_error)} % are answered wrongly",
-            fix="aggregate the votes of machines, or allow a smaller error (--error)",
+            fix="aggregate the votes of models, or allow a smaller error (--error)",
         )
     left = cast("Questions", take_items(questions, np.flatnonzero(~is_left_out)))
     return replace(closed, is_closed=is_left_out), left
@@ -347,18 +347,18 @@ def _estimate_mean_votes_per_question(
     return mean_votes_until_closed(computed.votes, computed.aggregation.model, stop_rule, max_votes, golden=golden)
 
 
-def _print_closed(run: CommandRun, closed: ClosedByMachines) -> None:
-    """Say how many questions the machines' votes answer, and how many golden questions support this."""
+def _print_closed(run: CommandRun, closed: ClosedByModels) -> None:
+    """Say how many questions the votes of models answer, and how many golden questions support this."""
     if closed.limit is None or closed.highest_error is None:
         run.print_line(
-            f"machines answer no question alone: {count_noun(closed.n_golden, 'golden question')} with their votes "
-            f"cannot show an error of at most {closed.allowed_error:g}; the smallest they can show is "
+            f"models answer no question without people: {count_noun(closed.n_golden, 'golden question')} with their "
+            f"votes cannot show an error of at most {closed.allowed_error:g}; the smallest they can show is "
             f"{closed.lowest_supported_error:.2g}"
         )
         return
     run.print_line(
-        f"machines answer {count_noun(int(closed.is_closed.sum()), 'question')} alone, with a probability of at most "
-        f"{closed.limit:.3g} or at least {1 - closed.limit:.3g}: {closed.n_golden_wrong:,} of "
+        f"models answer {count_noun(int(closed.is_closed.sum()), 'question')} without people, with a probability "
+        f"of at most {closed.limit:.3g} or at least {1 - closed.limit:.3g}: {closed.n_golden_wrong:,} of "
         f"{count_noun(closed.n_golden_closed, 'such golden question is', 'such golden questions are')} wrong, so at "
         f"most {format_percent(closed.highest_error)} % are wrong (95 % confidence)"
     )

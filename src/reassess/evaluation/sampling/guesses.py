@@ -135,7 +135,7 @@ def add_scores_to_guesses(
     guesses
         Probabilities such as `guess_correct` returns, shape (models, images).
     scores
-        Probabilities that classes are valid, in the class list of `class_ids`; for example from votes of machines.
+        Probabilities that classes are valid, in the class list of `class_ids`; for example from votes of models.
     images
         Names of the images.
     class_ids

@@ -23,7 +23,7 @@ from reassess.proposals.machines.asking import Asker, Questionnaire, read_image_
 from reassess.proposals.machines.chat import ChatServer
 from reassess.proposals.machines.estimates import RatingEstimate, estimate_questionnaire
 from reassess.proposals.machines.journal import JOURNAL, Journal
-from reassess.proposals.machines.machine_votes import CountedVotes, count_votes, name_rater
+from reassess.proposals.machines.model_votes import CountedVotes, count_votes, name_rater
 from reassess.proposals.machines.probe import ProbeResult
 from reassess.proposals.machines.prompts import Prompt, describe_classes, read_prompt
 from reassess.proposals.machines.request_plan import RequestPlan, digest_tasks

@@ -100,7 +100,7 @@ _CONSENT_FILE, _EXAMPLES_FOLDER = "consent.md", "examples"  # of a benchmark fol
     "--original", metavar="NAME|FILE", help="Count original labels as one vote each.  [default: no such votes]"
 )
 @click.option(
-    "--machine-votes",
+    "--model-votes",
     type=INPUT_PATH_TYPE,
     metavar="FILE",
     help="Votes of models, for example from rate. They count as much as golden answers support, so that --stop needs "
@@ -123,7 +123,7 @@ def create(
     golden: int | str | None,
     golden_share: float | None,
     original: str | None,
-    machine_votes: Path | None,
+    model_votes: Path | None,
     seed: int | None,
     benchmark: Benchmark | None,
     n_practice_tasks: int,
@@ -142,17 +142,17 @@ def create(
     check_packages("annotate", "campaigns")
     if pass_mark is not None and not n_practice_tasks:
         raise click.UsageError("--bar needs --practice.")
-    if machine_votes is not None and stop is None:
-        raise click.UsageError("--machine-votes needs --stop.")
-    if machine_votes is not None and original is not None:
-        raise click.UsageError("--machine-votes and --original cannot be combined.")
+    if model_votes is not None and stop is None:
+        raise click.UsageError("--model-votes needs --stop.")
+    if model_votes is not None and original is not None:
+        raise click.UsageError("--model-votes and --original cannot be combined.")
     if stop is not None and votes_per_question < stop.min_votes:
         raise click.UsageError(
             f"--stop needs at least {stop.min_votes} votes per question: give --per-question 2 or more."
         )
     _check_campaign_output(run, campaign, benchmark)
     seed = secrets.randbelow(annotation.MAX_SEED + 1) if seed is None else seed
-    parts = load_campaign_parts(run, benchmark, tasks, golden, original, machine_votes, seed=seed)
+    parts = load_campaign_parts(run, benchmark, tasks, golden, original, model_votes, seed=seed)
     _check_golden_and_classes(parts, tasks, golden_share)
     has_images = "images" in parts.benchmark.sources
     source = open_images(find_part_path(parts.benchmark, "images")) if has_images else None
@@ -175,7 +175,7 @@ def create(
         practice_bar=pass_mark,
         original_labels=parts.original,
         has_original_votes=original is not None,
-        machine_scores=parts.machine_scores,
+        model_scores=parts.model_scores,
         consent_text=_read_consent(run, parts.benchmark.folder),
         hierarchy=_read_hierarchy(run, parts),
         images_path=None if source is None else str(source.source_path.resolve()),
@@ -316,7 +316,7 @@ def _print_campaign(run: CommandRun, campaign: str | Path, plan: "CampaignPlan",
     image_place = parts.benchmark.sources["images"] if plan.images_path else None
     hashed = "no hashes: serve needs --images" if image_place is None else f"hashed in {image_place}"
     run.print_line(f"images: {len(parts.images):,}, {hashed}{examples}")
-    if plan.machine_scores is not None:
+    if plan.model_scores is not None:
         n_known = sum(prior is not None for prior in plan.estimate_priors(questions))
-        run.print_line(f"votes of machines count for {n_known:,} of {count_noun(len(questions), 'question')}")
-    run.print_inputs("tasks", "golden", "original", "machine votes", "consent", "hierarchy")
+        run.print_line(f"votes of models count for {n_known:,} of {count_noun(len(questions), 'question')}")
+    run.print_inputs("tasks", "golden", "original", "model votes", "consent", "hierarchy")

@@ -1,4 +1,4 @@
-"""Questions that votes of machines may answer alone, at an error that golden questions support.
+"""Questions that votes of models may answer alone, at an error that golden questions support.
 
 The probability of valid comes from `aggregate` with the method calibrated and dependence. Golden questions are
 predicted without the golden answers about their images, in 10 folds. A question is closed if its probability is at most
@@ -31,13 +31,13 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class ClosedByMachines:
-    """Questions that votes of machines answer alone, and the golden questions that support this."""
+class ClosedByModels:
+    """Questions that votes of models answer alone, and the golden questions that support this."""
 
     is_closed: npt.NDArray[np.bool_]  # of each question
     allowed_error: float
     limit: float | None  # questions with a probability up to it, or from 1 - limit, are closed; None: no question
-    n_golden: int  # golden questions with votes of machines and a known truth
+    n_golden: int  # golden questions with votes of models and a known truth
     n_golden_closed: int
     n_golden_wrong: int  # of the closed golden questions
     highest_error: float | None  # 95 % upper bound of the share of wrong answers; None without a limit
@@ -57,52 +57,52 @@ class ClosedByMachines:
         }
 
 
-def score_machine_votes(votes: Votes, experts: Votes | None, questions: Questions) -> Scores:
-    """Compute the probability of valid of questions with votes of machines; machines that err together count less.
+def score_model_votes(votes: Votes, experts: Votes | None, questions: Questions) -> Scores:
+    """Compute the probability of valid of questions with votes of models; models that err together count less.
 
     Raises
     ------
     DataError
-        Golden answers are missing; no question has votes; a machine voted twice on a question, or is an expert.
+        Golden answers are missing; no question has votes; a model voted twice on a question, or is an expert.
     """
     experts = _require_experts(experts)
     pairs = votes.item_ids * len(votes.raters) + votes.rater_ids
     if np.unique(pairs).size < pairs.size:
         raise DataError(
             "duplicate-vote",
-            "machine has several votes on one question",
-            found=f"{len(votes) - np.unique(pairs).size:,} more votes than questions and machines",
-            fix="keep one vote of each machine on a question",
+            "model has several votes on one question",
+            found=f"{len(votes) - np.unique(pairs).size:,} more votes than questions and models",
+            fix="keep one vote of each model on a question",
         )
     if common := set(votes.raters) & set(experts.raters):
         raise DataError(
             "same-rater",
-            "expert is also one of the machines, whose votes golden answers must measure",
+            "expert is also one of the models, whose votes golden answers must measure",
             found=join_first(sorted(map(str, common))),
-            fix="remove the expert's answers from the votes of machines",
+            fix="remove the expert's answers from the votes of models",
         )
     rows = votes.find_positions(questions)
     if not votes.sizes[rows[rows >= 0]].any():
         raise DataError(
             "no-common-questions",
-            "no question of the tasks has votes of machines",
+            "no question of the tasks has votes of models",
             fix="give votes on these questions, for example from reassess rate",
         )
     votes = votes.select_items(np.flatnonzero(votes.sizes))
     return aggregate(votes, "calibrated", experts=experts, dependence=True).scores
 
 
-def close_by_machines(votes: Votes, experts: Votes | None, questions: Questions, error: float) -> ClosedByMachines:
-    """Find the questions that votes of machines may answer alone.
+def close_by_models(votes: Votes, experts: Votes | None, questions: Questions, error: float) -> ClosedByModels:
+    """Find the questions that votes of models may answer alone.
 
     Parameters
     ----------
     votes
-        Votes of machines on the questions and on golden questions.
+        Votes of models on the questions and on golden questions.
     experts
         The experts' votes on golden questions.
     questions
-        The questions to close, if they have votes of machines.
+        The questions to close, if they have votes of models.
     error
         Largest share of wrong answers among closed questions, above 0 and below 1. The share is at most this with
         95 % confidence, if the golden images are a random sample of the images.
@@ -110,8 +110,8 @@ def close_by_machines(votes: Votes, experts: Votes | None, questions: Questions,
     Raises
     ------
     DataError
-        Golden answers are missing, or about fewer than two images with votes of machines; a machine has no votes on
-        golden questions, or on the other questions; or an error of `score_machine_votes`.
+        Golden answers are missing, or about fewer than two images with votes of models; a model has no votes on
+        golden questions, or on the other questions; or an error of `score_model_votes`.
 
     Examples
     --------
@@ -120,7 +120,7 @@ def close_by_machines(votes: Votes, experts: Votes | None, questions: Questions,
     >>> votes = Votes.from_columns(questions, rows, 0 * rows, valid, ("model",), ("no", "yes"))
     >>> golden = rows[:200]
     >>> experts = Votes.from_columns(questions, golden, 0 * golden, valid[golden], ("eve",), ("no", "yes"))
-    >>> closed = close_by_machines(votes, experts, questions, 0.05)
+    >>> closed = close_by_models(votes, experts, questions, 0.05)
     >>> closed.n_golden, closed.n_golden_wrong, round(closed.highest_error, 4)
     (200, 0, 0.0261)
     """
@@ -129,8 +129,8 @@ def close_by_machines(votes: Votes, experts: Votes | None, questions: Questions,
     experts = _select_golden_with_votes(_require_experts(experts), votes)
     is_golden = experts.find_positions(questions) >= 0
     not_golden = cast("Questions", take_items(questions, np.flatnonzero(~is_golden)))
-    scores = score_machine_votes(votes, experts, not_golden)
-    _check_machines(votes, experts.items, not_golden)
+    scores = score_model_votes(votes, experts, not_golden)
+    _check_models(votes, experts.items, not_golden)
     golden = require_questions(experts.items)
     left_out = compute_out_of_sample_scores(scores, votes, experts, None, None, min(_N_FOLDS, len(golden.images)))
     assert left_out is not None
@@ -142,7 +142,7 @@ def close_by_machines(votes: Votes, experts: Votes | None, questions: Questions,
     limit, highest_error = max(((tried, bound) for tried, bound in bounds if bound <= error), default=(None, None))
     reach = -1.0 if limit is None else limit
     own, is_golden_closed = _find_scores(scores, questions), distances <= reach
-    return ClosedByMachines(
+    return ClosedByModels(
         is_closed=np.minimum(own, 1 - own) <= reach,
         allowed_error=error,
         limit=limit,
@@ -173,22 +173,22 @@ def _require_experts(experts: Votes | None) -> Votes:
     if not experts:
         raise DataError(
             "missing-golden",
-            "votes of machines need golden answers, because the accuracy of the machines is unknown",
-            fix="give experts' answers to questions that the machines answered too (--golden FILE)",
+            "votes of models need golden answers, because the accuracy of the models is unknown",
+            fix="give experts' answers to questions that the models answered too (--golden FILE)",
         )
     return experts
 
 
 def _select_golden_with_votes(experts: Votes, votes: Votes) -> Votes:
-    """Select golden questions with votes of experts and machines; sort images, so that folds do not depend on order."""
+    """Select golden questions with votes of experts and models; sort images, so that folds do not depend on order."""
     rows = np.flatnonzero((experts.sizes > 0) & (votes.find_positions(experts.items) >= 0))
     experts = experts.select_items(rows)
     items = require_questions(experts.items)
     if len(items.images) < 2:
         raise DataError(
             "too-few",
-            "fewer than two golden images have votes of machines",
-            allowed="at least 2 golden images, each with answers of experts and votes of machines",
+            "fewer than two golden images have votes of models",
+            allowed="at least 2 golden images, each with answers of experts and votes of models",
             found=len(items.images),
             fix="add golden questions about more images",
         )
@@ -198,8 +198,8 @@ def _select_golden_with_votes(experts: Votes, votes: Votes) -> Votes:
     return replace(experts, items=replace(items, images=images, image_ids=ranks[items.image_ids]))
 
 
-def _check_machines(votes: Votes, golden: Items, not_golden: Questions) -> None:
-    """Raise if a machine has no votes on golden questions, or on other questions: then errors cannot be compared."""
+def _check_models(votes: Votes, golden: Items, not_golden: Questions) -> None:
+    """Raise if a model has no votes on golden questions, or on other questions: then errors cannot be compared."""
     voted = []
     for items in (golden, not_golden):
         rows = votes.find_positions(items)
@@ -207,9 +207,9 @@ def _check_machines(votes: Votes, golden: Items, not_golden: Questions) -> None:
     if different := voted[0] ^ voted[1]:
         raise DataError(
             "different-raters",
-            "machine has votes on golden questions only, or on other questions only, so its errors are not comparable",
+            "model has votes on golden questions only, or on other questions only, so its errors are not comparable",
             found=join_first([str(votes.raters[rater]) for rater in sorted(different)]),
-            fix="use machines that answered both",
+            fix="use models that answered both",
         )
 
 

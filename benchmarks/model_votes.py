@@ -1,6 +1,6 @@
 """Count the votes of people that a campaign needs, and its wrong answers, with and without votes of models.
 
-`python benchmarks/machine_votes.py` prints the means of 8 simulated campaigns with 300 questions.
+`python benchmarks/model_votes.py` prints the means of 8 simulated campaigns with 300 questions.
 """
 
 import csv
@@ -70,7 +70,7 @@ def main() -> None:
         with TemporaryDirectory() as place:
             truth = write_inputs(Path(place), seed)
             rows["people"].append(simulate(Path(place), truth, seed))
-            rows["people and models"].append(simulate(Path(place), truth, seed, "--machine-votes", "models.csv"))
+            rows["people and models"].append(simulate(Path(place), truth, seed, "--model-votes", "models.csv"))
     for name, values in rows.items():
         votes, closed, wrong, correct = np.mean(values, axis=0)
         print(f"{name}: {votes:.0f} votes, {closed:.1f} % closed, {wrong:.1f} % wrong, labels {correct:.1f} % correct")

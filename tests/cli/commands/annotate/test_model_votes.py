@@ -1,4 +1,4 @@
-"""`reassess annotate create --machine-votes`: votes of models that make questions close earlier."""
+"""`reassess annotate create --model-votes`: votes of models that make questions close earlier."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def _rows(votes: dict[str, str], rater: str) -> str:
 
 @pytest.fixture
 def folder_of_cats(folder: Path) -> Path:
-    """Golden answers, tasks and the votes of two machines: one is right in 90 % of cases, the other copies it."""
+    """Golden answers, tasks and the votes of two models: one is right in 90 % of cases, the other copies it."""
     rng = np.random.default_rng(0)
     images = [f"{number:03}.png" for number in range(_N_GOLDEN + _N_QUESTIONS)]
     truth = dict(zip(images, np.where(rng.random(len(images)) < 0.4, "yes", "no"), strict=True))
@@ -38,7 +38,7 @@ def folder_of_cats(folder: Path) -> Path:
             ),
             "truth.csv": "image,class\n"
             + "".join(f"{image},{'cat' if truth[image] == 'yes' else ''}\n" for image in images),
-            "machines.csv": header + _rows(guesses, "small#1") + _rows(guesses, "large#2"),
+            "models.csv": header + _rows(guesses, "small#1") + _rows(guesses, "large#2"),
         },
     )
     return folder
@@ -60,10 +60,10 @@ def _count_votes(run: Runner) -> int:
 def test_priors_are_calibrated_scores_and_need_fewer_votes(folder_of_cats: Path, run: Runner) -> None:
     _create(run)
     without = _count_votes(run)
-    assert "votes of machines count for 200 of 200 questions" in _create(run, "--machine-votes", "machines.csv")
+    assert "votes of models count for 200 of 200 questions" in _create(run, "--model-votes", "models.csv")
     assert _count_votes(run) < 0.9 * without
     experts = read_votes("cats/golden.csv")
-    scores = aggregate(read_votes("machines.csv"), "calibrated", experts=experts, dependence=True).scores
+    scores = aggregate(read_votes("models.csv"), "calibrated", experts=experts, dependence=True).scores
     expected = dict(zip(scores.questions.images, scores.values.tolist(), strict=True))
     table = schema.questions.join(schema.tasks).join(schema.images)
     columns = schema.images.c.name, schema.tasks.c.kind, schema.questions.c.prior
@@ -74,23 +74,23 @@ def test_priors_are_calibrated_scores_and_need_fewer_votes(folder_of_cats: Path,
         assert prior == (None if kind == "golden" else pytest.approx(np.clip(expected[name], 1 / 62, 61 / 62)))
 
 
-def test_questions_without_machine_votes_keep_their_prior(folder_of_cats: Path, run: Runner) -> None:
-    lines = Path("machines.csv").read_text().splitlines(keepends=True)
+def test_questions_without_model_votes_keep_their_prior(folder_of_cats: Path, run: Runner) -> None:
+    lines = Path("models.csv").read_text().splitlines(keepends=True)
     Path("some.csv").write_text("".join(lines[: 1 + _N_GOLDEN + 50]) + "200.png,cat,,\n")  # a question without answer
-    assert "votes of machines count for 50 of 200 questions" in _create(run, "--machine-votes", "some.csv")
+    assert "votes of models count for 50 of 200 questions" in _create(run, "--model-votes", "some.csv")
 
 
 def test_options_that_need_or_exclude_each_other(folder_of_cats: Path, run: Runner) -> None:
-    create = ["annotate", "create", "cats.db", "tasks.jsonl", "--benchmark", "cats", "--machine-votes", "machines.csv"]
-    assert "Error: --machine-votes needs --stop.\n" in message_of(run(*create), 2)
+    create = ["annotate", "create", "cats.db", "tasks.jsonl", "--benchmark", "cats", "--model-votes", "models.csv"]
+    assert "Error: --model-votes needs --stop.\n" in message_of(run(*create), 2)
     both = run(*create, "--stop", "0.05,0.95", "--original", "truth.csv")
-    assert "Error: --machine-votes and --original cannot be combined.\n" in message_of(both, 2)
+    assert "Error: --model-votes and --original cannot be combined.\n" in message_of(both, 2)
 
 
 @pytest.mark.parametrize(
     ("options", "votes", "expected"),
     [
-        (["--golden", "none"], None, "votes of machines need golden answers, because the accuracy of the machines"),
+        (["--golden", "none"], None, "votes of models need golden answers, because the accuracy of the models"),
         ([], "image,class,rater,answer\n000.png,cat,m,yes\n001.png,cat,m,no\n", "no question of the tasks has votes"),
         ([], "image,class,rater,answer\n200.png,cat,m,yes\n", "no golden item has a vote"),
         ([], "item,rater,answer\n200.png,m,yes\n", "votes on other items"),
@@ -98,12 +98,12 @@ def test_options_that_need_or_exclude_each_other(folder_of_cats: Path, run: Runn
         ([], "image,class,rater,answer\n200.png,cat,m,perhaps\n", "unknown answer"),
     ],
 )
-def test_unusable_machine_votes_raise(
+def test_unusable_model_votes_raise(
     folder_of_cats: Path, run: Runner, options: list[str], votes: str | None, expected: str
 ) -> None:
     if votes is not None:
-        Path("machines.csv").write_text(votes)
-    options = ["--machine-votes", "machines.csv", "--stop", "0.05,0.95", *options]
+        Path("models.csv").write_text(votes)
+    options = ["--model-votes", "models.csv", "--stop", "0.05,0.95", *options]
     result = run("annotate", "create", "cats.db", "tasks.jsonl", "--benchmark", "cats", *options)
     assert expected in message_of(result)
     assert not Path("cats.db").exists()

@@ -216,12 +216,6 @@ def test_docs_list_every_format_method_and_shortcut() -> None:
     assert {signs.get(key, key) for key in known} <= documented
 
 
-def test_every_extra_in_an_error_exists() -> None:
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    names = {name for path in SOURCE.rglob("*.py") for name in re.findall(r'\bextra="(\w+)"', path.read_text())}
-    assert names <= set(extras)
-
-
 def test_citation_has_the_version_of_the_package() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")

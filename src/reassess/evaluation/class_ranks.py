@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from reassess import numeric  # it imports rank_kernels, with numba, at the first use; later uses take no time
 from reassess.core import Predictions
 from reassess.core.checks import check_range, check_shape
 from reassess.core.predictions import raise_nan_error
@@ -60,14 +61,14 @@ def best_ranks_of_scores(
     get_image_name: Callable[[int], str] | None = None,
 ) -> npt.NDArray[np.int32]:
     """For each row, return the best rank of its targets, in one pass over the scores of a batch."""
-    from reassess.numeric.rank_kernels import rank_best_targets, rank_best_targets_from_bits
-
     ranks = np.empty(len(scores), np.int32)
     if scores.dtype.itemsize > 2:
-        failed = rank_best_targets(scores, starts, ends, targets, ranks)
+        failed = numeric.rank_kernels.rank_best_targets(scores, starts, ends, targets, ranks)
     else:
         keys = np.empty(scores.shape[1], np.int16)
-        failed = rank_best_targets_from_bits(*_view_scores_as_integers(scores), starts, ends, targets, ranks, keys)
+        failed = numeric.rank_kernels.rank_best_targets_from_bits(
+            *_view_scores_as_integers(scores), starts, ends, targets, ranks, keys
+        )
     if failed >= 0:
         raise_nan_error(Predictions(scores=scores), failed, None if get_image_name is None else get_image_name(failed))
     return ranks
@@ -95,9 +96,7 @@ def normalize_top_k(top_k: Sequence[int], max_k: int | None = None) -> tuple[int
 
 def count_hits(ranks: npt.NDArray[np.int32], top_k: tuple[int, ...]) -> npt.NDArray[np.int64]:
     """Count the ranks below each k; the last number counts all ranks. Negative ranks are skipped."""
-    from reassess.numeric.rank_kernels import count_ranks_below
-
-    counts: npt.NDArray[np.int64] = count_ranks_below(ranks, np.array(top_k))
+    counts: npt.NDArray[np.int64] = numeric.rank_kernels.count_ranks_below(ranks, np.array(top_k))
     return counts
 
 
@@ -148,8 +147,6 @@ def _ranks_of_scores(
     predictions: Predictions, rows: Ints, indptr: Ints, targets: Ints, images: Sequence[str] | None = None
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """Return the rank of each target class, and the top-1 class, from scores."""
-    from reassess.numeric.rank_kernels import rank_targets
-
     assert predictions.scores is not None
     ranks, top1 = np.empty(len(targets), np.int32), np.empty(len(rows), np.int32)
     bits = _view_scores_as_integers(predictions.scores)
@@ -162,7 +159,7 @@ def _ranks_of_scores(
         lower = np.searchsorted(ids, targets)
         is_missing = np.append(ids, -1)[lower] != targets
         places, keys = np.where(is_missing, ids.size, lower).astype(np.int32), ids.size + 1
-    failed = rank_targets(
+    failed = numeric.rank_kernels.rank_targets(
         *bits,
         columns,
         np.asarray(rows, np.int64),

@@ -80,6 +80,8 @@ class Outcomes(Printable):
                 fix='pass its column of image names: TABLE["image"]',
             )
         keys = set(image_keys(images, self.match))
+        if not keys:
+            return self
         excluded = np.fromiter((key in keys for key in image_keys(self.images, self.match)), bool, len(self))
         none = ("label_rows", "original_rows", "best_ranks", "n_valid_found", "original_ranks")
         columns: dict[str, Any] = {

@@ -1,3 +1,4 @@
+from . import rank_kernels as rank_kernels
 from .balanced_accuracy import BLIND_ANSWERS as BLIND_ANSWERS
 from .balanced_accuracy import BalancedAccuracy as BalancedAccuracy
 from .balanced_accuracy import probability_to_reach as probability_to_reach

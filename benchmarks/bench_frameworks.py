@@ -125,6 +125,14 @@ def jax() -> TimedMetric:
     return of_jax(lambda scores, valid: block_until_ready(compiled(scores, valid)))
 
 
+def sum_with_jax() -> TimedMetric:
+    """JAX only reads the scores and the targets."""
+    from jax import block_until_ready, jit
+
+    compiled = jit(lambda scores, valid: (scores.sum(), valid.sum()))
+    return of_jax(lambda scores, valid: block_until_ready(compiled(scores, valid)))
+
+
 def keras() -> TimedMetric:
     """The compiled update of Keras on JAX."""
     os.environ["KERAS_BACKEND"] = "jax"
@@ -170,5 +178,10 @@ def test_metric_adds_little_time(
         timm_seconds.append(of_torch(lambda scores, _: evaluator.add_result(scores)).seconds(targets["numbers"]))  # noqa: B023
         metric_seconds.append(metric(**options).seconds(targets[target]))
     name = f"{metric.__name__}, {target}, batch of {BATCH}"
-    row(name, median(metric_seconds), "timm RealLabelsImagenet", median(timm_seconds), ">= 10")
+    is_slow_to_read = target == "multi-hot" and metric in (jax, keras)
+    limit = ">= 4" if is_slow_to_read else ">= 10"
+    row(name, median(metric_seconds), "timm RealLabelsImagenet", median(timm_seconds), limit)
     row(name, median(metric_seconds), "ResNet-50 forward", resnet50, "<= 0.02")
+    if is_slow_to_read:
+        sums = median(sum_with_jax().seconds(targets[target]) for _ in range(7))
+        row(name, median(metric_seconds), "JAX's sums of scores and targets", sums, "<= 1.5")

@@ -19,7 +19,10 @@ except ImportError as error:
     package = error.name if error.name in ("jax", "tensorflow", "torch") else "keras"  # the backend can be missing too
     raise MissingPackageError(package, extra=package, purpose="RealAccuracyMetric") from error
 
-from reassess.integrations._keras_ranks import find_best_ranks
+if keras.backend.backend() == "jax":  # faster than the operations that all backends have
+    from reassess.integrations._jax_ranks import find_best_ranks
+else:
+    from reassess.integrations._keras_ranks import find_best_ranks  # type: ignore[assignment]
 
 __all__ = ["RealAccuracyMetric"]
 

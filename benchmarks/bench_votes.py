@@ -227,7 +227,7 @@ def test_votes_are_read_almost_as_fast_as_they_are_inflated(compare: Any, path: 
         lambda: read_vote_file(path),
         inflate,
         against="only inflating it",
-        limit="<= 1.7",
+        limit="<= 2",
         rounds=7,
         peak_mib=peak,
         max_mib=64,

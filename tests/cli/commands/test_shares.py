@@ -360,7 +360,7 @@ def test_local_cluster_that_lost_all_workers_raises(needs: Needs, monkeypatch: p
         default_client().cluster.scale(0)
         with pytest.raises(DataError, match="worker of the executor failed") as caught:
             [*map_in_executor(executor, abs, range(3), int)]
-    assert str(caught.value.found).endswith("timed out after 1.00 s waiting without any running workers.")
+    assert "timed out after 1.00 s waiting" in str(caught.value.found)
 
 
 def test_cluster_that_does_not_answer_raises(

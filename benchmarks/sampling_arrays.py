@@ -88,7 +88,7 @@ def _allocate_second(strata: Strata, variances: Floats, drawn: Ints, n: int) -> 
     spreads = strata.shares * np.sqrt(variances)
     ideal = 0.25 * shares / shares.sum() + 0.75 * spreads / spreads.sum(axis=1, keepdims=True)
     ideal /= ideal.sum(axis=1, keepdims=True)
-    low, high = np.zeros((len(ideal), 1)), n / ideal.min(axis=1, keepdims=True) + 1
+    low, high = np.zeros((len(ideal), 1)), n / np.where(ideal > 0, ideal, 1).min(axis=1, keepdims=True) + 1
     for _ in range(60):
         factor = (low + high) / 2
         is_low = np.clip(factor * ideal, least, available).sum(axis=1, keepdims=True) < n
@@ -141,10 +141,6 @@ def estimate_all(strata: Strata, kinds: Kinds, batches: list[Ints], *, is_differ
     freedom = np.where(squares > 0, mixed.sum(axis=1) ** 2 / np.maximum(squares, 1e-300), n.sum(axis=1) - scale.size)
     quantile = stdtrit(np.maximum(freedom, 1), 0.975)
     low, high = _wilson(value, variance, quantile, -bound if is_difference else 0 * bound, bound, worst, slope)
-    if settled.any():
-        none = (counts @ (kinds.denominators != 1)).sum(axis=1) == 0
-        wide_low, wide_high = _widen(strata, shares, factors, kinds, value, low, high, mean)
-        low, high = np.where(none, low, wide_low), np.where(none, high, wide_high)
     return Intervals(value, low, high)
 
 
@@ -194,27 +190,6 @@ def _wilson(
 
     return np.maximum(move(np.minimum(wilsons, moved), -1), least), np.minimum(
         move(np.maximum(wilsons, moved), 1), most
-    )
-
-
-def _widen(
-    strata: Strata,
-    shares: Floats,
-    factors: Floats,
-    kinds: Kinds,
-    value: Floats,
-    low: Floats,
-    high: Floats,
-    mean: Floats,
-) -> tuple[Floats, Floats]:
-    """Widen intervals of differences by what is not known of the settled stratum, the first."""
-    share, worst = strata.shares[0], factors[:, 0]
-    settled = np.clip(shares[:, 0] @ kinds.denominators, 0, 1).round(12)
-    ends = _wilson(settled, settled * (1 - settled) * worst, NORMAL_QUANTILE, 0.0, 1.0, worst)
-    ratios = [value, *(value * mean / (mean - share * settled + share * end) for end in ends)]
-    return (
-        value - np.hypot(value - low, value - np.min(ratios, axis=0)),
-        value + np.hypot(high - value, np.max(ratios, axis=0) - value),
     )
 
 

@@ -144,15 +144,14 @@ def accuracy_cells(populations: dict[str, Population], *, of_labels: bool) -> It
     for data, population in populations.items():
         for name, (top1, confidences, correct) in population.models.items():
             numerators = (population.is_label_wrong if of_labels else correct).astype(float)
-            denominators = np.ones(correct.size) if of_labels else population.has_label.astype(float)
-            yield Cell(f"{data} {name}", top1[None], confidences[None], population.original, numerators, denominators)
+            ones = np.ones(correct.size)
+            yield Cell(f"{data} {name}", top1[None], confidences[None], population.original, numerators, ones)
     rng = np.random.default_rng(5)
     for accuracy in () if of_labels else (0.5, 0.85, 0.95, 0.98):
-        valid = rng.random(50_000) < 0.94
-        correct = valid & (rng.random(50_000) < accuracy)
+        correct = rng.random(50_000) < accuracy
         top1 = (rng.random((1, 50_000)) < 0.23).astype(int)
         yield Cell(
-            f"noise {accuracy}", top1, rng.random((1, 50_000)), np.zeros(50_000, int), correct * 1.0, valid * 1.0
+            f"noise {accuracy}", top1, rng.random((1, 50_000)), np.zeros(50_000, int), correct * 1.0, np.ones(50_000)
         )
     for share, agreeing, differing in () if of_labels else AGREEMENTS:
         agrees = rng.random(50_000) < share
@@ -222,28 +221,27 @@ def difference_cells(populations: dict[str, Population]) -> Iterator[Cell]:
                 np.stack([sure_a, sure_b]),
                 population.original,
                 a * 1.0 - b,
-                population.has_label.astype(float),
+                np.ones(a.size),
             )
     rng = np.random.default_rng(3)
     top1, truth, original = rng.integers(0, 3, (2, 50_000)), rng.integers(0, 3, 50_000), rng.integers(0, 3, 50_000)
-    valid = (rng.random(50_000) < 0.94) * 1.0
     first, second = (row == truth for row in top1)
-    yield Cell("noise", top1, rng.random((2, 50_000)), original, (first * 1.0 - second) * valid, valid)
+    yield Cell("noise", top1, rng.random((2, 50_000)), original, first * 1.0 - second, np.ones(50_000))
 
 
 def several_cells(populations: dict[str, Population], *, of: str) -> Iterator[Cell]:
     """Yield cells for samples for all models of ImageNet: accuracies, differences or wrong labels."""
     population = populations["ImageNet"]
     top1, confidences, corrects = (np.stack(rows) for rows in zip(*population.models.values(), strict=True))
-    valid, names = population.has_label * 1.0, list(population.models)
+    ones, names = np.ones(population.original.size), list(population.models)
     values: dict[str, dict[str, tuple[Floats, Floats]]] = {
-        "accuracy": {name: (correct.astype(np.float64), valid) for name, correct in zip(names, corrects, strict=True)},
+        "accuracy": {name: (correct.astype(np.float64), ones) for name, correct in zip(names, corrects, strict=True)},
         "difference": {
-            f"{names[i]} - {names[j]}": (corrects[i].astype(np.float64) - corrects[j], valid)
+            f"{names[i]} - {names[j]}": (corrects[i].astype(np.float64) - corrects[j], ones)
             for i in range(len(names))
             for j in range(i + 1, len(names))
         },
-        "labels": {"wrong labels": (population.is_label_wrong.astype(np.float64), np.ones(valid.size))},
+        "labels": {"wrong labels": (population.is_label_wrong.astype(np.float64), ones)},
     }
     for name, (numerators, denominators) in values[of].items():
         yield Cell(f"{of}: {name}", top1, confidences, population.original, numerators, denominators)
@@ -257,7 +255,7 @@ def other_cells(populations: dict[str, Population]) -> Iterator[Cell]:
         rows = [population.models[name] for name in (first, second)]
         top1, confidences, corrects = (np.stack(values) for values in zip(*rows, strict=True))
         for name, numerators, denominators in (
-            (f"accuracy of {first}", corrects[0] * 1.0, population.has_label * 1.0),
+            (f"accuracy of {first}", corrects[0] * 1.0, ones),
             ("wrong labels", population.is_label_wrong * 1.0, ones),
             ("without a valid class", 1.0 - population.has_label, ones),
         ):

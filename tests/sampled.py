@@ -40,15 +40,22 @@ class SimulatedBenchmark:
         return np.array([bool(classes) for classes in self.sets])
 
     @property
-    def accuracies(self) -> np.ndarray:
-        """The true accuracy of each model."""
-        return self.is_valid.sum(axis=1) / self.has_valid.sum()
+    def valid_shares(self) -> np.ndarray:
+        """The true share of all images whose first class is valid, for each model."""
+        return self.is_valid.mean(axis=1)
 
     def predictions(self, *models: int) -> list[tuple[str, Predictions]]:
         return [(MODELS[i], Predictions.from_ids(self.top1[i], images=IMAGES)) for i in models]
 
     def draw(
-        self, n: int, *, seed: int = 0, purpose: str = "accuracy", models: Sequence[int] = (0, 1), pilot: int = 0
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        purpose: str = "accuracy",
+        models: Sequence[int] = (0, 1),
+        pilot: int = 0,
+        rule: tuple[str, ...] = ("top-1", "original"),
     ) -> Tasks:
         """Draw a sample; the questions are each model's top class and the original label."""
         rows = list(models)
@@ -56,9 +63,7 @@ class SimulatedBenchmark:
         strata = make_strata(self.top1[rows], guesses, self.original, purpose=purpose)
         drawn = draw_images(strata, pilot, seed=seed) if pilot else None
         drawn = draw_images(strata, n - pilot, seed=seed, earlier=drawn)
-        sample = name_sample(
-            drawn, IMAGES, purpose=purpose, seed=seed, input_hashes=(), question_rule=("top-1", "original")
-        )
+        sample = name_sample(drawn, IMAGES, purpose=purpose, seed=seed, input_hashes=(), question_rule=rule)
         classes = [sorted({*self.top1[rows, i].tolist(), int(self.original[i])}) for i in drawn.images.tolist()]
         sizes = [len(class_ids) for class_ids in classes]
         questions = Questions.from_columns(np.repeat(sample.images, sizes).tolist(), np.concatenate(classes))

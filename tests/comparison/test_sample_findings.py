@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reassess.comparison import SampleFindings, original_changes
-from reassess.comparison.sample_words import describe_used_images
+from reassess.comparison.sample_words import describe_used_images, explain_sample_results
 from reassess.core import LabelSets, Predictions, Scores, Tasks
 from reassess.core.items import take_items
 from reassess.errors import DataError, MissingResult
@@ -32,9 +32,9 @@ def find_sample_results(
     )
 
 
-def test_accuracy_is_the_estimate_of_horvitz_and_thompson(bench: SimulatedBenchmark) -> None:
+def test_shares_are_the_estimates_of_horvitz_and_thompson(bench: SimulatedBenchmark) -> None:
     """Each image stands for 1 / probability images. Computed again, image by image, without the package."""
-    tasks = bench.draw(250, seed=3, models=(0, 1, 2))
+    tasks = bench.draw(250, seed=3, models=(0, 1, 2), rule=("top-1", "original", "candidates"))
     findings = SampleFindings.from_predictions(bench.predictions(0, 1), bench.labels_of(tasks), tasks)
     for model in findings.models:
         predicted = bench.top1[("a.npz", "b.npz").index(model.model)]
@@ -44,8 +44,21 @@ def test_accuracy_is_the_estimate_of_horvitz_and_thompson(bench: SimulatedBenchm
             hits += (int(predicted[i]) in bench.sets[i]) / probability
             images += (len(bench.sets[i]) > 0) / probability
             everything += 1 / probability
-        assert model.accuracy.value == pytest.approx(hits / images, abs=1e-12)
-        assert model.accuracy_with_empty.value == pytest.approx(hits / everything, abs=1e-12)
+        assert model.valid.value == pytest.approx(hits / everything, abs=1e-12)
+        assert model.real_accuracy.value == pytest.approx(hits / images, abs=1e-12)
+
+
+def test_accuracy_of_images_with_a_valid_class_is_shown_only_if_all_candidates_were_asked(
+    bench: SimulatedBenchmark,
+) -> None:
+    """Otherwise an image whose valid class no model ranks first would count as an image without a valid class."""
+    findings = find_sample_results(bench)
+    assert [model.real_accuracy for model in findings.models] == [None, None]
+    assert not any("of images with a valid class" in line for line in explain_sample_results(findings))
+    asked = find_sample_results(bench, rule=("top-1", "original", "candidates"))
+    assert [model.valid for model in asked.models] == [model.valid for model in findings.models]
+    assert all(model.real_accuracy.value > model.valid.value for model in asked.models)
+    assert any("of images with a valid class" in line for line in explain_sample_results(asked))
 
 
 def test_wrong_labels_are_counted_by_group_of_the_original_label(bench: SimulatedBenchmark) -> None:
@@ -101,7 +114,7 @@ def test_predictions_in_the_tasks_give_the_same_results_as_files(bench: Simulate
     )
     assert len(from_tasks.answered.images) == 250
     assert from_tasks.differences == expected.differences
-    assert [model.accuracy for model in from_tasks.models] == [model.accuracy for model in expected.models]
+    assert [model.valid for model in from_tasks.models] == [model.valid for model in expected.models]
     assert from_tasks.original_labels == expected.original_labels
     everything = bench.labels_of(tasks, range(250))
     again = SampleFindings.from_predictions(bench.predictions(0, 1, 2), everything, tasks, is_anytime=True)
@@ -141,11 +154,11 @@ def test_intervals_cover_the_truth(bench: SimulatedBenchmark, purpose: str) -> N
     wrong = np.mean([original not in bench.sets[i] for i, original in enumerate(bench.original.tolist())])
     for seed in range(24):
         findings = find_sample_results(bench, 200, seed=seed, purpose=purpose)
-        accuracy = {model.model: model.accuracy for model in findings.models}
+        valid = {model.model: model.valid for model in findings.models}
         (pair,) = findings.differences
-        truth = bench.accuracies if pair.model_a == "a.npz" else bench.accuracies[[1, 0, 2]]
-        estimates = [accuracy["a.npz"], accuracy["b.npz"], pair.estimate, findings.original_labels["wrong"]]
-        truths = [*bench.accuracies[:2], truth[0] - truth[1], wrong]
+        truth = bench.valid_shares if pair.model_a == "a.npz" else bench.valid_shares[[1, 0, 2]]
+        estimates = [valid["a.npz"], valid["b.npz"], pair.estimate, findings.original_labels["wrong"]]
+        truths = [*bench.valid_shares[:2], truth[0] - truth[1], wrong]
         missed += [
             not estimate.low <= value <= estimate.high for estimate, value in zip(estimates, truths, strict=True)
         ]
@@ -155,7 +168,7 @@ def test_intervals_cover_the_truth(bench: SimulatedBenchmark, purpose: str) -> N
 def test_results_are_those_of_the_core(bench: SimulatedBenchmark) -> None:
     findings = find_sample_results(bench, 300, purpose="difference", models=(0, 1, 2), pilot=100)
     images = [int(name[:4]) for name in findings.answered.images]
-    valid, has_valid = bench.is_valid[:, images], bench.has_valid[images]
+    valid, ones = bench.is_valid[:, images], np.ones(len(images))
     sample = findings.answered.sample
     by_name = dict(zip(("a.npz", "b.npz", "c.npz"), valid, strict=True))
     assert [(pair.model_a, pair.model_b) for pair in findings.differences] == [
@@ -165,23 +178,24 @@ def test_results_are_those_of_the_core(bench: SimulatedBenchmark) -> None:
     ]
     for pair in findings.differences:
         values = by_name[pair.model_a].astype(int) - by_name[pair.model_b]
-        assert pair.estimate == estimate_ratio(sample, values, has_valid, is_difference=True)
+        assert pair.estimate == estimate_ratio(sample, values, ones, is_difference=True)
     for model in findings.models:
-        assert model.accuracy == estimate_ratio(sample, by_name[model.model], has_valid)
-    assert findings.models[0].accuracy.value - findings.models[1].accuracy.value == pytest.approx(
+        assert model.valid == estimate_ratio(sample, by_name[model.model], ones)
+    assert findings.models[0].valid.value - findings.models[1].valid.value == pytest.approx(
         findings.differences[0].estimate.value
     )
 
 
 def test_all_images_give_the_results_of_evaluate(bench: SimulatedBenchmark) -> None:
-    findings = find_sample_results(bench, 2000, models=(0, 1, 2))
+    findings = find_sample_results(bench, 2000, models=(0, 1, 2), rule=("top-1", "original", "candidates"))
     for model in findings.models:
         predictions = dict(bench.predictions(0, 1, 2))[model.model]
         expected = evaluate(predictions, bench.labels, original=bench.original_labels)
-        assert model.accuracy.value == pytest.approx(expected.real_accuracy[1].value, abs=1e-12)
-        assert model.accuracy.interval == pytest.approx([model.accuracy.value] * 2)
+        assert model.real_accuracy.value == pytest.approx(expected.real_accuracy[1].value, abs=1e-12)
+        assert model.valid.value == pytest.approx(expected.real_accuracy[1].hits / 2000, abs=1e-12)
+        assert model.valid.interval == pytest.approx([model.valid.value] * 2)
         assert model.original_accuracy == expected.original_accuracy[1]
-        assert (model.accuracy.plain_n, model.accuracy.plain_half_width) == (2000, pytest.approx(0))
+        assert (model.valid.plain_n, model.valid.plain_half_width) == (2000, pytest.approx(0))
     changes = original_changes(bench.labels, bench.original_labels).counts
     shares = {name: round(2000 * share.value) for name, share in findings.original_labels.items()}
     assert shares == {"wrong": changes["other"] + changes["none"], **changes}
@@ -191,8 +205,8 @@ def test_anytime_intervals_are_wider_and_have_no_p_value(bench: SimulatedBenchma
     one_look, all_looks = (find_sample_results(bench, anytime=anytime) for anytime in (False, True))
     assert (one_look.planned, all_looks.planned) == (None, 300)
     for narrow, wide in zip(one_look.models, all_looks.models, strict=True):
-        assert wide.accuracy.low < narrow.accuracy.low < narrow.accuracy.high < wide.accuracy.high
-        assert wide.accuracy.value == narrow.accuracy.value
+        assert wide.valid.low < narrow.valid.low < narrow.valid.high < wide.valid.high
+        assert wide.valid.value == narrow.valid.value
     (pair,) = all_looks.differences
     assert (pair.estimate.p_value, pair.holm_p_value) == (None, None)
     assert pair.winner_sign == 1
@@ -237,16 +251,16 @@ def test_predictions_without_names_have_the_order_of_the_original_labels(bench: 
     arguments = {"labels": bench.labels_of(tasks), "tasks": tasks, "original": bench.original_labels}
     by_name = SampleFindings.from_predictions(bench.predictions(0), **arguments)
     by_position = SampleFindings.from_predictions([("a.npz", unnamed)], **arguments)
-    assert by_position.models[0].accuracy == by_name.models[0].accuracy
+    assert by_position.models[0].valid == by_name.models[0].valid
 
 
-def test_sample_without_valid_classes_has_no_accuracy(bench: SimulatedBenchmark) -> None:
-    tasks = bench.draw(60)
+def test_without_a_valid_class_the_share_is_0_and_there_is_no_accuracy(bench: SimulatedBenchmark) -> None:
+    tasks = bench.draw(60, rule=("top-1", "original", "candidates"))
     labels = LabelSets.from_lists(tasks.sample.images, [[]] * 60)
     findings = SampleFindings.from_predictions(bench.predictions(0, 1), labels, tasks)
-    assert findings.models[0].accuracy.value is None
-    assert findings.models[0].accuracy_with_empty.value == 0
-    assert findings.differences[0].verdict.endswith("cannot be compared: no image of the sample has a valid class")
+    assert findings.models[0].real_accuracy.value is None
+    assert findings.models[0].valid.value == 0
+    assert findings.differences[0].verdict.startswith("no significant difference between a.npz and b.npz: 0.00 points")
 
 
 def test_other_predictions_are_refused(bench: SimulatedBenchmark) -> None:

@@ -39,7 +39,7 @@ def test_page_has_the_estimates_of_models_pairs_and_labels(tmp_path: Path, anyti
     reader = read_page(tmp_path / "page.html")
     text = text_of(reader)
     for model in findings.models:
-        assert f"{100 * model.accuracy.value:.2f}" in text
+        assert f"{100 * model.valid.value:.2f}" in text
         assert f"{100 * model.original_accuracy.value:.2f}" in text
     for pair in findings.neighbour_differences:
         assert pair.verdict in text
@@ -81,7 +81,7 @@ def test_figure_has_the_accuracies_or_differences(tmp_path: Path, suffix: str) -
     content = [(tmp_path / f"{name}{suffix}").read_bytes() for name in ("one", "two")]
     assert content[0] != content[1]
     if suffix == ".svg":
-        assert f"{100 * one.models[0].accuracy.value:.2f}".encode() in content[0]
+        assert f"{100 * one.models[0].valid.value:.2f}".encode() in content[0]
         assert f"+{100 * two.differences[0].estimate.value:.2f}".encode() in content[1]
 
 

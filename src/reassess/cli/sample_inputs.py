@@ -225,7 +225,6 @@ def learn_from_pilot_file(
         images,
         purpose=purpose,
         is_correct=panel.is_valid[:, images.images],
-        is_scored=panel.is_scored[images.images],
         is_original_valid=np.bincount(np.repeat(np.arange(len(images)), sizes)[is_original], minlength=len(images)) > 0,
     )
     return Pilot(images, sample.seed, corrected)

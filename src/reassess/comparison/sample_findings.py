@@ -55,7 +55,7 @@ class SampleFindings(Printable):
     is_valid
         bool, shape (M, n): whether each model's top class is valid.
     has_valid
-        bool, shape (n,): whether the image has a valid class.
+        bool, shape (n,): whether a class of the image that was asked about is valid.
     original_kinds
         int8, shape (n,): 0 if exactly the original label is valid, 1 if other classes are valid and it is not, 2 if no
         class is valid, 3 if it is valid together with others, -1 without an original label.
@@ -86,8 +86,8 @@ class SampleFindings(Printable):
     >>> tasks = Tasks(questions, np.arange(8), np.arange(7), [""] * 7, sample=sample)
     >>> labels = LabelSets.from_lists(images[:6], [[0], [1], [], [1], [0], [1]])
     >>> findings = SampleFindings.from_predictions(models.items(), labels, tasks)
-    >>> [round(model.accuracy.value, 3) for model in findings.models]
-    [1.0, 0.8]
+    >>> [round(model.valid.value, 3) for model in findings.models]
+    [0.833, 0.667]
     """
 
     names: tuple[str, ...]
@@ -227,23 +227,31 @@ class SampleFindings(Printable):
 
     @property
     def n_empty(self) -> int:
-        """Number of used images without a valid class."""
+        """Number of used images where no class that was asked about is valid."""
         return int(np.count_nonzero(~self.has_valid))
 
     @cached_property
     def empty_share(self) -> SampleEstimate:
-        """The share of images without a valid class."""
+        """The share of images where no class that was asked about is valid."""
         return self._estimate_share(~self.has_valid, np.ones(self.has_valid.size))
+
+    @property
+    def are_candidates_asked(self) -> bool:
+        """Whether raters were asked about all candidates, so that the images with a valid class are known."""
+        design = self.answered.drawn.design
+        return design is not None and "candidates" in design.question_rule
 
     @cached_property
     def models(self) -> tuple[SampledModel, ...]:
-        """The accuracy of each model, the most accurate first."""
+        """The estimates of each model, the model with the largest share of valid first classes first."""
         everything = np.ones(self.has_valid.size)
         models = [
             SampledModel(
                 model=self.names[i],
-                accuracy=self._estimate_share(self.is_valid[i], self.has_valid),
-                accuracy_with_empty=self._estimate_share(self.is_valid[i], everything),
+                valid=self._estimate_share(self.is_valid[i], everything),
+                real_accuracy=self._estimate_share(self.is_valid[i], self.has_valid)
+                if self.are_candidates_asked
+                else None,
                 original_accuracy=self.original_accuracies[i],
                 detected_input=self.detected_inputs[i],
             )
@@ -253,14 +261,14 @@ class SampleFindings(Printable):
 
     @cached_property
     def differences(self) -> tuple[SampledDifference, ...]:
-        """The difference of each pair of models; the first model of a pair is the more accurate one."""
+        """The difference of each pair of models; the first model of a pair is the better one."""
         sample = self.answered.sample
         pairs = list(combinations(self._order, 2))
         estimates = [
             estimate_ratio(
                 sample,
                 self.is_valid[first].astype(int) - self.is_valid[second],
-                self.has_valid,
+                np.ones(self.has_valid.size),
                 is_difference=True,
                 planned=self.planned,
             )
@@ -318,7 +326,7 @@ class SampleFindings(Printable):
 
     @cached_property
     def _order(self) -> list[int]:
-        """The models, the most accurate first; the estimates of all models have the same denominator."""
+        """The models, the best first."""
         totals = (self.is_valid @ image_weights(self.answered.sample)).tolist()
         return sorted(range(len(totals)), key=lambda i: -totals[i])
 

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from reassess.comparison.sample_findings import SampleFindings
 from reassess.errors import MissingResult
 from reassess.evaluation import AnsweredImages, anytime_quantile
+from reassess.evaluation.evaluation_words import shorten_label_set_name
 from reassess.text import count_noun, format_percent, format_percent_interval
 
+VALID_SHARE = "the share of all images whose first class is valid"
 ORIGINAL_LABEL_NAMES = {
     "wrong": "wrong",
     "other": "wrong: only other classes are valid",
@@ -33,12 +35,12 @@ def describe_used_images(answered: AnsweredImages) -> str:
 
 
 def describe_images_without_valid_class(findings: SampleFindings) -> str:
-    """State how many images have no valid class, in the sample and in the whole set."""
+    """State how many images have no valid class among the classes asked about, in the sample and in the whole set."""
     share = findings.empty_share
-    if share.value is None or share.interval is None:
-        return ""
+    assert share.value is not None
+    assert share.interval is not None
     return (
-        f"{count_noun(findings.n_empty, 'image')} of the sample without a valid class: "
+        f"{count_noun(findings.n_empty, 'image')} of the sample where no class that raters were asked about is valid: "
         f"{format_percent(share.value)} % [{format_percent_interval(share.interval)}] of all images"
     )
 
@@ -46,6 +48,9 @@ def describe_images_without_valid_class(findings: SampleFindings) -> str:
 def explain_sample_results(findings: SampleFindings) -> Iterator[str]:
     """Explain what is estimated, and what the intervals mean."""
     n_images = findings.answered.n_images
+    yield f"valid: {VALID_SHARE}"
+    if findings.are_candidates_asked:
+        yield f"{shorten_label_set_name(findings.label_set)}: the same share, only of images with a valid class"
     yield (
         f"estimated: what relabelling these {count_noun(n_images, 'image')} with the same questions would give; not "
         "estimated: other images, and classes that nobody was asked about"
@@ -71,7 +76,7 @@ def describe_results_so_far(findings: SampleFindings) -> Iterator[str]:
             if not difference.winner_sign and (needed := findings.expect_images_needed(difference)) is not None:
                 yield "  " + _describe_images_needed(needed - n_used, len(sample) - n_used)
         return
-    estimates = {model.model: model.accuracy for model in findings.models}
+    estimates = {f"{model.model}, first class valid": model.valid for model in findings.models}
     if sample.purpose == "labels" and not isinstance(findings.original_labels, MissingResult):
         estimates = {"wrong original labels": findings.original_labels["wrong"]}
     for name, estimate in estimates.items():

@@ -13,11 +13,11 @@ from reassess.text import count_noun
 
 @dataclass(frozen=True)
 class SampledModel:
-    """The accuracy of a model, estimated for all images."""
+    """What a sample says about a model: the share of all images whose first class is valid, and accuracies."""
 
     model: str
-    accuracy: SampleEstimate  # images without a valid class do not count
-    accuracy_with_empty: SampleEstimate  # images without a valid class count as wrong
+    valid: SampleEstimate  # the share of all images whose first class is valid
+    real_accuracy: SampleEstimate | None  # among images with a valid class; None unless all candidates were asked
     original_accuracy: Proportion | None  # by the original labels of all images
     detected_input: str  # how the predictions were read and joined
 
@@ -25,8 +25,8 @@ class SampledModel:
         """Return a dict for JSON output."""
         return {
             "file": self.model,
-            "real": self.accuracy.to_json(),
-            "real_with_empty": self.accuracy_with_empty.to_json(),
+            "valid": self.valid.to_json(),
+            "real": None if self.real_accuracy is None else self.real_accuracy.to_json(),
             "original": None if self.original_accuracy is None else self.original_accuracy.to_json(),
             "detected": self.detected_input,
         }
@@ -34,12 +34,12 @@ class SampledModel:
 
 @dataclass(frozen=True)
 class SampledDifference:
-    """The difference between the accuracies of two models, estimated for all images."""
+    """The difference of two models in the share of all images whose first class is valid."""
 
     model_a: str
     model_b: str
-    estimate: SampleEstimate  # of the first model's accuracy - the second model's accuracy
-    holm_p_value: float | None  # corrected for all pairs of models; None at all times, or without a value
+    estimate: SampleEstimate  # of the first model's share - the second model's share
+    holm_p_value: float | None  # corrected for all pairs of models; None at all times
 
     @property
     def winner_sign(self) -> int:
@@ -47,8 +47,7 @@ class SampledDifference:
 
         An interval that is valid at all times is not corrected for several pairs.
         """
-        if self.estimate.interval is None:
-            return 0
+        assert self.estimate.interval is not None
         low, high = self.estimate.interval
         is_significant = low > 0 or high < 0 if self.holm_p_value is None else self.holm_p_value < SIGNIFICANCE_LEVEL
         return int(np.sign(self.estimate.value or 0)) if is_significant else 0
@@ -56,8 +55,8 @@ class SampledDifference:
     @property
     def verdict(self) -> str:
         """A sentence that says which model is better, and by how much."""
-        if self.estimate.value is None or self.estimate.interval is None:
-            return f"{self.model_a} and {self.model_b} cannot be compared: no image of the sample has a valid class"
+        assert self.estimate.value is not None
+        assert self.estimate.interval is not None
         sign = -1 if self.winner_sign < 0 else 1
         low, high = sorted(100 * sign * end for end in self.estimate.interval)
         points = f"{100 * sign * self.estimate.value:.2f} points ({low:.2f} to {high:.2f})"
@@ -72,7 +71,7 @@ class SampledDifference:
         return {
             "a": self.model_a,
             "b": self.model_b,
-            "real_difference": self.estimate.to_json(),
+            "valid_difference": self.estimate.to_json(),
             "p_value": self.estimate.p_value,
             "holm": self.holm_p_value,
             "better": {1: self.model_a, -1: self.model_b, 0: None}[self.winner_sign],

@@ -1,4 +1,4 @@
-"""A page about the answers to a sample of images: accuracies, differences, and wrong original labels."""
+"""A page about the answers to a sample of images: valid first classes, differences, and wrong original labels."""
 
 import re
 from collections import Counter
@@ -8,6 +8,7 @@ from pathlib import Path
 from reassess.comparison import SampledDifference, SampleFindings
 from reassess.comparison.sample_words import (
     ORIGINAL_LABEL_NAMES,
+    VALID_SHARE,
     describe_images_without_valid_class,
     describe_used_images,
     explain_sample_results,
@@ -42,12 +43,12 @@ from reassess.text import count_noun, format_percent, format_percent_interval, j
 
 _PLAIN_SAMPLE = "as many images without strata"
 _TITLES = {
-    "accuracy": "Accuracy, estimated from a sample",
+    "accuracy": "Valid first classes, estimated from a sample",
     "difference": "Which model is better?",
     "labels": "Wrong original labels, estimated from a sample",
 }
 _PURPOSES = {
-    "accuracy": "the accuracy of each model",
+    "accuracy": f"{VALID_SHARE}, for each model",
     "difference": "differences between models",
     "labels": "the share of wrong original labels",
 }
@@ -66,7 +67,7 @@ def write_sample_report(
     inputs: Sequence[Mapping[str, str | None]] = (),
     force: bool = False,
 ) -> None:
-    """Write an HTML page about the results of a sample, or only a figure: of differences, or of accuracies.
+    """Write an HTML page about the results of a sample, or only a figure: of differences, or of valid first classes.
 
     Parameters
     ----------
@@ -120,8 +121,7 @@ def write_sample_report(
 def _summarize(findings: SampleFindings) -> Iterator[tuple[str, str]]:
     """Yield a purpose and a sentence with its main result."""
     best = findings.models[0]
-    if best.accuracy.value is not None and best.accuracy.interval is not None:
-        yield "accuracy", f"{best.model} has an accuracy of {_format_share(best.accuracy)}"
+    yield "accuracy", f"The first class of {best.model} is valid for {_format_share(best.valid)} of all images"
     if findings.neighbour_differences:
         yield "difference", _capitalize_verdict(findings.neighbour_differences[0].verdict)
     labels = findings.original_labels
@@ -141,11 +141,9 @@ def _capitalize_verdict(verdict: str) -> str:
 
 
 def _make_accuracy_section(findings: SampleFindings) -> Section:
-    label_set = shorten_label_set_name(findings.label_set)
     text = (
-        f"Top-1 accuracy by the {label_set} labels, estimated for all images: among images with a valid class, the "
-        f"share where the model's first class is valid. '{_PLAIN_SAMPLE.capitalize()}': the interval to expect if all "
-        "images had equal probabilities of being drawn. Accuracies by original labels are measured on all images."
+        f"Valid: {VALID_SHARE}. '{_PLAIN_SAMPLE.capitalize()}': the interval to expect if all images had equal "
+        "probabilities of being drawn. Accuracies by original labels are measured on all images."
     )
     notes = [describe_images_without_valid_class(findings), *explain_sample_results(findings)]
     if findings.n_unasked:
@@ -153,10 +151,10 @@ def _make_accuracy_section(findings: SampleFindings) -> Section:
             f"{count_noun(findings.n_unasked, 'class', 'classes')} ignored: the sample does not ask about them"
         )
     if findings.answered.drawn.purpose == "difference":
-        notes.append("most images of the sample are images where predictions differ, so accuracies are less precise")
+        notes.append("most images of the sample are images where predictions differ, so these shares are less precise")
     return Section(
         key="accuracy",
-        title="Accuracy",
+        title="Valid first classes",
         paragraphs=[text],
         charts=[_make_accuracy_chart(findings)],
         notes=[as_sentence(note) for note in notes if note],
@@ -164,34 +162,35 @@ def _make_accuracy_section(findings: SampleFindings) -> Section:
 
 
 def _make_accuracy_chart(findings: SampleFindings) -> Chart:
-    label_set = shorten_label_set_name(findings.label_set)
     drawn = findings.models[:MAX_DRAWN]
     series = {
-        label_set: [_to_mark(model.accuracy) for model in drawn],
-        _PLAIN_SAMPLE: [_to_plain_mark(model.accuracy) for model in drawn],
+        "valid": [_to_mark(model.valid) for model in drawn],
+        _PLAIN_SAMPLE: [_to_plain_mark(model.valid) for model in drawn],
         "original": [proportion_to_percent(model.original_accuracy) for model in drawn],
     }
-    columns = {"model": TEXT, f"{label_set} %": PERCENT, f"{label_set} 95 %": PERCENT}
-    columns |= {"empty as wrong %": PERCENT, "empty as wrong 95 %": PERCENT, "original %": PERCENT}
-    columns |= {"without strata, ± points": PERCENT, "images without strata": COUNT}
+    columns = {"model": TEXT, "valid %": PERCENT, "valid 95 %": PERCENT}
+    if findings.are_candidates_asked:
+        label_set = shorten_label_set_name(findings.label_set)
+        columns |= {f"{label_set} %": PERCENT, f"{label_set} 95 %": PERCENT}
+    columns |= {"original %": PERCENT, "without strata, ± points": PERCENT, "images without strata": COUNT}
     rows = [
         [
             model.model,
-            *_estimate_cells(model.accuracy),
-            *_estimate_cells(model.accuracy_with_empty),
+            *_estimate_cells(model.valid),
+            *([] if model.real_accuracy is None else _estimate_cells(model.real_accuracy)),
             to_percent(None if model.original_accuracy is None else model.original_accuracy.value),
-            to_percent(model.accuracy.plain_half_width),
-            model.accuracy.plain_n,
+            to_percent(model.valid.plain_half_width),
+            model.valid.plain_n,
         ]
         for model in findings.models
     ]
     intervals = Intervals(
         groups=[model.model for model in drawn],
         series={name: marks for name, marks in series.items() if any(marks)},
-        axis_title="top-1 accuracy, % (95 % intervals)",
+        axis_title="first class is valid, % of all images (95 % intervals)",
         number_format=PERCENT,
     )
-    numbers = make_table("sample-accuracy", "Accuracy, estimated from a sample", columns, rows)
+    numbers = make_table("sample-accuracy", _TITLES["accuracy"], columns, rows)
     return make_interval_chart(intervals, numbers, hidden_items_note(len(findings.models)))
 
 
@@ -225,10 +224,10 @@ def _make_difference_chart(findings: SampleFindings) -> Chart:
     intervals = Intervals(
         groups=[_format_pair(pair) for pair in pairs],
         series={
-            shorten_label_set_name(findings.label_set): [_to_mark(pair.estimate) for pair in pairs],
+            "valid": [_to_mark(pair.estimate) for pair in pairs],
             _PLAIN_SAMPLE: [_to_plain_mark(pair.estimate, least=-100) for pair in pairs],
         },
-        axis_title="difference in top-1 accuracy, points (95 % intervals)",
+        axis_title="difference in valid first classes, points (95 % intervals)",
         number_format=POINTS,
         reference_line=(0.0, "no difference"),
     )

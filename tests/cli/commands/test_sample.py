@@ -91,13 +91,13 @@ def test_strata_and_expected_interval_are_printed(pets: Path, run: Runner, monke
     """`run` fails if a line is wider than 80 columns."""
     monkeypatch.setenv("COLUMNS", "80")
     lines = output_of(run(*DIFFERENCE, "--size", "200", "-o", "ask.jsonl")).splitlines()
-    assert lines[0] == "stratum   images   drawn   original accuracy %   guessed accuracy %"
+    assert lines[0] == "stratum   images   drawn   original accuracy %   guessed valid %"
     assert [line.split()[0] for line in lines[2:5]] == ["settled", "1", "2"]
     drawn = [int(line.split()[2]) for line in lines[2:] if line.split()[0] in ("settled", *map(str, range(1, 20)))]
     assert sum(drawn) == 200
     start = next(number for number, line in enumerate(lines) if line.startswith("ask.jsonl: "))
     assert lines[start].startswith("ask.jsonl: 200 images of 2,000, ")
-    assert lines[start + 1].startswith("expected: difference of two models within about ")
+    assert lines[start + 1].startswith("expected: difference in valid % within about ")
     assert lines[-1] == "next: reassess annotate create campaign.db ask.jsonl --benchmark pets"
 
 
@@ -303,9 +303,9 @@ def test_status_shows_what_compare_finds_from_the_answers_so_far(
     sample = document_of(run("status", "c.db", "--json"), "status")["results"]["sample"]
     for found, other in zip(sample["pairs"], expected["pairs"], strict=True):
         assert (f"{found['a']}.npz", f"{found['b']}.npz") == (other["a"], other["b"])
-        assert found["real_difference"] == pytest.approx(other["real_difference"])
+        assert found["valid_difference"] == pytest.approx(other["valid_difference"])
     for found, other in zip(sample["models"], expected["models"], strict=True):
-        assert found["real"] == pytest.approx(other["real"])
+        assert found["valid"] == pytest.approx(other["valid"])
     assert sample["original_labels"] == expected["original_labels"]
     assert sample["sample"] | {"unasked_classes": ANY} == expected["sample"]
     assert sample["sample"]["used"] == n
@@ -316,8 +316,8 @@ def test_status_shows_what_compare_finds_from_the_answers_so_far(
         assert "if the difference stays the same, about " in text
         assert sample["pairs"][0]["images_needed"] > n
     else:
-        value = sample["models"][0]["real"] if purpose == "accuracy" else sample["original_labels"]["wrong"]
-        name = "a" if purpose == "accuracy" else "wrong original labels"
+        value = sample["models"][0]["valid"] if purpose == "accuracy" else sample["original_labels"]["wrong"]
+        name = "a, first class valid" if purpose == "accuracy" else "wrong original labels"
         assert f"{name}: {100 * value['value']:.2f} % ({100 * value['low']:.2f} to {100 * value['high']:.2f})" in text
         assert ("points with all 150 images" in text) == (n < 150)
 
@@ -335,7 +335,9 @@ def test_status_uses_the_answers_to_the_pilot(pets: Path, run: Runner, needs: Ne
     answer("new.csv", [task["image"] for task in lines[101:]])
     compare = ["compare", "a.npz", "b.npz", "--benchmark", "pets", "--sample", "ask.jsonl", "--labels", "new.csv"]
     expected = document_of(run(*compare, "--anytime", "--json"), "compare")["results"]
-    assert results_so_far(run)["pairs"][0]["real_difference"] == pytest.approx(expected["pairs"][0]["real_difference"])
+    assert results_so_far(run)["pairs"][0]["valid_difference"] == pytest.approx(
+        expected["pairs"][0]["valid_difference"]
+    )
 
 
 def test_status_uses_the_answers_of_experts_to_golden_questions(pets: Path, run: Runner, needs: Needs) -> None:
@@ -370,7 +372,7 @@ def test_exported_campaign_gives_the_results_of_its_status(pets: Path, run: Runn
     export_labels(run)
     compare = ["compare", "a.npz", "b.npz", "--benchmark", "rated", "--json"]
     results = document_of(run(*compare, "--anytime"), "compare")["results"]
-    assert results["pairs"][0]["real_difference"] == pytest.approx(expected["pairs"][0]["real_difference"])
+    assert results["pairs"][0]["valid_difference"] == pytest.approx(expected["pairs"][0]["valid_difference"])
     assert results["sample"]["used"] == 50
     assert "if you stopped because of results that you have seen, use --anytime" in in_one_line(
         output_of(run("evaluate", "a.npz", "--benchmark", "rated"))

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,6 +63,7 @@ def test_evaluate_prints_accuracies_and_wrong_original_labels(tasks: Tasks, run:
     out = output_of(run("evaluate", "a.npz", "b.npz", *OPTIONS))
     assert out.startswith(TABLE)
     assert in_one_line(out).endswith(
+        "valid: the share of all images whose first class is valid "
         "estimated: what relabelling these 2,000 images with the same questions would give; not estimated: other "
         "images, and classes that nobody was asked about "
         "95 %: valid for one look, at a number of images that does not depend on the answers "
@@ -73,10 +75,10 @@ def test_evaluate_prints_accuracies_and_wrong_original_labels(tasks: Tasks, run:
 
 
 TABLE = """\
-file    reassessed %             95 %   empty as wrong %             95 %   original %   plain, ±   plain images
-────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-b.npz          91.25   89.65 to 92.62              86.03   83.18 to 88.47        83.10       3.05            856
-a.npz          80.49   78.43 to 82.39              75.88   73.00 to 78.55        73.85       4.27            902
+file    valid %             95 %   original %   plain, ±   plain images
+───────────────────────────────────────────────────────────────────────
+b.npz     86.03   83.18 to 88.47        83.10       3.63            501
+a.npz     75.88   73.00 to 78.55        73.85       4.48            630
 
 original label                        share %             95 %
 ──────────────────────────────────────────────────────────────
@@ -86,8 +88,27 @@ wrong: no class is valid                 5.72     3.72 to 8.70
 valid, and other classes too             0.63     0.19 to 2.04
 all files: npz array 'ids' 2000, top-1 ids, joined by path
 300 of 300 drawn images used; they stand for 2,000 images
-17 images of the sample without a valid class: 5.72 % [3.72 to 8.70] of all images
+17 images of the sample where no class that raters were asked about is valid: 5.72 % [3.72 to 8.70] of all images
 """
+
+
+def test_accuracy_of_images_with_a_valid_class_has_its_own_columns_if_candidates_were_asked(
+    tasks: Tasks, run: Runner, needs: Needs
+) -> None:
+    write_sample(BENCH.draw(300, models=(0, 1, 2), rule=("top-1", "original", "candidates")))
+    (entry,) = results_of(run, "evaluate", "a.npz", *OPTIONS)
+    assert entry["real"]["value"] > entry["valid"]["value"]
+    out = output_of(run("evaluate", "a.npz", *OPTIONS))
+    headings, _, row, *_ = out.splitlines()
+    assert re.split(r"  +", headings)[1:5] == ["valid %", "95 %", "reassessed %", "95 %"]
+    assert [float(row.split()[i]) for i in (1, 5)] == [
+        pytest.approx(100 * entry[key]["value"], abs=0.005) for key in ("valid", "real")
+    ]
+    assert "\nreassessed: the same share, only of images with a valid class\n" in out
+    needs("matplotlib")
+    needs("jinja2")
+    output_of(run("report", "a.npz", *OPTIONS, "-o", "page.html"))
+    assert "reassessed 95 %" in Path("page.html").read_text()
 
 
 def test_images_whose_class_is_not_in_a_group_are_counted(tasks: Tasks, run: Runner) -> None:
@@ -104,8 +125,9 @@ def test_json_has_the_estimates(tasks: Tasks, run: Runner) -> None:
     detected = {"detected": "npz array 'ids' 2000, top-1 ids, joined by path"}
     assert document["results"] == [model.to_json() | detected for model in findings.models]
     first = document["results"][0]
-    assert list(first) == ["file", "real", "real_with_empty", "original", "detected"]
-    assert list(first["real"]) == ["value", "low", "high", "standard_error", "n", "plain_n", "plain_half_width"]
+    assert list(first) == ["file", "valid", "real", "original", "detected"]
+    assert first["real"] is None
+    assert list(first["valid"]) == ["value", "low", "high", "standard_error", "n", "plain_n", "plain_half_width"]
     assert document["sample"] == {
         "for": "accuracy",
         "all_images": 2000,
@@ -141,8 +163,8 @@ def test_anytime_intervals_are_wider(tasks: Tasks, run: Runner) -> None:
     narrow = results_of(run, "compare", "a.npz", "b.npz", *OPTIONS)
     wide = results_of(run, "compare", "a.npz", "b.npz", *OPTIONS, "--anytime")
     (before,), (after,) = narrow["pairs"], wide["pairs"]
-    assert after["real_difference"]["low"] < before["real_difference"]["low"]
-    assert after["real_difference"]["high"] > before["real_difference"]["high"]
+    assert after["valid_difference"]["low"] < before["valid_difference"]["low"]
+    assert after["valid_difference"]["high"] > before["valid_difference"]["high"]
     assert (after["p_value"], after["holm"], wide["sample"]["planned"]) == (None, None, 300)
     out = output_of(run("compare", "a.npz", "b.npz", *OPTIONS, "--anytime"))
     assert "95 %: valid at all looks together, narrowest at 300 images; each model and each pair" in out
@@ -191,8 +213,8 @@ def test_tables_are_written(tasks: Tasks, run: Runner) -> None:
     assert output_of(run("compare", "a.npz", "b.npz", *OPTIONS, "-o", "pairs.csv"))
     models, pairs = (list(csv.DictReader(Path(name).read_text().splitlines())) for name in ("models.csv", "pairs.csv"))
     findings = find_expected(tasks, 0, 1)
-    assert [float(row["reassessed %"]) for row in models] == pytest.approx(
-        [100 * model.accuracy.value for model in findings.models], abs=0.01
+    assert [float(row["valid %"]) for row in models] == pytest.approx(
+        [100 * model.valid.value for model in findings.models], abs=0.01
     )
     assert float(pairs[0]["a - b"]) == pytest.approx(100 * findings.differences[0].estimate.value, abs=0.01)
 
@@ -202,7 +224,7 @@ def test_sample_of_other_predictions_is_refused(tasks: Tasks, run: Runner) -> No
     write_tasks("tasks.jsonl", add_facts(tasks), force=True)
     np.savez_compressed("again.npz", ids=BENCH.top1[0], names=np.array(IMAGES))
     results = document_of(run("evaluate", "again.npz", *OPTIONS, "--json"), "evaluate")["results"]
-    assert results[0]["real"] == find_expected(tasks, 0).models[0].accuracy.to_json()
+    assert results[0]["valid"] == find_expected(tasks, 0).models[0].valid.to_json()
     np.savez("new.npz", ids=BENCH.top1[0], names=np.array(IMAGES[::-1]))
     message = in_one_line(message_of(run("evaluate", "new.npz", *OPTIONS)))
     assert message.startswith(
@@ -290,7 +312,7 @@ def test_report_writes_page_and_figure(tasks: Tasks, run: Runner, needs: Needs) 
     document = document_of(run(*argv), "report")
     assert document["results"]["output"] == "figure.svg"
     expected = find_expected(tasks, 0, 1, is_anytime=True).models
-    assert [model["real"] for model in document["results"]["models"]] == [each.accuracy.to_json() for each in expected]
+    assert [model["valid"] for model in document["results"]["models"]] == [each.valid.to_json() for each in expected]
     assert (document["sample"]["used"], document["sample"]["anytime"]) == (300, True)
     for option in (["--chart", "scatter"], ["--short"], ["--images", "a.npz"], ["--leaderboard", "a.npz"]):
         result = run("report", "a.npz", "b.npz", *OPTIONS, "-o", "x.html", *option)

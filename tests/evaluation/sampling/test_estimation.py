@@ -119,16 +119,13 @@ def test_difference_lies_within_the_share_of_images_where_predictions_differ() -
     assert -0.003 < mixed.low < 0 < mixed.high < 0.003
 
 
-def test_images_without_a_valid_class_count_where_predictions_are_equal() -> None:
+def test_difference_counts_all_images_if_strata_are_settled() -> None:
     strata = Strata(np.repeat([0, 1], [5000, 5000]), np.array([0, 0.5]), np.arange(2), np.array([True, False]), 0.25)
     sample = draw_images(strata, 200, seed=0)
-    differ = sample.strata == 1
-    place = np.where(differ, np.cumsum(differ), np.cumsum(~differ))
-    numerators = np.where(differ, place % 10 < 8, 0)
-    all_valid = estimate_ratio(sample, numerators, np.ones(200), is_difference=True)
-    half_valid = estimate_ratio(sample, numerators, differ | (place % 2 == 0), is_difference=True)
-    assert half_valid.value == pytest.approx(all_valid.value * 4 / 3, rel=0.05)
-    assert half_valid.standard_error > 1.2 * all_valid.standard_error
+    denominators = np.arange(200) != 7
+    with pytest.raises(DataError, match="denominator out of range"):
+        estimate_ratio(sample, np.zeros(200), denominators, is_difference=True)
+    assert estimate_ratio(sample, np.zeros(200), denominators).value == 0
 
 
 def test_interval_for_all_times_is_wider_and_narrowest_at_the_planned_size() -> None:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from reassess.core import Classes, Questions, Sample
-from reassess.errors import DataError
 from reassess.evaluation import (
     ImageSample,
     Strata,
@@ -64,31 +63,18 @@ def test_other_samples_are_not_this_pilot(refused: Refused) -> None:
 
 
 def test_answers_correct_the_variances_of_the_estimate() -> None:
-    """The variance of a ratio is that of the residuals; the share of wrong labels is a mean of all images."""
     rng = np.random.default_rng(0)
-    scored, correct = rng.random(60) < 0.9, rng.random((2, 60)) < [[0.9], [0.6]]
-    valid = rng.random(60) < 0.8
-    weights = np.where(PILOT.strata == 0, 0.8, 0.2) / np.bincount(PILOT.strata)[PILOT.strata]
-    hits = (correct & scored).astype(float)
+    correct, valid = rng.random((2, 60)) < [[0.9], [0.6]], rng.random(60) < 0.8
+    hits = correct.astype(float)
     outcomes = {
         "accuracy": hits,
         "difference": hits[:1] - hits[1:],
         "labels": (~valid)[None].astype(float),
     }
     for purpose, rows in outcomes.items():
-        values = (rows * weights).sum(axis=1) / (scored * weights).sum()
-        residuals = rows if purpose == "labels" else rows - values[:, None] * scored
-        expected = rescale_variances(STRATA, PILOT.strata, residuals).variances
-        learned = learn_from_pilot(
-            STRATA, PILOT, purpose=purpose, is_correct=correct, is_scored=scored, is_original_valid=valid
-        )
+        expected = rescale_variances(STRATA, PILOT.strata, rows).variances
+        learned = learn_from_pilot(STRATA, PILOT, purpose=purpose, is_correct=correct, is_original_valid=valid)
         assert learned.variances == pytest.approx(expected)
-
-
-def test_pilot_without_a_valid_class_is_refused() -> None:
-    no = np.zeros(60, bool)
-    with pytest.raises(DataError, match="no image of the pilot has a valid class"):
-        learn_from_pilot(STRATA, PILOT, purpose="labels", is_correct=no[None], is_scored=no, is_original_valid=no)
 
 
 def test_expected_half_width_with_a_pilot_is_the_measured_one() -> None:

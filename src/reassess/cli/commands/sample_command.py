@@ -81,8 +81,8 @@ _N_SEED_BITS = 63  # seeds in task files are signed 64-bit integers
     "purpose",
     type=Choice(["accuracy", "difference", "labels"]),
     required=True,
-    help="What to estimate: the accuracy of each model, differences between models, or the share of wrong original "
-    "labels.",
+    help="What to estimate: the share of all images whose first class is valid (accuracy), differences of models in "
+    "this share, or the share of wrong original labels.",
 )
 @click.option("--size", type=click.IntRange(1), metavar="N", help="Number of images, including the pilot.")
 @click.option(

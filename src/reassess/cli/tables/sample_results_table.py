@@ -45,7 +45,7 @@ def sample_to_json(findings: SampleFindings) -> dict[str, Any]:
 
 
 def print_sampled_models(run: CommandRun, findings: SampleFindings) -> None:
-    """Print the accuracy of each model, the share of wrong original labels, and what the numbers mean."""
+    """Print the valid share of each model, the share of wrong original labels, and what the numbers mean."""
     make_sampled_models_table(findings).print()
     labels = findings.original_labels
     if isinstance(labels, MissingResult):
@@ -75,7 +75,7 @@ def _print_groups(run: CommandRun, findings: SampleFindings) -> None:
 
 
 def print_sampled_differences(run: CommandRun, findings: SampleFindings) -> None:
-    """Print which models are ahead, the accuracy of each model, and the difference of each pair."""
+    """Print which models are ahead, the difference of each pair, and the valid share of each model."""
     for difference in findings.neighbour_differences:
         print_text(difference.verdict)
     print_text("")
@@ -113,17 +113,9 @@ def results_so_far_to_json(findings: SampleFindings | MissingResult | None) -> d
 
 
 def make_sampled_models_table(findings: SampleFindings) -> ResultTable:
-    """Return a table with the accuracy of each model."""
-    headings = [
-        "file",
-        f"{shorten_label_set_name(findings.label_set)} %",
-        "95 %",
-        "empty as wrong %",
-        "95 %",
-        "original %",
-        "plain, ±",
-        "plain images",
-    ]
+    """Return a table with the share of all images whose first class is valid, for each model."""
+    real_headings = [f"{shorten_label_set_name(findings.label_set)} %", "95 %"] if findings.are_candidates_asked else []
+    headings = ["file", "valid %", "95 %", *real_headings, "original %", "plain, ±", "plain images"]
     return ResultTable(headings, [_make_model_row(model) for model in findings.models])
 
 
@@ -147,10 +139,10 @@ def make_sampled_differences_table(findings: SampleFindings) -> ResultTable:
 def _make_model_row(model: SampledModel) -> list[object]:
     return [
         model.model,
-        *_format_share_cells(model.accuracy),
-        *_format_share_cells(model.accuracy_with_empty),
+        *_format_share_cells(model.valid),
+        *([] if model.real_accuracy is None else _format_share_cells(model.real_accuracy)),
         format_percent_cell(model.original_accuracy),
-        *_format_plain_cells(model.accuracy),
+        *_format_plain_cells(model.valid),
     ]
 
 

@@ -10,13 +10,14 @@ import numpy.typing as npt
 from reassess.cli.command_run import CommandRun
 from reassess.cli.sample_inputs import ModelPredictions
 from reassess.cli.screen import print_table
+from reassess.comparison.sample_words import VALID_SHARE
 from reassess.core import Sample, Tasks
 from reassess.evaluation import ImageSample, Purpose, SamplePlan
 from reassess.text import count_noun, format_percent
 
 _ESTIMATES = {
-    "accuracy": "reassessed accuracy",
-    "difference": "difference of two models",
+    "accuracy": "valid %",
+    "difference": "difference in valid %",
     "labels": "share of wrong original labels",
 }
 
@@ -27,7 +28,7 @@ class DrawnTasks:
 
     purpose: Purpose
     models: ModelPredictions
-    guesses: npt.NDArray[np.float64]  # (models, images): guessed probability of a correct prediction
+    guesses: npt.NDArray[np.float64]  # (models, images): guessed probability that the first class is valid
     drawn: ImageSample
     strata_ids: npt.NDArray[np.int64]  # (images,): the stratum of each image
     tasks: Tasks
@@ -71,19 +72,21 @@ def print_sample(run: CommandRun, result: DrawnTasks, output: Path) -> None:
             f"{stratum['images']:,}",
             f"{stratum['drawn']:,}",
             format_percent(stratum["agreement"]),
-            format_percent(stratum["guessed_accuracy"]),
+            format_percent(stratum["guessed_valid"]),
         ]
         for stratum in _describe_strata(result)
     ]
-    print_table(["stratum", "images", "drawn", "original accuracy %", "guessed accuracy %"], rows)
+    print_table(["stratum", "images", "drawn", "original accuracy %", "guessed valid %"], rows)
     counts = f"{count_noun(len(result.tasks.questions), 'question')}, {count_noun(len(rows), 'stratum', 'strata')}"
     n_all = len(models.panel.images)
     run.print_line(f"{output}: {count_noun(len(sample), 'image')} of {n_all:,}, {counts}")
     if result.n_pilot:
         run.print_line(f"pilot: {count_noun(result.n_pilot, 'image')}, answered already")
     run.print_line(_describe_plan(result))
+    if result.purpose != "labels":
+        run.add_note(f"valid: {VALID_SHARE}")
     if not result.n_pilot:
-        run.add_note("the expected interval is a guess, and often too wide; a pilot makes it better (--pilot)")
+        run.add_note("the expected interval is a guess, because nobody has answered yet")
     if unscored := [name for name, has in zip(models.panel.models, models.has_scores, strict=True) if not has]:
         names = ", ".join(unscored)
         run.add_note(f"{names}: without scores, strata only follow the agreement with the original label")
@@ -95,7 +98,7 @@ def print_sample(run: CommandRun, result: DrawnTasks, output: Path) -> None:
 
 
 def _describe_strata(result: DrawnTasks) -> list[dict[str, Any]]:
-    """Describe each stratum by its size, drawn images, and mean accuracies over models and images."""
+    """Describe each stratum by its size, drawn images, and means over models and images."""
     design = result.sample.design
     assert design is not None
     drawn, n = result.drawn.counts().sum(axis=0).tolist(), design.stratum_sizes
@@ -110,7 +113,7 @@ def _describe_strata(result: DrawnTasks) -> list[dict[str, Any]]:
             "settled": settled,
             "drawn": drawn[row],
             "agreement": agreement[row],
-            "guessed_accuracy": guessed[row],
+            "guessed_valid": guessed[row],
         }
         for row, (name, size, settled) in enumerate(
             zip(design.stratum_names, n.tolist(), design.is_settled.tolist(), strict=True)

@@ -23,7 +23,7 @@ from reassess.errors import DataError
 from reassess.evaluation.sampling.anytime import anytime_quantile
 from reassess.evaluation.sampling.drawing import ImageSample
 from reassess.evaluation.sampling.image_weights import weights_and_factors
-from reassess.evaluation.sampling.intervals import Interval, SettledDenominators
+from reassess.evaluation.sampling.intervals import Interval
 
 _Floats = npt.NDArray[np.float64]
 _Numbers = npt.NDArray[np.integer] | npt.NDArray[np.floating] | npt.NDArray[np.bool_]
@@ -95,16 +95,17 @@ def estimate_ratio(
 ) -> SampleEstimate:
     """Estimate the sum of numerators / the sum of denominators over all images.
 
-    For accuracy, a numerator is 1 if the prediction is correct, and a denominator is 1 if the image has a valid class.
-    For a difference of two models, the numerator is 1 or -1 if only the first or the second model is correct.
+    For a share of all images, a numerator is 1 if the image counts, and all denominators are 1. For a difference of two
+    models, the numerator is 1 or -1 if only the first or the second model is correct.
 
     Parameters
     ----------
     sample
         The images. Only the first images of the drawn order may be used, not whichever were answered first.
     numerators, denominators
-        One number for each image of the sample, shape (n,); denominators in [0, 1]. Numerators are at most as large as
-        the denominators, and negative only for differences; after `adjust_by_guesses`, some may be a little outside.
+        One number for each image of the sample, shape (n,); denominators in [0, 1], and 1 for a difference if strata
+        are settled. Numerators are at most as large as the denominators, and negative only for differences; after
+        `adjust_by_guesses`, some may be a little outside.
     is_difference
         Whether this is a difference of two models of a sample, which is 0 for images of settled strata.
     planned
@@ -133,7 +134,14 @@ def estimate_ratio(
     check_shape(numerators, (n,), value_name="numerators")
     check_shape(denominators, (n,), value_name="denominators")
     check_range(numerators, value_name="numerator", where=lambda row: f"image {row + 1} of the sample")
-    check_range(denominators, 0, 1, value_name="denominator", where=lambda row: f"image {row + 1} of the sample")
+    settled = sample.is_settled & is_difference
+    check_range(
+        denominators,
+        int(settled.any()),
+        1,
+        value_name="denominator",
+        where=lambda row: f"image {row + 1} of the sample",
+    )
     if sample.is_settled.all():
         raise DataError("wrong-sample", "all strata are settled", fix="use the sample as reassess sample drew it")
     weights, factors = weights_and_factors(sample)
@@ -141,7 +149,7 @@ def estimate_ratio(
     if not mean > 0:
         return SampleEstimate(None, None, None, None, n)
     value = float(weights @ numerators) / mean
-    shares, settled = sample.stratum_sizes / sample.stratum_sizes.sum(), sample.is_settled & is_difference
+    shares = sample.stratum_sizes / sample.stratum_sizes.sum()
     residuals = (numerators - value * denominators) / mean
     mixture = _Mixture(sample, weights, residuals, settled)
     scales = np.where(settled, 0, shares**2 * factors)
@@ -156,16 +164,12 @@ def estimate_ratio(
     is_constant = variance <= _ROUNDING * worst * bound**2
     interval = Interval(
         value=value,
-        mean=mean,
         variance=0.0 if is_constant else variance,
         slope=None if is_constant else mixture.slope(scales, shares * factors),
         freedom=_count_degrees_of_freedom(sample, pooled_parts),
         least=-bound if is_difference else 0.0,
         most=bound,
         worst=worst,
-        settled=SettledDenominators.measure(sample, weights, factors, denominators)
-        if settled.any() and np.any(denominators != 1)
-        else None,
     )
     widening = 1.0 if planned is None else anytime_quantile(n, planned) / _NORMAL_QUANTILE
     low, high = interval.ends(widening=widening)

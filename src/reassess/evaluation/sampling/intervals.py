@@ -15,85 +15,33 @@ enough.
 import math
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-from reassess.evaluation.sampling.drawing import ImageSample
 from reassess.numeric.bootstrap import MIN_NORMAL_P_VALUE
 
-_Floats = npt.NDArray[np.float64]
-_Numbers = npt.NDArray[np.integer] | npt.NDArray[np.floating] | npt.NDArray[np.bool_]
-
-_DECIMALS = 12
 _LEVEL = 0.05  # 1 - the probability that an interval covers the truth
-
-
-class SettledDenominators(NamedTuple):
-    """The denominators of settled strata, where all numerators of a difference are 0."""
-
-    share: float  # of all images
-    mean: float
-    worst: float  # the inverse of the number of images that counts
-
-    @classmethod
-    def measure(
-        cls, sample: ImageSample, weights: _Floats, factors: _Floats, denominators: _Numbers
-    ) -> "SettledDenominators":
-        """Measure the denominators of the sample."""
-        sizes = np.where(sample.is_settled, sample.stratum_sizes, 0)
-        images = sample.is_settled[sample.strata]
-        share = float(sizes.sum() / sample.stratum_sizes.sum())
-        mean = float(weights[images] @ denominators[images]) / share
-        mean = round(min(max(mean, 0.0), 1.0), _DECIMALS)  # 1 minus a rounding error would seem to be known exactly
-        return cls(share, mean, float((sizes / sizes.sum()) ** 2 @ factors))
-
-    @property
-    def variance(self) -> float:
-        """Variance of the mean."""
-        return self.mean * (1 - self.mean) * self.worst
-
-    def widen(self, value: float, low: float, high: float, mean: float, quantile: float) -> tuple[float, float]:
-        """Widen the interval of a ratio, by the ratios at both ends of Wilson's interval of the mean.
-
-        `mean` is the mean of all denominators. Source: Zou and Donner (2008), Statistics in Medicine 27 (MOVER).
-        """
-        ends = _wilson(self.mean, self.variance, quantile, 0.0, 1.0, self.worst)
-        rest = mean - self.share * self.mean
-        ratios = [value * mean / (rest + self.share * end) for end in ends if rest + self.share * end > 0] + [value]
-        return value - math.hypot(value - low, value - min(ratios)), value + math.hypot(
-            high - value, max(ratios) - value
-        )
 
 
 class Interval(NamedTuple):
     """What the intervals of a ratio depend on, except their level."""
 
     value: float
-    mean: float  # of the denominators
-    variance: float  # from strata that are not settled
+    variance: float
     slope: float | None  # of the variance, as a function of the value; None for Wilson's
     freedom: float  # degrees of freedom of the variance
     least: float  # smallest possible value
     most: float  # largest possible value
     worst: float  # the inverse of the number of images that counts if no difference was seen
-    settled: "SettledDenominators | None"
 
     @property
     def standard_error(self) -> float:
-        """Standard error of the ratio, with the part of settled strata."""
-        settled = self.settled
-        added = 0.0 if settled is None else (self.value / self.mean * settled.share) ** 2 * settled.variance
-        return math.sqrt(self.variance + added)
+        """Standard error of the ratio."""
+        return math.sqrt(self.variance)
 
     def ends(self, level: float = _LEVEL, widening: float = 1.0) -> tuple[float, float]:
         """Return the ends of the interval."""
-        from scipy.special import ndtri, stdtrit
+        from scipy.special import stdtrit
 
         quantile = -widening * float(stdtrit(self.freedom, level / 2))
-        low, high = _wilson(self.value, self.variance, quantile, self.least, self.most, self.worst, self.slope)
-        if self.settled is None:
-            return low, high
-        return self.settled.widen(self.value, low, high, self.mean, -widening * float(ndtri(level / 2)))
+        return _wilson(self.value, self.variance, quantile, self.least, self.most, self.worst, self.slope)
 
     @property
     def p_value(self) -> float:

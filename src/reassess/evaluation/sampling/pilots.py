@@ -7,10 +7,8 @@ from reassess.core import Sample
 from reassess.core.checks import check_shape
 from reassess.errors import DataError
 from reassess.evaluation.sampling.drawing import ImageSample
-from reassess.evaluation.sampling.image_weights import image_weights
 from reassess.evaluation.sampling.named_samples import locate_sample
 from reassess.evaluation.sampling.strata import Purpose, Strata, rescale_variances
-from reassess.text import count_noun
 
 _Bools = npt.NDArray[np.bool_]
 _DRAW_FIX = "draw the pilot and the next batch with the same predictions, original labels and purpose"
@@ -76,7 +74,6 @@ def learn_from_pilot(
     *,
     purpose: Purpose,
     is_correct: _Bools,
-    is_scored: _Bools,
     is_original_valid: _Bools,
 ) -> Strata:
     """Correct the guessed variances of the strata by the answers to a pilot.
@@ -89,15 +86,13 @@ def learn_from_pilot(
         What is estimated.
     is_correct
         Whether each model's prediction is valid; bool, shape (models, images of the pilot).
-    is_scored
-        Whether the image has a valid class; bool, shape (images of the pilot,).
     is_original_valid
         Whether the original label is valid; bool, shape (images of the pilot,).
 
     Raises
     ------
     DataError
-        A shape is wrong, or no image of the pilot has a valid class.
+        A shape is wrong.
 
     Examples
     --------
@@ -106,32 +101,14 @@ def learn_from_pilot(
     >>> pilot = ImageSample(np.arange(40) + 30, ids, zeros, np.full(40, 0.4), strata.sizes, np.zeros(2, bool))
     >>> correct, yes = np.where(ids == 0, True, np.arange(40) % 2 > 0), np.ones(40, bool)
     >>> learn_from_pilot(
-    ...     strata, pilot, purpose="accuracy", is_correct=correct[None], is_scored=yes, is_original_valid=yes
+    ...     strata, pilot, purpose="accuracy", is_correct=correct[None], is_original_valid=yes
     ... ).variances.round(3)
     array([0.05 , 0.182])
     """
     check_shape(is_correct, ("models", len(pilot)), value_name="correct predictions")
-    for values, name in ((is_scored, "scored images"), (is_original_valid, "valid original labels")):
-        check_shape(values, (len(pilot),), value_name=name)
-    if not is_scored.any():
-        raise DataError(
-            "none-scored",
-            "no image of the pilot has a valid class",
-            found=count_noun(len(pilot), "image"),
-            fix="check the labels of the pilot",
-        )
-    if purpose == "labels":
-        return rescale_variances(strata, pilot.strata, (~is_original_valid[None]).astype(np.float64))
-    numerators = _make_numerators(purpose, is_correct & is_scored)
-    weights = image_weights(pilot)
-    estimates = (numerators @ weights) / (is_scored @ weights)
-    return rescale_variances(strata, pilot.strata, numerators - estimates[:, None] * is_scored)
-
-
-def _make_numerators(purpose: Purpose, is_hit: _Bools) -> npt.NDArray[np.float64]:
-    """Return the numerators of the estimates: a row for each model or pair of models."""
-    hits: npt.NDArray[np.float64] = is_hit.astype(np.float64)
-    if purpose == "accuracy":
-        return hits
-    first_models, second_models = np.triu_indices(len(hits), 1)
-    return np.asarray(hits[first_models] - hits[second_models])
+    check_shape(is_original_valid, (len(pilot),), value_name="valid original labels")
+    hits: npt.NDArray[np.float64] = (~is_original_valid[None] if purpose == "labels" else is_correct).astype(np.float64)
+    if purpose == "difference":
+        first_models, second_models = np.triu_indices(len(hits), 1)
+        hits = np.asarray(hits[first_models] - hits[second_models])
+    return rescale_variances(strata, pilot.strata, hits)

@@ -24,7 +24,6 @@ _Ints = npt.NDArray[np.int64]
 
 DEFAULT_STRATA = 8
 _MIN_IMAGES = 20  # in each stratum, if the kind has as many
-_EMPTY_VARIANCE = 0.05  # of having a valid class: about 1 image of 20 has none
 # A pilot's ratio of measured to guessed variance counts as if this much variance had been both measured and guessed.
 _RATIO_PSEUDO_VARIANCE = 2.0
 
@@ -42,8 +41,8 @@ class Strata:
     kinds
         The kind of each stratum, int64, shape (strata,). A pilot corrects the variances of a kind together.
     is_settled
-        Whether all models predict the same class in the whole stratum, and only differences are estimated: these
-        images can only tell how many images have no valid class. Bool, shape (strata,).
+        Whether all models predict the same class in the whole stratum, and only differences are estimated: there, each
+        difference is 0. Bool, shape (strata,).
     plain_variance
         Guessed variance of an image's outcome over all images: what a plain sample would meet.
     """
@@ -90,13 +89,13 @@ def make_strata(
     original
         The original label of each image, or -1; shape (images,).
     purpose
-        What will be estimated: the accuracy of each model; differences between models; or the share of wrong original
-        labels, for which the guesses of accuracy serve as well.
+        What will be estimated: the share of all images whose first class is valid, for each model (accuracy);
+        differences between models; or the share of wrong original labels, for which the same guesses serve as well.
     count
         Number of strata, about; for differences, without the stratum of equal predictions.
     label_guesses
         For labels: guessed probability that each original label is valid, such as `guess_label_valid` returns; shape
-        (images,). Used only to guess the size of a plain sample; without them, guesses of accuracy are used.
+        (images,). Used only to guess the size of a plain sample; without them, `guesses` are used.
 
     Raises
     ------
@@ -167,7 +166,6 @@ def _difference_variances(
         )
     means = guesses.mean(axis=1)
     squared_lead = float(np.mean([(means[i] - means[j]) ** 2 for i in range(len(means)) for j in range(i)]))
-    variances[is_settled] = squared_lead * _EMPTY_VARIANCE
     return variances, is_settled, float(square.mean()) - squared_lead
 
 

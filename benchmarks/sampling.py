@@ -123,6 +123,7 @@ def make_cell_strata(cell: Cell, purpose: str) -> Strata:
         cell.original,
         purpose=purpose,  # type: ignore[arg-type]
         label_guesses=labels,
+        is_original_listed=cell.is_listed,
     )
 
 

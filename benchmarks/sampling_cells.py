@@ -42,6 +42,9 @@ MODELS = {
 }
 
 
+LIST_NOISES = (0.15, 0.3, 0.6)  # of lists of five classes
+
+
 class Cell(NamedTuple):
     """A population where all answers are known."""
 
@@ -53,6 +56,7 @@ class Cell(NamedTuple):
     denominators: Floats
     guesses: Floats | None = None  # (models, images); by default those of `guess_correct`
     label_guesses: Floats | None = None  # (images,); by default from `guess_label_valid`
+    is_listed: npt.NDArray[np.bool_] | None = None  # (models, images): the original label is in a model's list
 
     @property
     def truth(self) -> float:
@@ -116,6 +120,18 @@ def simulate_imagenet() -> Population:
     return Population(original, has_label, wrong, models)
 
 
+def list_best_classes(original: Ints, noise: float, *, seed: int = 0) -> Ints:
+    """Simulate lists of five classes on ReaL's images, best first: a class's score and noise; (images, 5)."""
+    scores = np.load(data_file("scores.npz"))
+    images = np.array([int(name[15:23]) - 1 for name in scores["info"][:, 0]])
+    rng, n_classes = np.random.default_rng(seed), int(original.max()) + 1
+    values = 0.3 * noise * rng.standard_normal((original.size, n_classes), np.float32) - 0.6
+    noisy = (scores["tensor"] + noise * rng.standard_normal(images.size)).astype(np.float32)
+    np.maximum.at(values, (images, scores["info"][:, 1].astype(int)), noisy)
+    best = np.argpartition(-values, 5, axis=1)[:, :5]
+    return np.take_along_axis(best, np.argsort(-np.take_along_axis(values, best, 1), axis=1), 1)
+
+
 def read_cifar() -> Population:
     """Read CIFAR-10: the first rater's labels are the original labels; a network, and the same network with noise."""
     held_out = np.load(data_file("heldout-first-rater.npz"))
@@ -146,6 +162,8 @@ def accuracy_cells(populations: dict[str, Population], *, of_labels: bool) -> It
             numerators = (population.is_label_wrong if of_labels else correct).astype(float)
             ones = np.ones(correct.size)
             yield Cell(f"{data} {name}", top1[None], confidences[None], population.original, numerators, ones)
+    if not of_labels:
+        yield from _cells_without_scores(populations["ImageNet"])
     rng = np.random.default_rng(5)
     for accuracy in () if of_labels else (0.5, 0.85, 0.95, 0.98):
         correct = rng.random(50_000) < accuracy
@@ -164,6 +182,20 @@ def accuracy_cells(populations: dict[str, Population], *, of_labels: bool) -> It
             correct * 1.0,
             np.ones(50_000),
         )
+
+
+def _cells_without_scores(population: Population) -> Iterator[Cell]:
+    """Yield cells of models without scores: only the first class is known, or the first five."""
+    original, sets = population.original, json.loads(data_file("real.json").read_text())
+    unknown, ones = np.zeros((1, original.size)), np.ones(original.size)
+    for name, (top1, _, correct) in population.models.items():
+        yield Cell(f"ImageNet {name}, first class", top1[None], unknown, original, correct * 1.0, ones)
+    for noise in LIST_NOISES:
+        lists = list_best_classes(original, noise)
+        valid = np.array([class_id in labels for class_id, labels in zip(lists[:, 0].tolist(), sets, strict=True)])
+        is_listed = (lists == original[:, None]).any(axis=1)[None]
+        name = f"ImageNet, five classes, noise {noise}"
+        yield Cell(name, lists[None, :, 0], unknown, original, valid * 1.0, ones, is_listed=is_listed)
 
 
 def group_cells(populations: dict[str, Population]) -> Iterator[Cell]:

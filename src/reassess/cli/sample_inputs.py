@@ -33,6 +33,9 @@ from reassess.formats.files import sha256
 from reassess.text import count_noun, format_percent, join_first
 
 _Floats = npt.NDArray[np.float64]
+_Bools = npt.NDArray[np.bool_]
+
+_N_LISTED = 5  # first classes of a model without scores that are searched for the original label
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class ModelPredictions:
     panel: Panel
     confidences: _Floats  # (models, images): the probability of the top-1 class; 0 for a model without scores
     has_scores: tuple[bool, ...]  # of each model
+    is_original_listed: _Bools  # (models, images): among the first classes of a model without scores
     hashes: tuple[str, ...]  # SHA-256 of the files
     original: npt.NDArray[np.int64]  # (images,): the original label
 
@@ -55,6 +59,7 @@ class _Confidences(NamedTuple):
     images: tuple[str, ...]
     values: _Floats  # (images,)
     are_known: bool
+    is_original_listed: _Bools  # (images,)
 
 
 def read_model_predictions(run: CommandRun, files: tuple[Path, ...], inputs: EvaluationInputs) -> ModelPredictions:
@@ -83,9 +88,10 @@ def read_model_predictions(run: CommandRun, files: tuple[Path, ...], inputs: Eva
                     if len(outcomes) < n_all:
                         run.add_note(f"{name}: {count_noun(n_all - len(outcomes), 'unknown image')} ignored")
             has_scores = converted.scores is not None
-            confidences.append(
-                _Confidences(outcomes.images, values if has_scores else np.zeros(len(outcomes)), has_scores)
-            )
+            ranks = outcomes.original_ranks
+            is_listed = (ranks >= 0) & (ranks < min(_N_LISTED, outcomes.max_k)) & (not has_scores)
+            values = values if has_scores else np.zeros(len(outcomes))
+            confidences.append(_Confidences(outcomes.images, values, has_scores, is_listed))
             yield name, outcomes
 
     panel = Panel.from_outcomes(iter_outcomes())
@@ -102,6 +108,9 @@ def read_model_predictions(run: CommandRun, files: tuple[Path, ...], inputs: Eva
         panel=panel,
         confidences=np.stack([part.values[of_image] for part, of_image in zip(confidences, rows, strict=True)]),
         has_scores=tuple(part.are_known for part in confidences),
+        is_original_listed=np.stack(
+            [part.is_original_listed[of_image] for part, of_image in zip(confidences, rows, strict=True)]
+        ),
         hashes=tuple(sha256(file) for file in files),
         original=inputs.original.indices[panel.original_rows].astype(np.int64),
     )

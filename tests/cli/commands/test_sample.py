@@ -180,10 +180,26 @@ def test_document_contains_everything_that_is_printed(pets: Path, run: Runner) -
 def test_without_scores_agreement_alone_makes_strata(pets: Path, run: Runner) -> None:
     argv = ["sample", "a_ids.npz", "--benchmark", "pets", "--for", "labels", "--size", "100", "-o", "ask.jsonl"]
     text = output_of(run(*argv))
-    assert "a_ids.npz: without scores, strata only follow the agreement with the original label\n" in text
+    assert (
+        "a_ids.npz: without scores, strata only follow the place of the original label among the first classes\n"
+        in text
+    )
     assert "100 images of 2,000, " in text
     assert "2 strata\nexpected: share of wrong original labels within about " in text
     assert re.search(r"a plain sample would need about 1\d\d images", " ".join(text.split()))
+
+
+def test_lists_of_first_classes_make_strata_by_the_place_of_the_original_label(pets: Path, run: Runner) -> None:
+    """Of 6 places, five are in the first classes that are searched; with one class, only agreement is known."""
+    rng = np.random.default_rng(2)
+    place = rng.choice(6, N, p=[0.5, 0.1, 0.1, 0.1, 0.1, 0.1])
+    lists = (ORIGINAL[:, None] + np.arange(6) - place[:, None]) % 6  # the original label at its place
+    write_files(pets, {"pets/classes.txt": "cat\ndog\ncup\nmug\nfox\nowl\n"})
+    argv = ["--benchmark", "pets", "--for", "accuracy", "--size", "200"]
+    for k, kinds in ((1, [place == 0, place > 0]), (6, [place == 0, (place > 0) & (place < 5), place == 5])):
+        np.savez("lists.npz", ids=lists[:, :k], names=IMAGES)
+        strata = draw(run, ["sample", "lists.npz", *argv])[0]["sample"]["strata"]
+        assert sorted(stratum["images"] for stratum in strata) == sorted(int(kind.sum()) for kind in kinds)
 
 
 def test_images_that_a_file_misses_are_not_in_the_set(pets: Path, run: Runner) -> None:
@@ -342,14 +358,14 @@ def test_status_uses_the_answers_to_the_pilot(pets: Path, run: Runner, needs: Ne
 
 def test_status_uses_the_answers_of_experts_to_golden_questions(pets: Path, run: Runner, needs: Needs) -> None:
     needs("sqlalchemy")
-    draw(run, [*ACCURACY, "--size", "60"])
-    make_campaign(run, "--golden", "10")
+    draw(run, [*ACCURACY, "--size", "150"])
+    make_campaign(run, "--golden", "5")
     answer_tasks(1)
     before = results_so_far(run)["sample"]
     golden = answer_tasks(2)
     assert before["first_without_answer"] in golden
     after = results_so_far(run)["sample"]
-    assert (after["used"], after["first_without_answer"]) == (60, None)
+    assert (after["used"], after["first_without_answer"]) == (150, None)
 
 
 def export_labels(run: Runner) -> None:

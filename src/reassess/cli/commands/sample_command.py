@@ -206,6 +206,7 @@ def _draw_tasks(
         models.original,
         purpose=purpose,
         label_guesses=guesses.of_labels,
+        is_original_listed=models.is_original_listed[order],
     )
     earlier = None
     if pilot_file is not None:

@@ -89,7 +89,9 @@ def print_sample(run: CommandRun, result: DrawnTasks, output: Path) -> None:
         run.add_note("the expected interval is a guess, because nobody has answered yet")
     if unscored := [name for name, has in zip(models.panel.models, models.has_scores, strict=True) if not has]:
         names = ", ".join(unscored)
-        run.add_note(f"{names}: without scores, strata only follow the agreement with the original label")
+        run.add_note(
+            f"{names}: without scores, strata only follow the place of the original label among the first classes"
+        )
     if n_not_shared := max(models.panel.n_not_shared):
         run.add_note(
             f"the estimate will be about the {n_all:,} images in all files; up to {n_not_shared:,} images of a file "

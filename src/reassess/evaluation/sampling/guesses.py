@@ -1,11 +1,13 @@
-"""Guesses of which predictions are correct, from what is known of all images without looking at any.
+"""Guesses of which first classes are valid, from what is known of all images without looking at any.
 
 A guess only decides which images are drawn. If it is bad, intervals become wider, but stay valid.
 
-Let a be the share of images whose original label the model predicts, among images with the same confidence. The doubt
-1 - a contains wrong labels and wrong predictions. A prediction that agrees with the original label is guessed to be
-wrong with probability 0.3 (1 - a). A prediction that differs from it is guessed to be correct with probability
-0.1 + 0.5 a. Both lines were measured with ReaL's label sets and CIFAR-10's labels as the truth.
+Let a be the share of images whose original label the model predicts, among images with the same confidence, and A the
+same share of all images. The doubt 1 - a contains wrong labels and wrong predictions. The better the model, the more of
+the doubt are wrong labels, which the model may repeat. So a prediction that agrees with the original label is guessed
+to be wrong with probability (0.1 + A^4) (1 - a), and a prediction that differs from it to be correct with probability
+0.1 + 0.4 a. Both were fitted to ReaL's label sets and CIFAR-10's labels as the truth, where an image without a valid
+class counts as wrong.
 
 An original label that agrees with a prediction is wrong if the prediction is wrong. An original label that differs from
 a prediction is guessed to be wrong with probability 0.3 + 0.3 a, measured in the same way.
@@ -24,8 +26,8 @@ from reassess.errors import DataError
 _Floats = npt.NDArray[np.float64]
 
 _CONFIDENCE_BINS = 100
-_WRONG_PER_DOUBT = 0.3
-_CORRECT_AT_NO_CONFIDENCE, _CORRECT_PER_AGREEMENT = 0.1, 0.5
+_WRONG_PER_DOUBT, _WRONG_EXPONENT = 0.1, 4
+_CORRECT_AT_NO_CONFIDENCE, _CORRECT_PER_AGREEMENT = 0.1, 0.4
 _LABEL_WRONG_AT_NO_CONFIDENCE, _LABEL_WRONG_PER_AGREEMENT = 0.3, 0.3
 _MAX_AGREEMENT = 0.99  # nobody is certain
 _CLIP = 0.05  # guesses without original labels lie in [_CLIP, 1 - _CLIP]
@@ -62,7 +64,7 @@ def guess_correct(
     --------
     >>> top1 = np.array([[0, 0, 1, 1]])
     >>> guess_correct(top1, original=np.array([0, 0, 1, 0])).round(3)
-    array([[0.925, 0.925, 0.925, 0.475]])
+    array([[0.896, 0.896, 0.896, 0.4  ]])
     """
     check_shape(top1, ("models", "images"), value_name="predicted classes")
     if confidences is not None:
@@ -79,9 +81,10 @@ def guess_correct(
     for model, row in enumerate(top1):
         agrees = row == original
         agreement = _agreement_by_confidence(agrees, None if confidences is None else confidences[model])
+        wrong_per_doubt = min(_WRONG_PER_DOUBT + float(agrees.mean()) ** _WRONG_EXPONENT, 1.0)
         guesses[model] = np.where(
             agrees,
-            1 - _WRONG_PER_DOUBT * (1 - np.minimum(agreement, _MAX_AGREEMENT)),
+            1 - wrong_per_doubt * (1 - np.minimum(agreement, _MAX_AGREEMENT)),
             _CORRECT_AT_NO_CONFIDENCE + _CORRECT_PER_AGREEMENT * agreement,
         )
     return guesses
@@ -108,9 +111,9 @@ def guess_label_valid(top1: npt.NDArray[np.integer], guesses: _Floats, original:
     --------
     >>> top1, original = np.array([[0, 1, 1, 1]]), np.array([0, 0, 1, 0])
     >>> guess_correct(top1, original=original).round(3)
-    array([[0.85, 0.35, 0.85, 0.35]])
+    array([[0.919, 0.3  , 0.919, 0.3  ]])
     >>> guess_label_valid(top1, guess_correct(top1, original=original), original).round(3)
-    array([0.85, 0.55, 0.85, 0.55])
+    array([0.919, 0.55 , 0.919, 0.55 ])
     """
     check_shape(top1, ("models", "images"), value_name="predicted classes")
     check_shape(guesses, top1.shape, value_name="guesses")

@@ -77,6 +77,7 @@ def make_strata(
     purpose: Purpose = "accuracy",
     count: int = DEFAULT_STRATA,
     label_guesses: _Floats | None = None,
+    is_original_listed: npt.NDArray[np.bool_] | None = None,
 ) -> Strata:
     """Divide all images into strata.
 
@@ -96,6 +97,9 @@ def make_strata(
     label_guesses
         For labels: guessed probability that each original label is valid, such as `guess_label_valid` returns; shape
         (images,). Used only to guess the size of a plain sample; without them, `guesses` are used.
+    is_original_listed
+        Whether the original label is among the first classes of each model, such as the first five; same shape as
+        `top1`. If the confidence is unknown, it tells more than agreement about images where model and label differ.
 
     Raises
     ------
@@ -117,7 +121,10 @@ def make_strata(
     check_range(guesses, 0, 1, value_name="guess")
     check_known([purpose], get_args(Purpose), value_name="purpose")
     check_number(count, 1, value_name="number of strata", is_whole=True)
-    agrees = np.zeros(top1.shape, bool) if original is None else top1 == original
+    known = np.zeros(top1.shape, bool) if original is None else top1 == original
+    if is_original_listed is not None:
+        check_shape(is_original_listed, top1.shape, value_name="listed original labels")
+        known = np.concatenate([known, is_original_listed])
     if purpose == "difference":
         variances, is_settled, plain_variance = _difference_variances(top1, guesses)
     else:
@@ -134,7 +141,7 @@ def make_strata(
         ids[is_settled] = 0
         kinds.append(0)
     rows = np.flatnonzero(~is_settled)
-    for kind, members, parts in _kinds_of_images(agrees[:, rows], np.sqrt(variances[rows]), count):
+    for kind, members, parts in _kinds_of_images(known[:, rows], np.sqrt(variances[rows]), count):
         images = rows[members]
         part_of_image = _split_by_spread(variances[images], parts)
         ids[images] = len(kinds) + part_of_image
@@ -169,13 +176,13 @@ def _difference_variances(
     return variances, is_settled, float(square.mean()) - squared_lead
 
 
-def _kinds_of_images(agrees: npt.NDArray[np.bool_], spreads: _Floats, count: int) -> list[tuple[int, _Ints, int]]:
-    """Group images by which models agree with the original label: kind, images, and number of strata.
+def _kinds_of_images(known: npt.NDArray[np.bool_], spreads: _Floats, count: int) -> list[tuple[int, _Ints, int]]:
+    """Group images by what is known, such as which models agree with the label: kind, images, and number of strata.
 
     Kinds with little spread are merged into one. `spreads` are the guessed standard deviations.
     """
-    keys = np.zeros(agrees.shape[1], np.int64)
-    patterns = np.packbits(agrees, axis=0)
+    keys = np.zeros(known.shape[1], np.int64)
+    patterns = np.packbits(known, axis=0)
     for row in patterns:  # number the distinct patterns
         keys = np.unique(keys * 256 + row, return_inverse=True)[1]
     shares = np.bincount(keys, weights=spreads) / max(spreads.sum(), np.finfo(float).tiny)

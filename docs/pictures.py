@@ -50,7 +50,7 @@ def curve() -> None:
 def stop() -> None:
     """Draw the share of ReaL's votes that stop rules take, against the share of labels that stay the same."""
     drawn = main(
-        ["curve", "imagenet-real-scores", "--stop", "0.01,0.99", "-o", str(FOLDER / "stop.svg"), "--force", "--quiet"]
+        ["curve", "imagenet-real-scores", "--stop", "0.05,0.95", "-o", str(FOLDER / "stop.svg"), "--force", "--quiet"]
     )
     assert drawn == 0
 

@@ -165,7 +165,7 @@ class StopRule:
 
     @classmethod
     def parse(cls, text: str) -> "StopRule":
-        """Parse a rule such as ``0.01,0.99``; `DataError` for an invalid rule."""
+        """Parse a rule such as ``0.05,0.95``; `DataError` for an invalid rule."""
         try:
             low, high = map(float, text.split(","))
         except ValueError:
@@ -181,5 +181,5 @@ class StopRule:
 
 
 def _invalid_rule_error(text: str) -> DataError:
-    allowed = "LOW,HIGH: two probabilities, the lower one first, such as 0.01,0.99"
+    allowed = "LOW,HIGH: two probabilities, the lower one first, such as 0.05,0.95"
     return DataError("wrong-syntax", "not a stop rule", allowed=allowed, found=text)

@@ -285,7 +285,7 @@ def test_stored_method_is_kept(here: Path, run: Runner) -> None:
         (
             ["scores.csv", "--golden", "golden.csv", "--stop", "0.9,0.1"],
             "Error: Invalid value for '--stop': '0.9,0.1' is not a stop rule: LOW,HIGH: two probabilities, the lower "
-            "one first, such as 0.01,0.99\n",
+            "one first, such as 0.05,0.95\n",
         ),
         (["scores.csv", "--golden", "none"], "Error: curve needs golden answers, so --golden cannot be none."),
     ],

@@ -44,7 +44,7 @@ _CONSENT_FILE, _EXAMPLES_FOLDER = "consent.md", "examples"  # of a benchmark fol
     cls=Command,
     docs="docs/annotate.md",
     examples=[
-        "reassess annotate create a.db ask.jsonl --benchmark pets --stop .1,.9",
+        "reassess annotate create a.db ask.jsonl --benchmark pets --stop .05,.95",
         "reassess annotate create b.db ask.jsonl --benchmark pets --practice 1",
     ],
 )
@@ -64,7 +64,7 @@ _CONSENT_FILE, _EXAMPLES_FOLDER = "consent.md", "examples"  # of a benchmark fol
     type=STOP_RULE_TYPE,
     metavar="LOW,HIGH",
     help="Stop asking about a question that has 2 or more votes if its class is valid with a probability of at most "
-    "LOW or at least HIGH. This rule needs golden questions.",
+    "LOW or at least HIGH, for example 0.05,0.95. This rule needs golden questions.",
 )
 @click.option(
     "--golden",

@@ -42,7 +42,7 @@ from reassess.formats import read_folds, read_sample
 from reassess.text import count_noun, format_expected_count, group_files_with_same_text, join_first
 
 _MAX_PRINTED_ROWS, _MAX_VERBOSE_ROWS = 5, 100  # rows of each table; kinds of wrong labels with --verbose
-_N_QUESTIONS_TO_DRAW = 100  # golden questions that the printed command draws
+_N_QUESTIONS_TO_DRAW = 300  # golden questions that the printed command draws
 _SCORE_KINDS: dict[str | None, str] = {
     "logits": "; probabilities by softmax of logits",
     "bounded": "; scores in [0, 1] that do not sum to 1 are taken as logits",

@@ -269,7 +269,7 @@ def test_open_campaign_is_not_replaced(force: bool, path: Path) -> None:
         "a campaign with this name is being served, or its server was killed\n"
         f"  where:   {path}\n"
         "  found:   the file c.db-wal, which contains its newest answers\n"
-        "  fix:     stop its server (if it was killed, run reassess status), or choose another name"
+        "  fix:     stop its server (if it was killed, run `reassess status`), or choose another name"
     )
     assert message(create_campaign, path, CampaignPlan(tasks_of(1)), force=force) == refused
     assert message(backup_campaign, copy, path, force=force) == refused

@@ -59,7 +59,7 @@ def test_fix_without_known_data_starts_with_other_benchmarks(
     argv: list[str], models: None, no_known_data: None, run: Runner
 ) -> None:
     error = message_of(run(*argv))
-    assert error.startswith("Error: imagenet-real is not on this machine, and the network is off\n")
+    assert error.startswith("Error: imagenet-real is not on this computer, and the network is off\n")
     fix = f"for images that are not from ImageNet: {label_options(argv[0])}; or reassess fetch imagenet-real, without"
     assert f"  fix:     {fix} REASSESS_OFFLINE;\n" in error
 

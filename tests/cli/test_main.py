@@ -153,7 +153,7 @@ def test_control_characters_in_files_are_escaped(
 
 
 FULL = "Error: output cannot be written\n  where:   standard output\n  found:   No space left on device\n"
-MEMORY = "Error: not enough memory\n  fix:     use a machine with more memory, or less data at a time\n"
+MEMORY = "Error: not enough memory\n  fix:     use a computer with more memory, or less data at a time\n"
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,7 @@ TWO, OTHER = (
     "benchmark would have two files for one part",
     "in a benchmark folder, the name {} is kept for another part",
 )
-NEARLY = "output name is almost the name of a benchmark part"
+NEARLY = "name of the output file is almost the name of a benchmark part"
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ NEARLY = "output name is almost the name of a benchmark part"
     [
         (["aggregate", "-o"], "scores.npz", TWO, None),
         (["labels", "--threshold", "0.5", "-o"], "labels.json", TWO, None),
-        (["aggregate", "-o"], "golden.csv", "output is the golden of the benchmark", "scores.csv"),
+        (["aggregate", "-o"], "golden.csv", "output file is the golden of the benchmark", "scores.csv"),
         (["aggregate", "-o"], "golden.npz", OTHER, "scores.npz"),
         (["aggregate", "-o"], "Scores.csv", NEARLY, "scores.csv"),
         (["aggregate", "-o"], "rater_golden.csv", NEARLY, "scores.csv"),
@@ -208,8 +208,8 @@ NEARLY = "output name is almost the name of a benchmark part"
         ([*AGREE, "-o"], "groups.csv", OTHER, ""),
         (["propose", "good.csv", "--unasked", "-o"], "votes.jsonl", OTHER, ""),
         (["evaluate", "good.csv", "--details"], "collapsed.csv", OTHER, ""),
-        (["curve", "-o"], "scores.csv", "output is the scores of the benchmark", ""),
-        (["curve", "-o"], "../votes.csv", "output is the votes of the benchmark", ""),
+        (["curve", "-o"], "scores.csv", "output file is the scores of the benchmark", ""),
+        (["curve", "-o"], "../votes.csv", "output file is the votes of the benchmark", ""),
     ],
 )
 def test_output_cannot_replace_another_part(

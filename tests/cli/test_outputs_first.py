@@ -145,7 +145,9 @@ def test_input_is_rejected_as_output_first(error_of: Callable[..., str], command
 
 def test_two_outputs_cannot_be_the_same_file(error_of: Callable[..., str]) -> None:
     Path("link").symlink_to(".")
-    assert "two outputs are the same file" in error_of("propose --details", "link/out.csv", "-o", "out.csv")
+    assert "two results would be written to the same file" in error_of(
+        "propose --details", "link/out.csv", "-o", "out.csv"
+    )
 
 
 @pytest.mark.parametrize("command", [name for name, (_, _, suffix, *_) in COMMANDS.items() if suffix == ".svg"])

@@ -267,13 +267,14 @@ def test_missing_part_is_named_with_a_fix(refused_text: Refused, pets: Path) -> 
     benchmark = open_benchmark(pets)
     assert find_part_path(benchmark, "images", needed_by="predict") == pets / "images"
     assert refused_text(find_part_path, benchmark, "scores", needed_by="labels") == (
-        "benchmark has no scores, which reassess labels needs\n  where:   DIR/pets\n  fix:     run reassess aggregate"
+        "benchmark has no scores, which `reassess labels` needs\n"
+        "  where:   DIR/pets\n  fix:     run `reassess aggregate`"
     )
     (pets / "scores.xlsx").write_text("")
     assert refused_text(find_part_path, benchmark, "scores") == (
         "benchmark has no scores\n  where:   DIR/pets\n"
         "  allowed: a file scores, with one of the suffixes .json, .npz, .txt, .csv, .tsv, .jsonl, .parquet\n"
-        "  found:   scores.xlsx\n  fix:     run reassess aggregate"
+        "  found:   scores.xlsx\n  fix:     run `reassess aggregate`"
     )
 
 
@@ -281,6 +282,6 @@ def test_part_of_a_known_benchmark_is_its_known_source(refused_text: Refused, re
     assert find_part_path(IMAGENET, "collapsed").name == "imagenet_collapsed.csv"
     assert refused_text(find_part_path, Benchmark(), "labels") == (
         "benchmark has no labels\n"
-        "  fix:     run reassess aggregate and reassess labels; "
+        "  fix:     run `reassess aggregate` and `reassess labels`; "
         "or write labels.csv, with the columns image and class"
     )

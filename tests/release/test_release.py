@@ -244,7 +244,7 @@ def test_different_labels_are_named(pets: Path, tmp_path: Path, refused_text: Ca
         "scores give other labels at threshold 0.8\n"
         "  where:   DIR/pets/labels.csv and DIR/pets/scores.csv\n"
         "  found:   other labels for 1 image: cat/a.png\n"
-        "  fix:     make the labels again (reassess labels), or write their threshold into benchmark.json"
+        "  fix:     make the labels again (`reassess labels`), or write their threshold into benchmark.json"
     )
 
 

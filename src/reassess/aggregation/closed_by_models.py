@@ -86,7 +86,7 @@ def score_model_votes(votes: Votes, experts: Votes | None, questions: Questions)
         raise DataError(
             "no-common-questions",
             "no question of the tasks has votes of models",
-            fix="give votes on these questions, for example from reassess rate",
+            fix="give votes on these questions, for example from `reassess rate`",
         )
     votes = votes.select_items(np.flatnonzero(votes.sizes))
     return aggregate(votes, "calibrated", experts=experts, dependence=True).scores

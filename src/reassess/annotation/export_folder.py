@@ -188,7 +188,7 @@ def _check_output_folder(folder: Path, *, force: bool) -> None:
         return
     if not folder.is_dir():
         raise OutputError(
-            "output-exists", "output must be a folder, but this path is a file", where=folder, fix="choose another name"
+            "output-exists", "output path must be a folder, but it is a file", where=folder, fix="choose another name"
         )
     names = sorted(path.name for path in folder.iterdir() if not path.name.startswith(TEMPORARY_PREFIX))
     if names and not force:

@@ -273,7 +273,7 @@ class CampaignPlan:
         return [None if is_practice else t for t, is_practice in zip(self.truths, practice, strict=True)]
 
     def estimate_priors(self, questions: Questions) -> list[float | None]:
-        """Estimate the probability that the class of each question is valid, from original labels or machines.
+        """Estimate the probability that the class of each question is valid, from original labels or models.
 
         The probability is None for images without an original label, and for all images if original labels do not count
         as votes. With votes of models, it is None for questions without such votes, and for golden questions.

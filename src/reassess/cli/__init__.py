@@ -71,7 +71,7 @@ def _to_reassess_error(error: ReassessError | MemoryError | OSError) -> Reassess
     if isinstance(error, ReassessError):
         return error
     if isinstance(error, MemoryError):
-        fix = "use a machine with more memory, or less data at a time"
+        fix = "use a computer with more memory, or less data at a time"
         return DataError("out-of-memory", "not enough memory", fix=fix)
     # Standard output was closed, or a file disappeared while it was read.
     problem = "file cannot be accessed" if error.filename else "output cannot be written"

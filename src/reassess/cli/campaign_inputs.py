@@ -334,7 +334,7 @@ ADDRESS_TYPE = ParsedType("address", _parse_page_address)
 def make_serve_command(campaign: str | Path, address: str) -> str:
     """Return the command that serves the rating pages at an address.
 
-    An address that is not a port of this machine belongs to a proxy, and the server runs behind the proxy.
+    An address that is not a port of this computer belongs to a proxy, and the server runs behind the proxy.
 
     >>> make_serve_command("pets.db", "http://127.0.0.1:9000")
     'reassess annotate serve pets.db --address 127.0.0.1:9000'
@@ -351,8 +351,8 @@ def make_serve_command(campaign: str | Path, address: str) -> str:
     return shlex.join(serve if is_default else [*serve, "--address", f"{host}:{port}"])
 
 
-def is_on_this_machine(address: str) -> bool:
-    """Return whether an address works only on this machine."""
+def is_on_this_computer(address: str) -> bool:
+    """Return whether an address works only on this computer."""
     return (urlsplit(address).hostname or "") in _LOCAL_HOSTS
 
 

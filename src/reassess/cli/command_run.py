@@ -88,7 +88,7 @@ class CommandRun:
         return None if path is None else self.add_input(source_name, path)
 
     def add_source_files(self, source_name: str) -> None:
-        """Add the local files of a known source to the inputs, if all of them are on this machine."""
+        """Add the local files of a known source to the inputs, if all of them are on this computer."""
         from reassess.data import find_all_files_of_source
 
         for path in find_all_files_of_source(source_name) or ():
@@ -149,7 +149,7 @@ class CommandRun:
                 if os.path.realpath(path) == os.path.realpath(earlier):
                     raise OutputError(
                         "two-outputs-one-file",
-                        "two outputs are the same file",
+                        "two results would be written to the same file",
                         where=f"{earlier} and {path}",
                         fix="give two different paths",
                     )

@@ -46,7 +46,7 @@ dask_option = click.option(
     "--dask",
     "cluster",
     metavar="ADDRESS|local:N",
-    help="Compute on a Dask cluster, or on N processes of this machine.",
+    help="Compute on a Dask cluster, or on N processes of this computer.",
 )
 
 
@@ -58,7 +58,7 @@ def reject_share_with_cluster(share: RunShare | None, cluster: str | None, worke
 
 @contextmanager
 def open_executor(cluster: str | None) -> Iterator[Executor | None]:
-    """Connect to a Dask cluster, or start one on this machine, and yield its executor; None without a cluster."""
+    """Connect to a Dask cluster, or start one on this computer, and yield its executor; None without a cluster."""
     if cluster is None:
         yield None
         return

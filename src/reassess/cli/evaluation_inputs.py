@@ -158,7 +158,7 @@ def load_evaluation_inputs(
 
 
 def load_judged_mistakes(run: CommandRun, inputs: EvaluationInputs) -> JudgedMistakes | None:
-    """Read the benchmark's judged mistakes, if they are on this machine."""
+    """Read the benchmark's judged mistakes, if they are on this computer."""
     source = inputs.benchmark.sources.get("judged")
     if source is None:
         return None

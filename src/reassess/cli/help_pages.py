@@ -61,7 +61,7 @@ COMMON_OPTIONS: Mapping[str, str] = {
     "json": "Print JSON.",
     "quiet": "Print only the result.",
     "verbose": "Print every note and row.",
-    "force": "Replace existing output.",
+    "force": "Replace existing output files.",
 }
 ENVIRONMENT_VARIABLES: Mapping[str, str] = {
     "REASSESS_BENCHMARK": "Sets --benchmark.",

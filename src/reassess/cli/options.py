@@ -46,7 +46,7 @@ class ParsedType(click.ParamType[_T]):
 
 STOP_RULE_TYPE = ParsedType("stop rule", StopRule.parse)
 _BENCHMARK_VARIABLE = "REASSESS_BENCHMARK"
-_FOR_IMAGENET_FILE = "for ImageNet, if the file is on this machine"
+_FOR_IMAGENET_FILE = "for ImageNet, if the file is on this computer"
 
 
 def _open_benchmark(context: click.Context, option: click.Parameter, source: str | None) -> Benchmark | None:

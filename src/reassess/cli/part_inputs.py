@@ -61,7 +61,7 @@ def find_images_path(run: CommandRun, benchmark: Benchmark, *, needed_by: str | 
 
 
 def find_part(run: CommandRun, benchmark: Benchmark, part: str, source: str | None) -> Path | None:
-    """Return the file of a benchmark part if it is on this machine; None if it is missing, or `source` is "none"."""
+    """Return the file of a benchmark part if it is on this computer; None if it is missing, or `source` is "none"."""
     if source == NO_SOURCE:
         return None
     if source is not None:
@@ -175,7 +175,7 @@ class BenchmarkPartReader:
         return self.read_part(part, require_part(self.run, self._benchmark, part, source))
 
     def read_optional(self, part: str, source: str | None = None) -> Any:
-        """Read a part if it is on this machine; None if it is missing, or `source` is "none"."""
+        """Read a part if it is on this computer; None if it is missing, or `source` is "none"."""
         path = find_part(self.run, self.benchmark, part, source)
         return None if path is None else self.read_part(part, path)
 

@@ -152,7 +152,7 @@ def _read_class_list(path: Path) -> list[str]:
             "unused-option",
             "a table of outputs works only with predict, which sums the outputs of each class",
             where=path,
-            fix="run reassess predict MODEL --classes TABLE; or list the class of each output, one per line",
+            fix="run `reassess predict MODEL --classes TABLE`; or list the class of each output, one per line",
         )
     return classes
 

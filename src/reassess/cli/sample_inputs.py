@@ -202,7 +202,7 @@ def read_pilot_file(run: CommandRun, path: Path, inputs: EvaluationInputs) -> Pi
             "wrong-sample",
             "task file has no sample",
             where=path,
-            allowed="a file that reassess sample wrote",
+            allowed="a file that `reassess sample` wrote",
             fix="use the task file of the pilot",
         )
     sample = tasks.sample.with_images(to_benchmark_names(tasks.sample.images, inputs.benchmark))

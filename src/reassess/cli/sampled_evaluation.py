@@ -26,13 +26,13 @@ def add_sample_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--sample",
             metavar="TASKS",
-            help="Estimate results for all images from the labels of the images in TASKS, which reassess sample drew; "
-            "none: use the labels without an estimate.  [default: the benchmark's]",
+            help="Estimate results for all images from the labels of the images in TASKS, which `reassess sample` "
+            "drew; none: use the labels without an estimate.  [default: the benchmark's]",
         ),
         click.option(
             "--anytime",
             is_flag=True,
-            help="With --sample: intervals that stay valid if you look after each answer, and stop when you like.",
+            help="With --sample: intervals that hold if you look after each answer, and stop when you like.",
         ),
     )
     for option in reversed(options):

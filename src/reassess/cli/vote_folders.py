@@ -114,7 +114,7 @@ def check_folder_options(
     if votes_path in (output_path, *output_path.parents) or output_path in votes_path.parents:
         raise OutputError(
             "output-is-input",
-            "output is the folder of votes, or one of the two folders is in the other",
+            "output folder is the folder of votes, or one of the two folders is in the other",
             where=output,
             fix="choose another folder",
         )

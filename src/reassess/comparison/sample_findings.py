@@ -202,7 +202,7 @@ class SampleFindings(Printable):
             raise DataError(
                 "wrong-sample",
                 "tasks do not say what the models predict",
-                allowed="a file that reassess sample wrote",
+                allowed="a file that `reassess sample` wrote",
                 found="tasks without models",
                 fix="use the predictions too",
             )

@@ -97,4 +97,4 @@ def _describe_images_needed(n_needed: int, n_left: int) -> str:
     text = f"if the difference stays the same, about {images} {'is' if n_needed == 1 else 'are'} needed"
     if n_needed <= n_left:
         return text
-    return f"{text}, but only {n_left:,} more were drawn: reassess sample --pilot draws more"
+    return f"{text}, but only {n_left:,} more were drawn: `reassess sample --pilot` draws more"

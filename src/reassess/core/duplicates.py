@@ -53,7 +53,7 @@ class Duplicates:
             check_length(len(column), len(self.images), plural_name=plural_name, item_name="row")
         check_range(self.set_ids, 0, len(self.sets) - 1, value_name="position of a set", where=self.describe_row)
         check_known(self.kinds, _KINDS, value_name="kind of duplicate", where=self.describe_row)
-        check_range(self.group_numbers, 0, value_name="number of a group", where=self.describe_row)
+        check_range(self.group_numbers, 0, value_name="id of a group", where=self.describe_row)
         if np.unique(self.set_ids).size != len(self.sets):
             raise DataError("empty", "set has no row", fix="remove the set")
         self._check_rows()
@@ -186,10 +186,9 @@ class Duplicates:
             row = int(np.argmax(wrong))
             raise DataError(
                 "missing-value" if needs_number[row] else "unexpected-value",
-                "group number is missing" if needs_number[row] else "group number without a group",
+                "group id is missing" if needs_number[row] else "group id without a group",
                 where=self.describe_row(row),
-                allowed=f"a group number for {' and '.join(DUPLICATE_KINDS)}, no group number for "
-                f"{', '.join(UNUSABLE_KINDS)}",
+                allowed=f"a group id for {' and '.join(DUPLICATE_KINDS)}, no group id for {', '.join(UNUSABLE_KINDS)}",
                 found=f"{self.kinds[row]}, {self.group_numbers[row] or 'no number'}",
             )
 
@@ -203,7 +202,7 @@ class Duplicates:
                 "mixed-group",
                 "group has both exact and near duplicates",
                 where=f"group {both[0]}",
-                fix="use different group numbers for exact and near duplicates",
+                fix="use different group ids for exact and near duplicates",
             )
         if (counts < 2).any():
             number = numbers[np.argmin(counts)]

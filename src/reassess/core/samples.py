@@ -69,7 +69,7 @@ class SampleDesign:
         check_range(self.stratum_sizes, 1, _MAX_STRATUM_SIZE, value_name="number of images of a stratum")
         check_number(self.planned, 1, is_whole=True, value_name="planned number of images")
         if self.is_settled.size and self.is_settled.all():
-            raise DataError("wrong-sample", "all strata are settled", fix="use the file as reassess sample wrote it")
+            raise DataError("wrong-sample", "all strata are settled", fix="use the file as `reassess sample` wrote it")
         steps = np.diff(self.batches, prepend=0)
         if np.any(steps < 0) or np.any(steps > 1):
             raise DataError(
@@ -250,7 +250,7 @@ class Sample:
                     where=f"stratum {name}",
                     allowed=f"at most {count_noun(size, 'image')}",
                     found=count_noun(counts[name], "image"),
-                    fix="use the file as reassess sample wrote it",
+                    fix="use the file as `reassess sample` wrote it",
                 )
 
     def _check_design(self, design: SampleDesign) -> None:
@@ -269,7 +269,7 @@ class Sample:
                     where=f"stratum {design.stratum_names[stratum]}",
                     allowed=f"at least {needed[stratum]} in the first batch",
                     found=count_noun(int(counts[stratum]), "image"),
-                    fix="use the complete file as reassess sample wrote it",
+                    fix="use the complete file as `reassess sample` wrote it",
                 )
             expected[rows] = (counts / np.maximum(left, 1))[strata[rows]]
             left = left - counts
@@ -282,7 +282,7 @@ class Sample:
                 where=self._locate(row),
                 allowed=f"{expected[row]:.12g}, the drawn share of stratum {self.strata[row]} in its batch",
                 found=f"{self.probabilities[row]:.12g}",
-                fix="use the complete file as reassess sample wrote it",
+                fix="use the complete file as `reassess sample` wrote it",
             )
         check_number(design.planned, len(self), len(self), is_whole=True, value_name="planned number of images")
 

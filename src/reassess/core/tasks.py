@@ -91,7 +91,7 @@ class Tasks:
         check_length(len(self.reasons), len(self), plural_name="reasons", item_name="task")
         check_length(self.indptr.size - 1, len(self), plural_name="tasks in indptr", item_name="number")
         check_unicode(self.reasons, value_name="the reason of a task")
-        check_range(self.task_numbers, 0, value_name="number of a task")
+        check_range(self.task_numbers, 0, value_name="id of a task")
         check_unique(self.task_numbers.tolist(), value_name="a task")
         if int(self.indptr[-1]) != len(self.questions) or self.indptr[0] != 0:
             raise DataError(

@@ -26,9 +26,10 @@ PART_INSTRUCTIONS: Mapping[str, str] = {
     "classes": "write classes.txt, one name per line",
     "images": "put the images into the folder images, or pack them into images.zip or images.tar",
     "original": f"put each image into the folder of its class, images/CLASS, or {WRITE_ORIGINAL_FIX}",
-    "labels": "run reassess aggregate and reassess labels; or write labels.csv, with the columns image and class",
-    "scores": "run reassess aggregate",
-    "votes": "run reassess propose, tasks and annotate; or write votes.csv, with image, class (or none), rater, answer",
+    "labels": "run `reassess aggregate` and `reassess labels`; or write labels.csv, with the columns image and class",
+    "scores": "run `reassess aggregate`",
+    "votes": "run `reassess propose`, `tasks` and `annotate`; or write votes.csv, with image, class (or none), rater, "
+    "answer",
     "golden": "write golden.csv, with the experts' votes",
     "rater-golden": "write rater-golden.csv, with the raters' votes on the questions of golden",
     "groups": "write groups.csv, with the columns class and group",
@@ -37,9 +38,9 @@ PART_INSTRUCTIONS: Mapping[str, str] = {
 _OPTIONAL_PART_INSTRUCTIONS: Mapping[str, str] = {
     "judged": "write judged.csv, with the columns image, class, category and severity",
     "hierarchy": "write hierarchy.csv, with the columns child and parent",
-    "folds": "run reassess folds",
-    "duplicates": "run reassess scan",
-    "sample": "export a campaign with the tasks of reassess sample",
+    "folds": "run `reassess folds`",
+    "duplicates": "run `reassess scan`",
+    "sample": "export a campaign with the tasks of `reassess sample`",
 }
 _ALL_PART_INSTRUCTIONS: Mapping[str, str] = {**PART_INSTRUCTIONS, **_OPTIONAL_PART_INSTRUCTIONS}
 
@@ -129,7 +130,7 @@ def find_part_path(benchmark: Benchmark, part: str, *, needed_by: str | None = N
         allowed = "a folder images, images.zip, or an uncompressed images.tar"
     raise DataError(
         "missing-part",
-        f"benchmark has no {part}" + (f", which reassess {needed_by} needs" if needed_by else ""),
+        f"benchmark has no {part}" + (f", which `reassess {needed_by}` needs" if needed_by else ""),
         where=folder or benchmark.name or None,
         allowed=allowed if similar else None,
         found=join_first(similar) or None,
@@ -262,10 +263,10 @@ def check_output_path(output: Path, benchmark: Benchmark, part: str | None = Non
     refused = partial(OutputError, where=output, fix=fix)
     for other_part, source in benchmark.sources.items():
         if other_part != part and exists(source) and exists(output) and output.samefile(source):
-            raise refused("output-is-input", f"output is the {other_part} of the benchmark")
+            raise refused("output-is-input", f"output file is the {other_part} of the benchmark")
     images = Path(benchmark.sources.get("images", folder / "images"))
     if Path(os.path.realpath(output)).is_relative_to(os.path.realpath(images)):
-        raise refused("reserved-output", "output would be among the images of the benchmark")
+        raise refused("reserved-output", "output file would be among the images of the benchmark")
     if os.path.realpath(output.parent) != os.path.realpath(folder):
         return
     if output.name.lower() == SETTINGS_FILE:
@@ -273,7 +274,7 @@ def check_output_path(output: Path, benchmark: Benchmark, part: str | None = Non
     if (named_part := find_part_name(output)) is None:
         return
     if named_part != output.stem:
-        raise refused("reserved-output", "output name is almost the name of a benchmark part")
+        raise refused("reserved-output", "name of the output file is almost the name of a benchmark part")
     if named_part != part:
         raise refused("reserved-output", f"in a benchmark folder, the name {named_part} is kept for another part")
     if part in benchmark.sources and (existing := Path(benchmark.sources[part]).name) != output.name:

@@ -151,7 +151,7 @@ class BenchmarkCheck:
 
 
 def check_benchmark(name_or_folder: str | Path) -> BenchmarkCheck:
-    r"""Read the parts of a benchmark on this machine, without downloads, and compare their image names.
+    r"""Read the parts of a benchmark on this computer, without downloads, and compare their image names.
 
     Parameters
     ----------

@@ -140,8 +140,8 @@ def _find_holder(path: Path) -> LeaseHolder | None:
     except FileNotFoundError:
         return None
     age = _read_file_system_clock(path.parent) - renewal_time
-    is_on_this_machine = content["machine"] == socket.gethostname() and content["locked"]
-    if not is_locked and (is_on_this_machine or age > _EXPIRY_SECONDS):
+    is_on_this_computer = content["machine"] == socket.gethostname() and content["locked"]
+    if not is_locked and (is_on_this_computer or age > _EXPIRY_SECONDS):
         return None
     return LeaseHolder(content["name"], content["machine"], content["process"], max(age, 0.0))
 
@@ -156,7 +156,7 @@ def _parse_lease(text: bytes) -> dict[str, Any]:
 
 
 def _read_file_system_clock(folder: Path) -> float:
-    """Return the time of a folder's file system, which may differ from the time of this machine."""
+    """Return the time of a folder's file system, which may differ from the time of this computer."""
     probe = folder / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
     try:
         probe.touch()

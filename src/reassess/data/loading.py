@@ -59,7 +59,7 @@ def label_set_name(path: Path) -> str:
 
 
 def benchmark_classes(benchmark: Benchmark = IMAGENET) -> Classes:
-    """Return a benchmark's classes, with wnids and names if the class list is on this machine.
+    """Return a benchmark's classes, with wnids and names if the class list is on this computer.
 
     Nothing is downloaded. `reassess fetch imagenet-classes` downloads ImageNet's class list.
     """

@@ -48,8 +48,8 @@ class PartCheck:
 
     part: str
     source: str | None = None  # name of the file in the folder, or of a known source; None if the part is missing
-    paths: tuple[Path, ...] = ()  # files on this machine
-    format: str | None = None  # suffix, "folder" or "class folders"; None if the part is not on this machine
+    paths: tuple[Path, ...] = ()  # files on this computer
+    format: str | None = None  # suffix, "folder" or "class folders"; None if the part is not on this computer
     counts: Mapping[str, int] = field(default_factory=dict)  # of images, questions, votes, ...; empty if not read
     answers: Mapping[Id, int] = field(default_factory=dict)  # number of votes per answer; empty if answers are classes
     error: ReassessError | None = None  # the error if the part cannot be read

@@ -97,7 +97,7 @@ def compute_fingerprints(
 def _compute_in_processes(
     shards: Sequence[Shards], missing: Sequence[_ShardId], workers: int, *, needs_hashes: bool
 ) -> Generator[tuple[_ShardId, Shard], None, None]:
-    """Compute the missing shards in processes of this machine, in batches, and yield the shards."""
+    """Compute the missing shards in processes of this computer, in batches, and yield the shards."""
     batches = [
         _Batch(shard, rows[start : start + _BATCH_SIZE])
         for shard in missing

@@ -102,7 +102,7 @@ class Shards:
                 size, own_size = int(file_version["size"]), self.images.size_and_mtime(row)[0]
                 raise DataError(
                     "different-files",
-                    "worker does not have the same image file as this machine",
+                    "worker does not have the same image file as this computer",
                     where=f"image {self.images.names[row]}",
                     allowed=f"{own_size:,} bytes",
                     found="no file" if size < 0 else f"{size:,} bytes" if size != own_size else "another content",

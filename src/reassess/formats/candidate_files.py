@@ -119,14 +119,14 @@ def read_candidates(path: str | Path, classes: Classes | None = None) -> Candida
             "not-candidates",
             "file has votes, not candidates",
             where=f"{path}, column {votes[0]}",
-            fix="use a file that reassess propose wrote",
+            fix="use a file that `reassess propose` wrote",
         )
     if {"task", "classes"} <= set(table.columns):
         raise DataError(
             "not-candidates",
             "file has tasks, whose questions are already grouped",
             where=path,
-            fix="use a file that reassess propose wrote",
+            fix="use a file that `reassess propose` wrote",
         )
     if "source" in table.columns:
         return object_from_table(_BY_SOURCE, path, table, classes)

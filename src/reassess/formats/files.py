@@ -218,7 +218,7 @@ def atomic_writes(
             if first.final_path == second.final_path:
                 raise OutputError(
                     "two-outputs-one-file",
-                    "two outputs are the same file",
+                    "two results would be written to the same file",
                     where=f"{first.requested_path} and {second.requested_path}",
                     fix="give two different paths",
                 )

@@ -50,10 +50,10 @@ LABEL_SUFFIXES = (".json", *TABLE_SUFFIXES)
 
 _ImagesAndClasses = tuple[Sequence[str], list[list[Any]]]  # image names, and a list of classes per image
 _NAME = "image"
-_VOTES = "votes", "compute scores (reassess aggregate), then label sets (reassess labels)"
+_VOTES = "votes", "compute scores (`reassess aggregate`), then label sets (`reassess labels`)"
 _SCORES = (
     "scores",
-    "make label sets with a threshold (reassess labels), or delete the column if every class is valid",
+    "make label sets with a threshold (`reassess labels`), or delete the column if every class is valid",
 )
 # A table with such a column also lists invalid classes: what the column contains, and the fix.
 _NOT_LABELS = {

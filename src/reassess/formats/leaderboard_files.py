@@ -322,7 +322,7 @@ def _not_evaluations_error(found_text: str | None) -> DataError:
     return DataError(
         "wrong-json",
         "document has no evaluations",
-        allowed=f"{_SCHEMA}, version {_VERSION}, from reassess evaluate --json",
+        allowed=f"{_SCHEMA}, version {_VERSION}, from `reassess evaluate --json`",
         found=found_text,
         fix="evaluate the models again with --json, or give a table with the columns model, original and real",
     )

@@ -122,7 +122,7 @@ def _check_lines(lines: Sequence[TaskLine], header: Mapping[str, Any]) -> None:
                 "task does not fit the sample",
                 where=line.where,
                 found=problem,
-                fix="use the complete file as reassess sample wrote it",
+                fix="use the complete file as `reassess sample` wrote it",
             )
     has_original = {line.image for line in lines for fact in line.facts if fact.is_original}
     if "models" in header and "original" in header.get("question_rule", []):
@@ -133,7 +133,7 @@ def _check_lines(lines: Sequence[TaskLine], header: Mapping[str, Any]) -> None:
                     "no class of an image is its original label",
                     where=line.where,
                     found=f"image {line.image}",
-                    fix="use the complete file as reassess sample wrote it",
+                    fix="use the complete file as `reassess sample` wrote it",
                 )
 
 
@@ -191,7 +191,7 @@ def _check_models(lines: Sequence[TaskLine], n_models: int) -> None:
                     where=line.where,
                     allowed=f"once per image: {', '.join(allowed)}",
                     found=f"{source} twice for image {line.image}" if is_repeated else source,
-                    fix="use the file as reassess sample wrote it",
+                    fix="use the file as `reassess sample` wrote it",
                 )
             seen.add((line.image, source))
 
@@ -205,7 +205,7 @@ def _make_design(drawn_lines: Sequence[TaskLine], header: Mapping[str, Any]) -> 
                 "image has no batch",
                 where=line.where,
                 allowed='"batch": 0, or a later batch',
-                fix="use the file as reassess sample wrote it",
+                fix="use the file as `reassess sample` wrote it",
             )
     strata = header["strata"]
     return SampleDesign(

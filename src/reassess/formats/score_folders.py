@@ -59,14 +59,14 @@ def check_score_folder(path: Path, *, force: bool = False) -> None:
     if path.is_symlink() and not path.exists():
         raise OutputError(
             "folder-not-found",
-            "output is a link to a folder that does not exist",
+            "output folder is a link to a folder that does not exist",
             where=path,
             found=path.readlink(),
             fix="delete the link, or choose another name",
         )
     if path.is_file():
         raise OutputError(
-            "output-is-file", "output is a file, and a folder is needed", where=path, fix="choose another name"
+            "output-is-file", "output path is a file, and a folder is needed", where=path, fix="choose another name"
         )
     if not path.is_dir():
         check_output(path)
@@ -207,7 +207,7 @@ def list_score_files(folder: Path) -> list[Path]:
             where=folder,
             allowed="Parquet files",
             found=", ".join(path.name for path in files[:3]) or "no files",
-            fix="give the folder that reassess aggregate wrote",
+            fix="give the folder that `reassess aggregate` wrote",
         )
     return files
 

@@ -88,7 +88,7 @@ _DUPLICATES = TableFormat(
     columns=(
         TextColumn("set"),
         TextColumn("image"),
-        IntegerColumn("group", "number of a group", minimum=1, maximum=_MAX_GROUP_NUMBER, is_nullable=True),
+        IntegerColumn("group", "id of a group", minimum=1, maximum=_MAX_GROUP_NUMBER, is_nullable=True),
         TextColumn("kind"),
         TextColumn("label", is_required=False, is_nullable=True),
         TextColumn("other_labels", is_required=False, is_nullable=True),

@@ -134,7 +134,7 @@ def _refuse_repeated_tasks(path: Path, lines: Sequence[TaskLine]) -> None:
             f"task {lines[repeat[0]].number} is listed twice",
             where=path,
             found=_describe_both_lines(*(lines[place] for place in repeat)),
-            fix="give each task its own number",
+            fix="give each task its own id",
         )
 
 

@@ -50,7 +50,7 @@ def list_output_files(names: Sequence[str], output: Path) -> list[Path]:
         )
     if output.name in ("", ".."):  # then the folder beside the output has no name
         raise OutputError(
-            "invalid-name", "output has no file name", where=output, fix="add the name of a file or folder"
+            "invalid-name", "output path has no file name", where=output, fix="add the name of a file or folder"
         )
     if len(names) == 1:
         check_suffix(output, _OUTPUT_SUFFIXES, "predictions of images")
@@ -59,7 +59,7 @@ def list_output_files(names: Sequence[str], output: Path) -> list[Path]:
         fix = (
             f"name it {output.with_suffix('')}" if output.suffix.lower() in _OUTPUT_SUFFIXES else "choose another name"
         )
-        raise OutputError("output-is-folder", "output must be a folder for several models", where=output, fix=fix)
+        raise OutputError("output-is-folder", "output path must be a folder for several models", where=output, fix=fix)
     files = [output / f"{name}{_ARRAY_SUFFIX}" for name in _make_file_names(names)]
     check_unique(files, value_name="an output", fix="run the models separately")
     return files

@@ -129,7 +129,7 @@ def _check_labels(parts: ReleaseParts, scores: Scores) -> bool:
         f"scores give other labels at threshold {parts.threshold:g}",
         where=f"{parts.paths['labels']} and {parts.paths['scores']}",
         found=f"other labels for {count_noun(len(different), 'image')}: {join_first(different, max_items=3)}",
-        fix="make the labels again (reassess labels), or write their threshold into benchmark.json",
+        fix="make the labels again (`reassess labels`), or write their threshold into benchmark.json",
     )
 
 
@@ -189,5 +189,5 @@ def _check_scores(parts: ReleaseParts, scores: Scores) -> Aggregation:
         where=f"{parts.paths['scores']} and {parts.paths['votes']}",
         allowed=f"the scores that method {scores.method} makes from these votes and golden answers",
         found="other questions" if difference is None else f"scores that differ by up to {difference:.2g}",
-        fix="make scores and labels again (reassess aggregate, then reassess labels)",
+        fix="make scores and labels again (`reassess aggregate`, then `reassess labels`)",
     )

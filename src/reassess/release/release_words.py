@@ -56,7 +56,7 @@ class ReleaseContents:
     def platform(self) -> str:
         """Where raters answered."""
         is_known = self.is_campaign and "platform" not in self.facts
-        return "the rating pages of reassess annotate" if is_known else str(self.say("platform"))
+        return "the rating pages of `reassess annotate`" if is_known else str(self.say("platform"))
 
     @property
     def uses_golden(self) -> bool:
@@ -232,7 +232,7 @@ def _describe_doubts(doubts: Doubts | None) -> Iterator[str]:
 
 def describe_personal_data(contents: ReleaseContents) -> list[str]:
     """Say what a release does with names."""
-    sentences = ["People have numbers in random order instead of names."] if contents.has_people else []
+    sentences = ["People have ids in random order instead of names."] if contents.has_people else []
     if contents.parts.new_image_names:
         sentences.append("Image names are replaced by hashes.")
     return sentences

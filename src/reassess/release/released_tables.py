@@ -35,7 +35,7 @@ _COLUMN_DESCRIPTIONS: Mapping[str, str] = {
     "score": "probability that the class is valid",
     "probability": "probability that the class is valid, if an image has one class",
     "golden": "1 if golden answers were used for this score, else 0",
-    "rater": "number of a person, or name of a model",
+    "rater": "id of a person, or name of a model",
     "answer": "the answer; empty for an item without votes",
     "seconds": "duration of the vote, in seconds",
     "count": "number of votes",

@@ -81,7 +81,8 @@ def _make_label_error_tables(findings: Findings, models: Sequence[str]) -> Inter
         errors = np.flatnonzero(panel.is_label_error[i])
         if errors.size > max_images:
             notes.append(
-                f"The first {max_images:,} of {errors.size:,} images of {model}; reassess evaluate --details lists all."
+                f"The first {max_images:,} of {errors.size:,} images of {model}; `reassess evaluate --details` "
+                "lists all."
             )
         rows[model] = [
             [

@@ -55,7 +55,7 @@ def free_port() -> int:
 
 
 def file_of(folder: Path, served: Sequence[int], scheme: str, port: int, plain_port: int) -> str:
-    """Return the configuration from the docs, with paths of this machine."""
+    """Return the configuration from the docs, with paths of this computer."""
     text = (SERVING / "nginx.conf").read_text()
     tls = " ssl" if scheme == "https" else ""
     others = "".join(f"server 127.0.0.1:{port} fail_timeout=2s;\n" for port in served[1:])

@@ -79,7 +79,7 @@ def test_owner_cannot_make_own_link(site: Site) -> None:
         400,
         "creating a link for yourself would sign you out\n"
         "  found:   kim\n"
-        "  fix:     run reassess annotate invite --force, or ask another owner",
+        "  fix:     run `reassess annotate invite --force`, or ask another owner",
     )
     assert client.get("/owner").status_code == 200
     assert site.client("kim").get("/owner").status_code == 200  # by the link on the page

@@ -88,7 +88,7 @@ def test_file_with_hard_links_is_not_served(tmp_path: Path) -> None:
         f"  where:   {other}\n"
         "  allowed: 1 name\n"
         "  found:   2 hard links\n"
-        "  fix:     delete the other names, or serve a copy by reassess annotate backup"
+        "  fix:     delete the other names, or serve a copy made by `reassess annotate backup`"
     )
     other.unlink()
     serve_nothing(tmp_path / "campaign")
@@ -117,7 +117,7 @@ def not_served(host: str, port: int, found: str) -> str:
         "address cannot be served\n"
         f"  where:   host {host!r}, port {port}\n"
         f"  found:   {found}\n"
-        "  fix:     choose another port, or a name or address of this machine"
+        "  fix:     choose another port, or a name or address of this computer"
     )
 
 

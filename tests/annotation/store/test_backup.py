@@ -93,7 +93,7 @@ def test_damaged_campaign_does_not_replace_good_backup(path: Path) -> None:
         file.write(bytes(range(256)) * 64)
     refused = message(backup_campaign, path, copy, force=True)
     assert "damaged" in refused or "malformed" in refused
-    assert refused.endswith("\n  fix:     use a copy by reassess annotate backup")
+    assert refused.endswith("\n  fix:     use a copy made by `reassess annotate backup`")
     assert copy.read_bytes() == good
 
 

@@ -38,7 +38,7 @@ from reassess.annotation.store.transactions import open_transaction
 from tests.annotation.campaigns import campaign_at, vote_on_all
 from tests.helpers import message
 
-RESTORE = "  fix:     use a copy by reassess annotate backup"
+RESTORE = "  fix:     use a copy made by `reassess annotate backup`"
 NO_CAMPAIGN = "not a campaign\n  where:   FILE\n  fix:     reassess annotate create"
 FORM = (
     "schema version of the campaign is unknown\n"

@@ -137,7 +137,7 @@ def test_existing_and_unknown_names_raise(campaign: Campaign) -> None:
     for name in (" ", "Ann", "\u0430nn"):
         assert code_of(add_person, campaign, name) in ("invalid-name", "similar-name")
     assert message(find_person, campaign, "bo") == (
-        "unknown person\n  allowed: ann\n  found:   bo\n  fix:     check the names in reassess status"
+        "unknown person\n  allowed: ann\n  found:   bo\n  fix:     check the names in `reassess status`"
     )
     assert message(find_person, campaign, "anna").endswith("\n  fix:     did you mean ann?")
     add_people(campaign, [f"r{number}" for number in range(20)])

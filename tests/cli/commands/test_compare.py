@@ -70,7 +70,7 @@ fitted.csv       all         20        100.0   83.89 to 100.0      50.00   1.9e-
 def test_table_of_two_models_is_written(bench: Path, run: Runner) -> None:
     out = run("compare", "good.csv", "fitted.csv", *OPTIONS).out
     assert out.startswith(TABLE)
-    assert "label uncertainty is not measured: votes are missing (reassess annotate)\n" in out
+    assert "label uncertainty is not measured: votes are missing (`reassess annotate`)\n" in out
     assert run("compare", "good.csv", "fitted.csv", *OPTIONS, "--quiet").out == TABLE
 
 
@@ -110,7 +110,7 @@ def test_models_are_compared_on_common_images(bench: Path, run: Runner) -> None:
 @pytest.mark.parametrize(
     ("argv", "text"),
     [
-        (["good.csv"], "Give at least two models; for one model, use reassess evaluate."),
+        (["good.csv"], "Give at least two models; for one model, use `reassess evaluate`."),
         ([], "Missing argument 'A B...'."),
         (["good.csv", "fitted.csv", "--seed", "-1"], "Invalid value for '--seed': -1 is not in the range x>=0."),
     ],
@@ -261,12 +261,12 @@ def test_unmeasured_label_uncertainty_has_a_reason(
     results = results_of(run, "compare", "good.csv", "fitted.csv", *VOTED)
     assert results["label_uncertainty"] is None
     assert results["label_uncertainty_reason"].startswith(reason)
-    new_scores = " (reassess aggregate --method calibrated --benchmark b -o b/scores.csv"
+    new_scores = " (`reassess aggregate --method calibrated --benchmark b -o b/scores.csv"
     how = {
-        "votes": " (reassess annotate)",
-        "experts'": " (reassess annotate create --golden N, and annotate invite CAMPAIGN NAME:expert)",
-        "label": f"{new_scores}, then reassess labels)",
-        "scores": f"{new_scores} --force, then reassess labels)",
+        "votes": " (`reassess annotate`)",
+        "experts'": " (`reassess annotate create --golden N`, and `reassess annotate invite CAMPAIGN NAME:expert`)",
+        "label": f"{new_scores}`, then `reassess labels`)",
+        "scores": f"{new_scores} --force`, then `reassess labels`)",
     }
     out = run("compare", "good.csv", "fitted.csv", *VOTED, "--verbose").out
     assert f"{reason}{how.get(reason.split()[0], '')}" in out.replace("\n  ", " ")

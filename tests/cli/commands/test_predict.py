@@ -199,7 +199,7 @@ def test_file_for_all_models_is_used_where_it_applies(pets: Path, run: Runner, m
         (f"predict {MODEL} -o m.npy --images none", 1, "folder, archive or list of images not found\n  where:   none"),
         (f"predict {MODEL} -o m.npy --images pets/images --device cpu", 1, "a Python function takes no device"),
         (f"predict {MODEL} onnx:m.onnx -o m --images pets/images --checkpoint {MODEL}=w", 1, "function takes no check"),
-        (f"predict {MODEL} -o pets/images/m.npy --benchmark pets", 1, "output would be among the images"),
+        (f"predict {MODEL} -o pets/images/m.npy --benchmark pets", 1, "output file would be among the images"),
         (f"predict {MODEL} {MODEL} -o m --images pets/images", 1, f"model is named twice\n  found:   {MODEL}"),
         (f"predict {MODEL} -o m.npy --images pets/images --classes a --classes b", 2, "--classes is given twice for"),
         (
@@ -207,7 +207,11 @@ def test_file_for_all_models_is_used_where_it_applies(pets: Path, run: Runner, m
             2,
             f"--classes is given for python:m:h, which is not one of {MODEL}, onnx:m.onnx.",
         ),
-        (f"predict {MODEL} {MODEL}s -o m.csv --images pets/images", 1, "output must be a folder for several models"),
+        (
+            f"predict {MODEL} {MODEL}s -o m.csv --images pets/images",
+            1,
+            "output path must be a folder for several models",
+        ),
         (
             f"predict {MODEL} -o pets/scores.npy --benchmark pets",
             1,

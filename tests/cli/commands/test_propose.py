@@ -274,7 +274,7 @@ def test_unknown_images_are_an_error_or_counted(pets: Path, run: Runner) -> None
 def test_missing_golden_answers_are_an_error_with_the_option(pets: Path, run: Runner) -> None:
     Path("pets/golden.csv").unlink()
     assert run(*ARGV, "--choose", "recall=0.9").err == (
-        "Error: benchmark has no golden, which reassess propose needs\n  where:   pets\n"
+        "Error: benchmark has no golden, which `reassess propose` needs\n  where:   pets\n"
         "  fix:     give --golden FILE; or write golden.csv, with the experts' votes\n"
     )
 

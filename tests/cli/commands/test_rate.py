@@ -139,7 +139,7 @@ def test_outputs_in_the_folder_of_the_benchmark_are_not_parts_of_it(stub: Stub, 
 def test_images_and_classes_are_needed(stub: Stub, run: Runner) -> None:
     Path("pets/images").rename("photos")
     argv = arguments(stub, "-o", "tiny.csv")
-    assert "benchmark has no images, which reassess rate needs" in message_of(run(*argv))
+    assert "benchmark has no images, which `reassess rate` needs" in message_of(run(*argv))
     assert run(*argv, "--images", "photos").code == 0
     write_files(Path.cwd(), {"ids.jsonl": '{"task": 0, "image": "0.png", "classes": [{"class": 7}]}\n'})
     without = ("rate", "ids.jsonl", "--images", "photos", *argv[4:-1], "ids.csv")

@@ -179,7 +179,7 @@ def test_share_after_the_last_command_does_not_advise_force(images: Path, run: R
     argv = (command, *((MODEL, *OPTIONS) if command == "predict" else ("images",)), "--workers", "0", "-o", name)
     assert run(*argv).code == 0
     assert message_of(run(*argv, "--share", "0/1")) == (
-        f"Error: output exists already, so its run is complete\n  where:   {name}\n"
+        f"Error: output file exists already, so its run is complete\n  where:   {name}\n"
         "  fix:     to start another run, choose another name\n"
     )
     assert run(*argv, "--share", "0/2", "--force").code == 0

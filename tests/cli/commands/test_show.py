@@ -127,11 +127,11 @@ def test_missing_parts_of_own_benchmark_are_noted(shop: Path, run: Runner) -> No
     lines = output_of(run(*argv)).splitlines()
     assert lines[:3] == ["image      a.jpg", "original   unknown", "valid      unknown: label sets are missing"]
     assert lines[6].split() == ["0", "hen", "-", "1", "yes", "ann:", "yes", "1", "yes"]
-    assert lines[7:] == ["", "scores are missing: run reassess aggregate"]
+    assert lines[7:] == ["", "scores are missing: run `reassess aggregate`"]
     Path("farm/votes.csv").unlink()
     assert run(*argv).out.splitlines()[-2:] == [
-        "scores are missing: run reassess aggregate",
-        "votes are missing: run reassess propose, tasks and annotate; "
+        "scores are missing: run `reassess aggregate`",
+        "votes are missing: run `reassess propose`, `tasks` and `annotate`; "
         "or write votes.csv, with image, class (or none), rater, answer",
     ]
 

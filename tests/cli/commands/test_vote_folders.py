@@ -179,7 +179,7 @@ def test_votes_are_never_replaced(run: Runner, votes: pl.DataFrame, output: str)
     Path("to_votes").symlink_to("votes")
     before = set(Path("in").rglob("*"))
     assert message_of(run("aggregate", "votes", "-o", output, "--force")) == (
-        "Error: output is the folder of votes, or one of the two folders is in the other\n"
+        "Error: output folder is the folder of votes, or one of the two folders is in the other\n"
         f"  where:   {output}\n"
         "  fix:     choose another folder\n"
     )
@@ -208,7 +208,7 @@ def test_output_that_is_a_link_writes_to_its_folder(run: Runner, votes: pl.DataF
     arguments = ["aggregate", "votes", "--method", "mean", "-o", "link"]
     Path("link").symlink_to("scores")
     assert message_of(run(*arguments)) == (
-        "Error: output is a link to a folder that does not exist\n"
+        "Error: output folder is a link to a folder that does not exist\n"
         "  where:   link\n"
         "  found:   scores\n"
         "  fix:     delete the link, or choose another name\n"
@@ -222,7 +222,7 @@ def test_output_that_is_a_link_writes_to_its_folder(run: Runner, votes: pl.DataF
 def test_output_that_is_a_file_is_refused(run: Runner, votes: pl.DataFrame) -> None:
     Path("scores").touch()
     assert message_of(run("aggregate", "votes", "-o", "scores", "--force")) == (
-        "Error: output is a file, and a folder is needed\n  where:   scores\n  fix:     choose another name\n"
+        "Error: output path is a file, and a folder is needed\n  where:   scores\n  fix:     choose another name\n"
     )
 
 

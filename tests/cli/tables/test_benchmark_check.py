@@ -37,8 +37,8 @@ def test_status_prints_parts_commands_and_mismatches(pets: Path, run: Runner) ->
         "",
         "missing how to get it",
         "classes write classes.txt, one name per line",
-        "scores run reassess aggregate",
-        "votes run reassess propose, tasks and annotate; "
+        "scores run `reassess aggregate`",
+        "votes run `reassess propose`, `tasks` and `annotate`; "
         "or write votes.csv, with image, class (or none), rater, answer",
         "golden write golden.csv, with the experts' votes",
         "rater-golden write rater-golden.csv, with the raters' votes on the questions of golden",
@@ -89,7 +89,7 @@ def test_document_contains_everything_that_is_printed(pets: Path, run: Runner) -
     assert {one["command"]: one for one in results["commands"]}["labels"] == {
         "command": "labels",
         "ready": False,
-        "missing": [{"part": "scores", "made_by": "run reassess aggregate"}],
+        "missing": [{"part": "scores", "made_by": "run `reassess aggregate`"}],
     }
     assert results["mismatches"][0] == {
         "thing": "image",

@@ -40,8 +40,8 @@ def serve(
 
     `port` 0 chooses a free port. `root_path` is the path of the pages behind a proxy, such as ``/rating`` or ``/``;
     None without a proxy. With a root path, the client's address and scheme come from the headers of a proxy on this
-    machine. Each line of the log names this machine and the port, because several servers can write to one log. The log
-    omits the part of an address after ``?``. Requests that are too large or too slow are cut off.
+    computer. Each line of the log names this computer and the port, because several servers can write to one log. The
+    log omits the part of an address after ``?``. Requests that are too large or too slow are cut off.
     """
     config = uvicorn.Config(
         app if root_path is None else _ProxyHeaders(app),
@@ -149,7 +149,7 @@ class _LimitedConnection(HttpToolsProtocol):  # httptools has no types
 
 
 class _ProxyHeaders:
-    """Middleware that takes the client's address and scheme from the headers of a proxy on this machine."""
+    """Middleware that takes the client's address and scheme from the headers of a proxy on this computer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -178,7 +178,7 @@ def _open_socket(host: str, port: int) -> socket.socket:
     """Open a listening socket; raise `DataError` if the address cannot be used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        if not host or not host.isprintable():  # an empty name would mean all addresses of this machine
+        if not host or not host.isprintable():  # an empty name would mean all addresses of this computer
             raise ValueError("the host name is empty or not printable")
         listening = socket.create_server((host, port), family=family, backlog=2048)
         # Connections inherit this option. asyncio sets it only on sockets that it creates. Without it, a response waits
@@ -191,7 +191,7 @@ def _open_socket(host: str, port: int) -> socket.socket:
             "address cannot be served",
             where=f"host {host!r}, port {port}",
             found=str(getattr(error, "strerror", error)).partition(" (while")[0],
-            fix="choose another port, or a name or address of this machine",
+            fix="choose another port, or a name or address of this computer",
         ) from error
 
 

@@ -136,7 +136,7 @@ def _check_campaign_path(path: Path) -> None:
             "a campaign with this name is being served, or its server was killed",
             where=path,
             found=f"the file {log.name}, which contains its newest answers",
-            fix="stop its server (if it was killed, run reassess status), or choose another name",
+            fix="stop its server (if it was killed, run `reassess status`), or choose another name",
         )
 
 
@@ -160,7 +160,7 @@ def lock_campaign_file(address: str | Path) -> Iterator[None]:
             where=address,
             allowed="1 name",
             found=f"{names} hard links",
-            fix="delete the other names, or serve a copy by reassess annotate backup",
+            fix="delete the other names, or serve a copy made by `reassess annotate backup`",
         )
     with convert_database_errors(address), use_engine(address) as engine, connect_for_reading(engine) as connection:
         # Raises if this is not a campaign, before a lock file is created beside it.
@@ -229,7 +229,7 @@ def _copy_from_server(address: str, backup_path: Path, *, force: bool) -> None:
         try:
             check_schema_version(source, address)
         except DataError as error:
-            error.fix = "copy it with pg_dump, then reassess annotate backup ADDRESS --upgrade"
+            error.fix = "copy it with pg_dump, then run `reassess annotate backup ADDRESS --upgrade`"
             raise
         with temporary_campaign_file(backup_path, force=force) as temporary:
             enable_wal(temporary)

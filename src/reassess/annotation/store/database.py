@@ -23,7 +23,7 @@ UnavailableError = exc.OperationalError
 WaitedTooLongError = exc.TimeoutError
 
 ALLOW_WRITING_FIX = "make the file and its folder writable"
-RESTORE_FIX = "use a copy by reassess annotate backup"
+RESTORE_FIX = "use a copy made by `reassess annotate backup`"
 _STOP_SERVER_FIX = f"stop its server, and {RESTORE_FIX}"
 EXCLUSIVE_FILES: set[str] = set()  # real paths of files that this process has locked to serve or upgrade them
 _MAX_CONNECTIONS = 8  # kept open to a database server, since a new connection takes longer than a request

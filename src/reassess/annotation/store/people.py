@@ -106,7 +106,7 @@ def find_person(campaign: Campaign, name: str) -> Person:
         "unknown person",
         allowed=join_first(names, max_items=_MAX_LISTED_NAMES) or "nobody",
         found=name,
-        fix=suggest_name(name, names) or "check the names in reassess status",
+        fix=suggest_name(name, names) or "check the names in `reassess status`",
     )
 
 
@@ -163,7 +163,7 @@ def create_sign_in_token(campaign: Campaign, person_id: int, now: float, actor_i
                 "own-link",
                 "creating a link for yourself would sign you out",
                 found=row.name,
-                fix="run reassess annotate invite --force, or ask another owner",
+                fix="run `reassess annotate invite --force`, or ask another owner",
             )
         _set_token(transaction, person_id, _hash_secret(token))
         transaction.log_action(now, "link", actor_id, person=person_id)

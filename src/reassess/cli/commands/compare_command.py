@@ -77,7 +77,7 @@ def compare(
     all files. Three or more models are also ranked.
     """
     if len(files) < 2:
-        raise click.UsageError("Give at least two models; for one model, use reassess evaluate.")
+        raise click.UsageError("Give at least two models; for one model, use `reassess evaluate`.")
     reject_repeated_files(files)
     run.check_output(output, RESULT_SUFFIXES, "a table of results", benchmark=benchmark)
     run.check_output(details, TABLE_SUFFIXES, "a table", benchmark=benchmark)

@@ -117,7 +117,7 @@ def _make_number_parser(
 @click.option(
     "--duplicates",
     metavar="F[:SET]",
-    help="Exclude images that have duplicates in other sets. F: the table that reassess scan wrote. SET: the set "
+    help="Exclude images that have duplicates in other sets. F: the table that `reassess scan` wrote. SET: the set "
     "in that table with the benchmark's images, if image names do not show which set this is.",
 )
 @click.option(

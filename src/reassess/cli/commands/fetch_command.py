@@ -20,7 +20,7 @@ from reassess.data import SOURCES, KnownFile, Source, fetch_source_files, find_a
 def fetch(run: CommandRun, source_names: tuple[str, ...]) -> None:
     """Download known data; without a name, list it.
 
-    A file that is already on this machine is not downloaded again.
+    A file that is already on this computer is not downloaded again.
     """
     if source_names:
         _print_paths(run, {name: fetch_source_files(name, progress=not run.quiet) for name in source_names})

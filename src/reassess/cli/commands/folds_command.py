@@ -45,7 +45,7 @@ _DuplicateGroups = list[tuple[str, ...]]
 @click.option(
     "--duplicates",
     metavar="F[:SET]",
-    help="Keep duplicates in the same fold. F: the table that reassess scan wrote. SET: the set in that "
+    help="Keep duplicates in the same fold. F: the table that `reassess scan` wrote. SET: the set in that "
     "table with the benchmark's images, if image names do not show which set this is.  [default: the benchmark's "
     "table]",
 )

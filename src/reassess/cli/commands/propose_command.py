@@ -110,7 +110,7 @@ class _PredictionsByModel:
     type=ParsedType("recall=R", _parse_recall),
     metavar="recall=R",
     help="Choose models that have few candidates together, and whose recall is at least R with 90 % confidence. Recall "
-    "is the share of valid golden classes that are candidates.",
+    "is the share of valid golden questions that are candidates.",
 )
 @click.option(
     "--details",

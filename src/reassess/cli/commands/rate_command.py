@@ -104,7 +104,7 @@ def rate(
 ) -> None:
     """Let a model answer tasks.
 
-    TASKS is a file from reassess tasks. The server has the OpenAI chat protocol, as vLLM, Ollama and llama.cpp do. A
+    TASKS is a file from `reassess tasks`. The server has the OpenAI chat protocol, as vLLM, Ollama and llama.cpp do. A
     request contains the image, then the class with its synonyms and definition; never labels, proposing models or
     golden answers. The key of the server, if it needs one, is read from the environment variable OPENAI_API_KEY. To
     continue an interrupted run, repeat the command.

@@ -314,10 +314,13 @@ def _explain_missing_uncertainty(findings: Findings) -> str:
             *benchmark_words,
             *(["--force"] if "scores" in sources else []),
         ]
-        return f" (reassess {shlex.join(map(str, command))}, then reassess labels)"
+        return f" (`reassess {shlex.join(map(str, command))}`, then `reassess labels`)"
     has_known_parts = folder is None and part in sources
-    made_by = "annotate" if part == "votes" else "annotate create --golden N, and annotate invite CAMPAIGN NAME:expert"
-    return f" (reassess {f'fetch {sources[part]}' if has_known_parts else made_by})"
+    if has_known_parts:
+        return f" (`reassess fetch {sources[part]}`)"
+    if part == "votes":
+        return " (`reassess annotate`)"
+    return " (`reassess annotate create --golden N`, and `reassess annotate invite CAMPAIGN NAME:expert`)"
 
 
 def _format_interval_in_points(interval: tuple[float, float] | None) -> PrintedNumbers | None:

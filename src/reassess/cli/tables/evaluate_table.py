@@ -237,8 +237,8 @@ def _make_footnotes(evaluations: EvaluationsByFile) -> Iterator[str]:
         yield f"soft: {ceiling}"
     if any(result.mistakes is not None and result.mistakes.n_not_asked for result in evaluations.values()):
         yield (
-            "not asked about: raters were not asked about the predicted class, so it counts as wrong (reassess propose "
-            "--unasked)"
+            "not asked about: raters were not asked about the predicted class, so it counts as wrong (`reassess "
+            "propose --unasked`)"
         )
     yield from describe_missing_results(evaluations)
 

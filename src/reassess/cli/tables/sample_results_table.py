@@ -96,7 +96,7 @@ def print_results_so_far(run: CommandRun, findings: SampleFindings | MissingResu
     for line in describe_results_so_far(findings):
         print_text(line)
     n_images = count_noun(findings.answered.n_images, "image")
-    run.add_note(f"the estimates are about all {n_images}, and stay valid if you look often and stop when you like")
+    run.add_note(f"the estimates are about all {n_images}, and hold if you look often and stop when you like")
     run.add_note("give --anytime to evaluate, compare and report too")
 
 

@@ -237,7 +237,7 @@ def _require_sample(tasks: Tasks) -> Sample:
         raise DataError(
             "wrong-sample",
             "tasks were not drawn for an estimate",
-            allowed="a file that reassess sample wrote",
+            allowed="a file that `reassess sample` wrote",
             found="tasks without a sample" if drawn is None else f"a sample for {drawn.purpose or 'another purpose'}",
             fix="reassess sample PREDICTIONS -o TASKS",
         )

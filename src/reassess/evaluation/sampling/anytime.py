@@ -1,4 +1,4 @@
-"""Intervals that stay valid although somebody looks after each answer, and stops when the answer pleases.
+"""Intervals that hold although somebody looks after each answer, and stops when the answer pleases.
 
 After n images, n times the error of the estimate behaves like a Brownian motion W whose time t grows with the number of
 images: within a batch, the strata keep their proportions, and a later batch is drawn anew. So the error, divided by its

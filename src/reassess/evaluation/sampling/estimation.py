@@ -143,7 +143,7 @@ def estimate_ratio(
         where=lambda row: f"image {row + 1} of the sample",
     )
     if sample.is_settled.all():
-        raise DataError("wrong-sample", "all strata are settled", fix="use the sample as reassess sample drew it")
+        raise DataError("wrong-sample", "all strata are settled", fix="use the sample as `reassess sample` drew it")
     weights, factors = weights_and_factors(sample)
     mean = float(weights @ denominators)
     if not mean > 0:

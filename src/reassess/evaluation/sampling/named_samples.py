@@ -78,7 +78,7 @@ def locate_sample(sample: Sample, images: Sequence[str]) -> ImageSample:
         raise DataError(
             "wrong-sample",
             "the sample does not say how many images its strata have",
-            allowed="a sample from reassess sample",
+            allowed="a sample from `reassess sample`",
             found=f"a sample for {sample.purpose or 'an unknown purpose'}",
             fix="reassess sample PREDICTIONS --benchmark B --for accuracy --size N -o TASKS",
         )

@@ -181,7 +181,7 @@ def _read_rank_columns(
         if output_class_ids is not None and len({are_classes for _, are_classes in columns}) > 1:
             raise DataError(
                 "ids-and-names",
-                "some columns have output numbers, others class names",
+                "some columns have positions of outputs, others class names",
                 where=path,
                 found=join_first(expected),
                 fix="write all classes by name, and remove the list of outputs",
@@ -295,7 +295,7 @@ def _read_ids(
         name = next(name for name in name_of.values() if parse_class_id(name) is None)
         raise DataError(
             "ids-and-names",
-            "predictions mix output numbers and class names",
+            "predictions mix positions of outputs and class names",
             where=where,
             found=f"{numbers[0]!r}, {name!r}",
             fix="write all classes by name, and remove the list of outputs",

@@ -57,7 +57,7 @@ def read_output_classes(path: Path) -> list[str] | dict[int, str]:
                 "wrong-row",
                 "line does not give the class of an output",
                 where=f"{path}, line {number}",
-                allowed="the number of an output or a range, and a class: 281,cat or 281-285,cat",
+                allowed="the position of an output or a range, and a class: 281,cat or 281-285,cat",
                 found=join_first([repr(line)]),
             )
         repeated = [output for output in range(first, last + 1) if classes.setdefault(output, name) != name]
@@ -217,7 +217,7 @@ def map_outputs(
                 found=f"{outputs[before]!r} (output {before}) and {outputs[output]!r} (output {output}) are "
                 f"both {classes.describe(int(ids[output]))}",
                 fix=f"{'name each output by its wnid' if classes.wnids else 'correct the list'}; "
-                "or use reassess predict, which adds up the outputs of a class",
+                "or use `reassess predict`, which adds up the outputs of a class",
             )
     return ids
 

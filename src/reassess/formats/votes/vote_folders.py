@@ -282,5 +282,5 @@ def _full_disk_error(folder: Path, needed: str | None, found: str | None) -> Out
         where=folder,
         allowed=needed and f"{needed} free",
         found=found,
-        fix="free space on the disk, choose an output on another disk, or set TMPDIR",
+        fix="free space on the disk, choose an output folder on another disk, or set TMPDIR",
     )

@@ -154,7 +154,7 @@ def test_golden_questions_keep_their_probability_until_export(
         "golden, drawn at random: 4 questions on 2 images",
         "golden images are not in the raters' tasks: answers to golden questions decide their labels",
         "raters cannot begin practice: experts have not answered 1 of 1 practice task",
-        "after experts have answered, reassess status prints how likely raters pass practice by guessing",
+        "after experts have answered, `reassess status` prints how likely raters pass practice by guessing",
     ]
     assert run("annotate", "invite", "pets.db", "ann", "ida:expert").code == 0
     work()
@@ -250,7 +250,7 @@ def test_without_benchmark_raters_see_class_names_of_tasks(pets: Path, run: Runn
     result = run(*argv)
     assert result.code == 0
     assert result.err == (
-        "Warning: tasks.jsonl: class names are missing, so raters will see numbers: give --benchmark FOLDER with "
+        "Warning: tasks.jsonl: class names are missing, so raters will see class ids: give --benchmark FOLDER with "
         "classes\n"
     )
 

@@ -38,7 +38,7 @@ def test_people_are_added_and_their_links_are_not_stored(invite: Runner) -> None
     assert result.out == (
         "".join(f"{name}: {links[name]}\n" for name in ("ann", "bob", "fay", "kay", "eve"))
         + "each link is shown once; anyone who has it can sign in as that person\n"
-        "these links work only on this machine; for other machines: --address URL\n"
+        "these links work only on this computer; for other computers: --address URL\n"
         "2 raters for 5 votes per question: invite 3 more, or questions stay open\n"
         "next: reassess annotate serve pets.db\n"
     )
@@ -92,7 +92,7 @@ def test_force_replaces_a_link_and_revoke_ends_it(invite: Runner) -> None:
 )
 def test_next_step_serves_the_pages_at_the_address(invite: Runner, address: str, served: str) -> None:
     first, *notes, few, last = invite("ann", "--address", address).out.splitlines()
-    assert any("only on this machine" in note for note in notes) == ("org" not in address)
+    assert any("only on this computer" in note for note in notes) == ("org" not in address)
     assert few == "1 rater for 5 votes per question: invite 4 more, or questions stay open"
     assert first.startswith(f"ann: {address.rstrip('/')}/sign-in#")
     assert last == f"next: reassess annotate serve pets.db{served}"

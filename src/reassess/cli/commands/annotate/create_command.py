@@ -207,7 +207,8 @@ def _check_golden_and_classes(parts: CampaignParts, tasks_file: Path, golden_sha
         raise click.UsageError("--golden-share needs golden questions.")
     if not parts.tasks.questions.classes.wnids_or_names:
         warnings.warn(
-            f"{tasks_file}: class names are missing, so raters will see numbers: give --benchmark FOLDER with classes",
+            f"{tasks_file}: class names are missing, so raters will see class ids: give --benchmark FOLDER with "
+            "classes",
             ReassessWarning,
             stacklevel=2,
         )
@@ -301,7 +302,7 @@ def _print_campaign(run: CommandRun, campaign: str | Path, plan: "CampaignPlan",
             run.print_line(line)
         if plan.practice_bar is not None and plan.practice_round.n_unanswered_tasks:
             run.print_line(
-                "after experts have answered, reassess status prints how likely raters pass practice by guessing"
+                "after experts have answered, `reassess status` prints how likely raters pass practice by guessing"
             )
         if n_practice_tasks > plan.n_practice_tasks:
             reason = ", and a pass mark needs valid and invalid questions" if plan.practice_bar is not None else ""

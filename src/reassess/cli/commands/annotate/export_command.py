@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 )
 @campaign_argument
 @output_option("FOLDER", "The benchmark folder to write.")
-@click.option("--rater-names", "writes_rater_names", is_flag=True, help="Write the names of raters instead of numbers.")
+@click.option(
+    "--rater-names",
+    "writes_rater_names",
+    is_flag=True,
+    help="Write the names of raters, instead of ids such as rater 4.",
+)
 @add_common_options
 def export(run: CommandRun, campaign: str | Path, output: Path, writes_rater_names: bool) -> None:
     """Write the votes as a benchmark folder.

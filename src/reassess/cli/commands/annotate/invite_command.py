@@ -11,7 +11,7 @@ from reassess import annotation
 from reassess.cli.campaign_inputs import (
     ADDRESS_TYPE,
     DEFAULT_ADDRESS,
-    is_on_this_machine,
+    is_on_this_computer,
     make_serve_command,
     writable_campaign_argument,
 )
@@ -99,8 +99,8 @@ def invite(
         print_text(f"{name}: {link or 'link revoked'}")
     if not revokes_links:
         run.print_line("each link is shown once; anyone who has it can sign in as that person")
-        if is_on_this_machine(address):
-            run.print_line("these links work only on this machine; for other machines: --address URL")
+        if is_on_this_computer(address):
+            run.print_line("these links work only on this computer; for other computers: --address URL")
         if too_few is not None:
             run.print_line(too_few)
 

@@ -50,8 +50,8 @@ def _parse_server_address(text: str) -> _ServerAddress:
     default="127.0.0.1:8000",
     show_default=True,
     metavar="HOST:PORT[/PATH]",
-    help="Address of the server. HOST 0.0.0.0 accepts other machines. PORT 0 is any free port. PATH is where a proxy "
-    "on this machine serves the pages: / is the root. The proxy must forward the client's address.",
+    help="Address of the server. HOST 0.0.0.0 accepts other computers. PORT 0 is any free port. PATH is where a proxy "
+    "on this computer serves the pages: / is the root. The proxy must forward the client's address.",
 )
 @click.option(
     "--images",
@@ -63,8 +63,8 @@ def _parse_server_address(text: str) -> _ServerAddress:
 def serve(run: CommandRun, campaign: str | Path, address: _ServerAddress, images: Path | None) -> None:
     """Serve the rating pages.
 
-    Stop it with Ctrl-C. People sign in with the links of reassess annotate invite. For other machines, use a proxy with
-    https.
+    Stop it with Ctrl-C. People sign in with the links of `reassess annotate invite`. For other computers, use a
+    proxy with https.
     """
     check_packages("annotate", "campaigns")
     with annotation.lock_campaign_file(campaign), annotation.use_campaign(campaign) as opened:

@@ -141,6 +141,8 @@ class BenchmarkCheck:
             return shlex.join(["reassess", "predict", "MODEL", *benchmark_option, "-o", "predictions.npy"])
         if "original" in available:
             return shlex.join(["reassess", "propose", "FILE...", *benchmark_option, "-o", "proposals.csv"])
+        if self.folder is None:
+            return next((check.made_by for check in self.parts if check.part == "labels"), None)
         return None
 
     def __repr__(self) -> str:

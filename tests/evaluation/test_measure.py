@@ -1,6 +1,7 @@
 """`evaluate` equals simple references on random and on real data, and obeys the laws of accuracy."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -15,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reassess.core import Classes, LabelSets, Predictions, Scores, Votes
-from reassess.core.image_names import validation_image_names
+from reassess.core.image_names import match_images, validation_image_names
 from reassess.data import read_votes
-from reassess.evaluation import MISTAKE_KINDS, Evaluation, evaluate
-from reassess.evaluation.result import describe_label_errors
+from reassess.evaluation import MISTAKE_KINDS, Evaluation, MistakesByOriginal, evaluate
+from reassess.evaluation.result import describe_mistakes_by_original
 from reassess.numeric import Proportion
 from tests.helpers import RealFile, message, numbered_labels, scores_of
-from tests.references import Tally, published_snippet, ranking, tally
+from tests.references import Tally, kind_of_mistake_by_original, published_snippet, ranking, tally
 
 # Random models are at chance level.
 pytestmark = pytest.mark.filterwarnings("ignore:.* agrees with the original labels on")
@@ -112,7 +113,11 @@ def assert_counts(result: Evaluation, expected: Tally) -> None:
         assert sum(by_size.hits_by_k[k] for by_size in result.by_label_count.values()) == part.hits
     assert {c: list(counts) for c, *counts in result.per_class.class_counts} == expected.of_class
     assert {(valid, predicted): n for valid, predicted, n in result.per_class.confusions} == expected.instead
-    assert result.label_errors == Proportion(*expected.label_errors)
+    by_original, top1 = result.mistakes_by_original.to_json(), result.original_accuracy[1]
+    n_mistakes, n_valid = by_original.pop("images"), by_original.pop("prediction_valid")
+    assert {kind: n for kind, n in by_original.items() if n} == expected.mistakes_by_original
+    assert n_mistakes == sum(by_original.values()) == top1.n - top1.hits
+    assert n_valid == by_original["label_errors"] + by_original["both_valid"]
     assert result.recall_at_size == near(expected.recall)
     assert (result.soft_accuracy.accuracy, result.soft_accuracy.highest_possible_accuracy) == (
         near(expected.soft),
@@ -250,6 +255,32 @@ def test_evaluate_equals_the_published_snippet_on_the_real_labels(real_labels: L
     assert sum(others, first).real_accuracy == {1: Proportion(*subset)}
 
 
+def test_mistakes_by_original_labels_equal_counts_by_sets_on_the_real_labels(
+    real_labels: LabelSets, real_original: LabelSets, real_scores: Scores, real_file: RealFile
+) -> None:
+    """The model predicts the original label, another class that raters were asked about, or a random class."""
+    lists = json.loads(real_file("real.json").read_text())
+    wnids = real_file("validation_labels.txt").read_text().split()
+    class_of = {wnid: i for i, wnid in enumerate(sorted(set(wnids)))}
+    rng = np.random.default_rng(3)
+    asked: list[list[int]] = [[class_of[wnid]] for wnid in wnids]
+    questions = real_scores.questions.convert_to_classes(real_labels.classes)
+    rows = match_images(questions.images, real_labels.images)
+    for row, class_id in zip(rows[questions.image_ids].tolist(), questions.class_ids.tolist(), strict=True):
+        asked[row].append(class_id)
+    top1 = [int(rng.choice([*classes, rng.integers(1000)])) for classes in asked]
+    expected = Counter(
+        kind_of_mistake_by_original(predicted, class_of[wnid], valid)
+        for predicted, wnid, valid in zip(top1, wnids, lists, strict=True)
+        if predicted != class_of[wnid]
+    )
+    counts = evaluate(np.array(top1), real_labels, original=real_original).mistakes_by_original.to_json()
+    assert counts == {"images": expected.total(), "prediction_valid": counts["prediction_valid"], **expected}
+    assert counts["prediction_valid"] == expected["label_errors"] + expected["both_valid"]
+    assert len(expected) == 5
+    assert min(expected.values()) > 100
+
+
 # Missing parts have a reason, and the JSON is valid
 
 IMAGES = ["a.png", "b.png", "c.png", "d.png"]
@@ -273,10 +304,10 @@ def test_part_without_its_input_is_null_with_a_reason() -> None:
         "interval": "95 %, Wilson, over images",
         "label_set": "reassessed",
         "real": real(2, 3, 0.2077, 0.9385),
-        **dict.fromkeys(["original", "original_scored", "soft", "recall_at_size", "mistakes", "label_errors"]),
+        **dict.fromkeys(["original", "original_scored", "soft", "recall_at_size", "mistakes", "mistakes_by_original"]),
         "original_reason": "original labels are missing",
         "original_scored_reason": "original labels are missing",
-        "label_errors_reason": "original labels are missing",
+        "mistakes_by_original_reason": "original labels are missing",
         "soft_reason": "scores are missing",
         "recall_at_size_reason": "some images have more labels than predicted ids (1)",
         "mistakes_reason": "scores are missing",
@@ -330,7 +361,8 @@ def test_evaluation_prints_its_counts_in_a_terminal_and_in_a_notebook() -> None:
         "original top-2, scored 66.67 % [20.77, 93.85] (2 of 3)\n"
         "soft ReaL              0.6000; no model can exceed 0.9667\n"
         "recall at size         0.6667\n"
-        "label errors           1 of 3 mistakes by original labels is correct by ReaL\n"
+        "original labels        1 of 3 mistakes by original labels is correct by ReaL: 0 label errors (original label "
+        "not valid), 1 whose original label is valid too\n"
         "scored                 3 of 3 images with labels\n"
         "not scored             1 image not scored (empty label set)"
     )
@@ -356,10 +388,28 @@ def test_default_ks_depend_on_the_depth_of_the_predictions_and_the_classes() -> 
         assert list(evaluate(np.zeros((4, classes), np.float32), labels).real_accuracy) == usual
 
 
-@pytest.mark.parametrize(("hits", "n", "verb"), [(0, 1, "is"), (1, 3, "is"), (2, 3, "are"), (0, 2, "are")])
-def test_label_errors_are_counted_in_a_sentence(hits: int, n: int, verb: str) -> None:
-    result = replace(evaluate(np.zeros(4, int), LABELS, original=ORIGINAL), label_errors=Proportion(hits, n))
-    assert f"by original labels {verb} correct by" in describe_label_errors(result)
+@pytest.mark.parametrize(
+    ("counts", "sentence"),
+    [
+        ((0, 0, 0, 0, 0), ""),
+        ((0, 0, 1, 0, 0), "0 of 1 mistake by original labels is correct by reassessed labels"),
+        ((0, 0, 0, 1, 1), "0 of 2 mistakes by original labels are correct by reassessed labels"),
+        (
+            (1, 0, 1, 0, 1),
+            "1 of 3 mistakes by original labels is correct by reassessed labels: 1 label error (original label not "
+            "valid), 0 whose original label is valid too",
+        ),
+        (
+            (2, 1234, 0, 0, 0),
+            "1,236 of 1,236 mistakes by original labels are correct by reassessed labels: 2 label errors (original "
+            "label not valid), 1,234 whose original label is valid too",
+        ),
+    ],
+)
+def test_mistakes_by_original_labels_are_counted_in_a_sentence(counts: tuple[int, ...], sentence: str) -> None:
+    result = evaluate(np.zeros(4, int), LABELS, original=ORIGINAL)
+    result = replace(result, mistakes_by_original=MistakesByOriginal(*counts))
+    assert describe_mistakes_by_original(result) == sentence
 
 
 @pytest.mark.parametrize("k", [0, -1, 3])

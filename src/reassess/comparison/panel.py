@@ -39,6 +39,8 @@ class Panel(Printable):
         bool, shape (N,): whether the image has a nonempty label set; ReaL accuracy counts these images.
     is_original_hit
         bool, shape (M, N): whether the top class is the original label; False if the original label is missing.
+    is_original_valid
+        bool, shape (N,): whether the original label is in the image's label set; False if either is missing.
     label_rows, original_rows
         int64, shape (N,): position of the image in the label sets and in the original labels; -1 if it is missing.
     n_not_shared
@@ -66,6 +68,7 @@ class Panel(Printable):
     is_valid: npt.NDArray[np.bool_]
     is_scored: npt.NDArray[np.bool_]
     is_original_hit: npt.NDArray[np.bool_]
+    is_original_valid: npt.NDArray[np.bool_]
     label_rows: npt.NDArray[np.int64]
     original_rows: npt.NDArray[np.int64]
     n_not_shared: tuple[int, ...]
@@ -74,7 +77,8 @@ class Panel(Printable):
 
     def __post_init__(self) -> None:
         _check_model_names(self.models)
-        freeze(self, "top1", "is_valid", "is_scored", "is_original_hit", "label_rows", "original_rows")
+        arrays = ("is_valid", "is_scored", "is_original_hit", "is_original_valid", "label_rows", "original_rows")
+        freeze(self, "top1", *arrays)
 
     @classmethod
     def from_outcomes(cls, outcomes: Mapping[str, Outcomes] | Iterable[tuple[str, Outcomes]]) -> "Panel":
@@ -115,6 +119,7 @@ class Panel(Printable):
             is_valid=np.stack([column.is_valid[rows] for column in columns]),
             is_scored=(first.states == LABELLED)[rows],
             is_original_hit=np.stack([column.is_original_hit[rows] for column in columns]),
+            is_original_valid=first.is_original_valid[rows],
             label_rows=first.label_rows[rows],
             original_rows=first.original_rows[rows],
             n_not_shared=tuple(column.n_images - rows.size for column in columns),
@@ -192,10 +197,13 @@ class Panel(Printable):
             ids = ids[:, label_rows]
         images = tuple(labels.images[row] for row in label_rows.tolist())
         original_rows, original_hit = np.full(len(labels), -1), np.zeros(ids.shape, bool)
+        original_ids = np.full((1, len(labels)), -1, np.int32)
         if original is not None:
             original = original.convert_to_classes(labels.classes)
             original_rows = match_images(images, original.images, known_where="the original labels")
             original_hit = _is_top1_in_labels(ids, original, original_rows)
+            has_original = original_rows >= 0
+            original_ids[:, has_original] = original.indices[original.indptr[original_rows[has_original]]]
         return cls(
             models=tuple(models),
             images=images,
@@ -203,6 +211,7 @@ class Panel(Printable):
             is_valid=_is_top1_in_labels(ids, labels, label_rows),
             is_scored=labels.sizes[label_rows] > 0,
             is_original_hit=original_hit,
+            is_original_valid=_is_top1_in_labels(original_ids, labels, label_rows)[0],
             label_rows=label_rows,
             original_rows=original_rows,
             n_not_shared=(0,) * len(models),
@@ -211,8 +220,8 @@ class Panel(Printable):
 
     @property
     def is_label_error(self) -> npt.NDArray[np.bool_]:
-        """Whether a model's top class is valid but differs from the original label; bool, shape (M, N)."""
-        return self.is_valid & self.has_original_label & ~self.is_original_hit
+        """Whether a model's top class is valid, and the original label is not; bool, shape (M, N)."""
+        return self.is_valid & self.has_original_label & ~self.is_original_valid
 
     @property
     def has_original_label(self) -> npt.NDArray[np.bool_]:

@@ -6,7 +6,7 @@ from reassess.comparison.comparison_words import describe_lead_probability, desc
 from reassess.comparison.findings import Findings
 from reassess.comparison.mistake_kinds import ERROR_KINDS
 from reassess.errors import MissingResult
-from reassess.evaluation.result import describe_label_errors
+from reassess.evaluation.result import describe_mistakes_by_original
 from reassess.numeric import Proportion
 from reassess.text import count_noun, format_percent, format_percent_interval, join_and
 
@@ -27,7 +27,7 @@ def summarize_findings(findings: Findings) -> list[str]:
     if findings.panel.is_scored.any():
         sentences += [
             *_describe_best_model(findings),
-            *_describe_label_errors(findings),
+            *_describe_mistakes_by_original(findings),
             *_describe_mistakes(findings),
             *_describe_model_or_label_preference(findings),
         ]
@@ -79,10 +79,10 @@ def _describe_best_model(findings: Findings) -> Iterator[str]:
         yield f"{first[0].upper()}{first[1:]}"
 
 
-def _describe_label_errors(findings: Findings) -> Iterator[str]:
+def _describe_mistakes_by_original(findings: Findings) -> Iterator[str]:
     """Yield a sentence on how many predictions of the best model are wrong only by the original labels."""
     for model, evaluation in list(findings.evaluations.items())[:1]:
-        if words := describe_label_errors(evaluation):
+        if words := describe_mistakes_by_original(evaluation):
             yield f"{model}: {words}"
 
 

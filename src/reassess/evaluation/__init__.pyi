@@ -28,6 +28,7 @@ from .per_class import CountsByClass as CountsByClass
 from .result import Evaluation as Evaluation
 from .result import HitsOnImagesWithNLabels as HitsOnImagesWithNLabels
 from .result import Mistakes as Mistakes
+from .result import MistakesByOriginal as MistakesByOriginal
 from .result import SoftAccuracy as SoftAccuracy
 from .result import ranks_by_model as ranks_by_model
 from .result import sort_by_accuracy as sort_by_accuracy

@@ -22,7 +22,13 @@ from reassess.evaluation.mistakes import MISTAKE_KINDS, mistake_kinds, validity_
 from reassess.evaluation.order_checks import check_agreement_with_original_labels
 from reassess.evaluation.outcomes import EMPTY, EXCLUDED, LABELLED, UNKNOWN, UNLABELLED, Outcomes, join_and_rank
 from reassess.evaluation.per_class import count_by_class
-from reassess.evaluation.result import Evaluation, HitsOnImagesWithNLabels, Mistakes, SoftAccuracy
+from reassess.evaluation.result import (
+    Evaluation,
+    HitsOnImagesWithNLabels,
+    Mistakes,
+    MistakesByOriginal,
+    SoftAccuracy,
+)
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import convert_to_numpy
 
@@ -204,14 +210,22 @@ def summarize(
         label_set=labels.title,
         unknown_classes=outcomes.unknown_classes,
         n_excluded=int(np.count_nonzero(outcomes.states == EXCLUDED)),
-        label_errors=_count_label_errors(outcomes) if outcomes.has_original else None,
+        mistakes_by_original=_count_mistakes_by_original(outcomes) if outcomes.has_original else None,
     )
 
 
-def _count_label_errors(outcomes: Outcomes) -> Proportion:
-    """Count images whose top-1 class is not the original label, and how many of these top-1 classes are valid."""
+def _count_mistakes_by_original(outcomes: Outcomes) -> MistakesByOriginal:
+    """Count images whose top-1 class is not the original label, by which of the two classes are valid."""
     is_mistake = (outcomes.original_rows >= 0) & (outcomes.original_ranks > 0)
-    return Proportion(int(np.count_nonzero(is_mistake & outcomes.is_label_error)), int(np.count_nonzero(is_mistake)))
+    is_scored = outcomes.states[is_mistake] == LABELLED
+    is_valid, original_is_valid = outcomes.best_ranks[is_mistake] == 0, outcomes.is_original_valid[is_mistake]
+    return MistakesByOriginal(
+        n_label_errors=int(np.count_nonzero(is_scored & is_valid & ~original_is_valid)),
+        n_both_valid=int(np.count_nonzero(is_scored & is_valid & original_is_valid)),
+        n_only_original_valid=int(np.count_nonzero(is_scored & ~is_valid & original_is_valid)),
+        n_neither_valid=int(np.count_nonzero(is_scored & ~is_valid & ~original_is_valid)),
+        n_not_scored=int(np.count_nonzero(~is_scored)),
+    )
 
 
 def _count_excluded_images_with_valid_class(outcomes: Outcomes, labels: LabelSets) -> int:

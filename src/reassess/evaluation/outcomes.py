@@ -23,12 +23,13 @@ _CHECK_NAMES = Fix("check the names, or do not count such images: {ignore_unknow
 
 
 class _Ranks(NamedTuple):
-    """The fields of `Outcomes` that depend on the predictions: int32, shape (rows,)."""
+    """The fields of `Outcomes` that compare labels and predictions: arrays of shape (rows,)."""
 
     top1: npt.NDArray[np.int32]
     best_ranks: npt.NDArray[np.int32]
     n_valid_found: npt.NDArray[np.int32]
     original_ranks: npt.NDArray[np.int32]
+    is_original_valid: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -47,6 +48,7 @@ class Outcomes(Printable):
     # For n valid classes, the number of valid classes among the model's first n; -1 also if it predicts fewer than n.
     n_valid_found: npt.NDArray[np.int32]
     original_ranks: npt.NDArray[np.int32]  # rank of the original label, like `best_ranks`
+    is_original_valid: npt.NDArray[np.bool_]  # whether the original label is a valid class; False if it is missing
     has_original: bool  # whether original labels were used, even if they are of other images
     max_k: int  # number of known classes of each row; rank `max_k` means that the class comes later
     match: Match  # how images were joined
@@ -60,13 +62,13 @@ class Outcomes(Printable):
 
     @property
     def is_label_error(self) -> npt.NDArray[np.bool_]:
-        """Whether the top-1 class is valid, but differs from the original label; bool, shape (rows,)."""
+        """Whether the top-1 class is valid, and the original label is not; bool, shape (rows,)."""
         is_correct: npt.NDArray[np.bool_] = (self.states == LABELLED) & (self.best_ranks == 0)
-        return is_correct & (self.original_ranks > 0)
+        return is_correct & (self.original_rows >= 0) & ~self.is_original_valid
 
     def select_rows(self, rows: npt.NDArray[np.int64]) -> "Outcomes":
         """Return the outcomes of the given rows, in the given order."""
-        columns = ("states", "label_rows", "original_rows", "top1", "best_ranks", "n_valid_found", "original_ranks")
+        columns = ("states", "label_rows", "original_rows", *_Ranks._fields)
         images = tuple(self.images[row] for row in rows.tolist())
         return replace(self, images=images, **{name: getattr(self, name)[rows] for name in columns})
 
@@ -87,6 +89,7 @@ class Outcomes(Printable):
         columns: dict[str, Any] = {
             name: np.where(excluded, -1, getattr(self, name)).astype(getattr(self, name).dtype) for name in none
         }
+        columns["is_original_valid"] = self.is_original_valid & ~excluded
         return replace(self, states=np.where(excluded, EXCLUDED, self.states).astype(np.int8), **columns)
 
 
@@ -273,15 +276,20 @@ def _rank_labels(
     valid_at = concatenate_ranges(indptr[labelled], sizes[labelled])
     original_at = indptr[with_original + 1] - 1
     targets[valid_at], _ = labels.classes_of_rows(label_rows[labelled])
+    original_ids = np.full(len(images), -1, np.int32)
     if original is not None:
-        targets[original_at] = original.indices[original.indptr[original_rows[with_original]]]
+        original_ids[with_original] = original.indices[original.indptr[original_rows[with_original]]]
+        targets[original_at] = original_ids[with_original]
     ranks, top1 = ranks_and_top1(predictions, np.arange(len(images)), indptr, targets, images)
     starts = np.concatenate([[0], np.cumsum(sizes[labelled])])
     best, n_valid_found, original_ranks = (np.full(len(images), -1, np.int32) for _ in range(3))
+    is_original_valid = np.zeros(len(images), bool)
     best[labelled] = best_ranks(ranks[valid_at], starts)
     if labelled.size:
         within = ranks[valid_at] < np.repeat(sizes[labelled], sizes[labelled])
         n_valid_found[labelled] = np.add.reduceat(within, starts[:-1], dtype=np.int32)
+        is_original = targets[valid_at] == np.repeat(original_ids[labelled], sizes[labelled])
+        is_original_valid[labelled] = np.logical_or.reduceat(is_original, starts[:-1])
     n_valid_found[sizes > predictions.max_k] = -1
     original_ranks[with_original] = ranks[original_at]
-    return _Ranks(top1=top1, best_ranks=best, n_valid_found=n_valid_found, original_ranks=original_ranks)
+    return _Ranks(top1, best, n_valid_found, original_ranks, is_original_valid)

@@ -56,8 +56,8 @@ def outcomes_table(
     - rank: rank of the best valid class, from 1; null if it comes after all known ranks
     - valid_found: for n valid classes, the number of valid classes among the model's first n
     - original_rank: rank of the original label, like rank
-    - label_error: whether top1 is valid, but differs from the original label; null if the image has no valid class or
-      no original label
+    - original_valid: whether the original label is valid; null if the image has no valid class or no original label
+    - label_error: whether top1 is valid, and the original label is not; null like original_valid
     - score: P(top1 is valid); null without scores
     - mistake: kind of a wrong top1, one of `reassess.evaluation.MISTAKE_KINDS`; null without scores
     - verdict: only with `multi_labels`; the reviewers' verdict on top1, or why the image is not scored, one of
@@ -86,6 +86,7 @@ def outcomes_table(
     tables = []
     for file, outcomes in models.items():
         labelled = outcomes.states == LABELLED
+        no_original = pl.Series(~labelled | (outcomes.original_rows < 0))
         sizes = np.append(labels.sizes, -1)[outcomes.label_rows]
         kinds = np.full(len(outcomes), -1) if scores is None else mistake_kinds(outcomes, scores, experts)
         valid = np.full(len(outcomes), np.nan) if scores is None else validity_probabilities(outcomes, scores).of_top1
@@ -108,9 +109,8 @@ def outcomes_table(
                     "rank": _rank_column(outcomes.best_ranks, outcomes.max_k),
                     "valid_found": _nullable_column(outcomes.n_valid_found),
                     "original_rank": _rank_column(outcomes.original_ranks, outcomes.max_k),
-                    "label_error": pl.Series(outcomes.is_label_error).set(
-                        pl.Series(~labelled | (outcomes.original_ranks < 0)), None
-                    ),
+                    "original_valid": pl.Series(outcomes.is_original_valid).set(no_original, None),
+                    "label_error": pl.Series(outcomes.is_label_error).set(no_original, None),
                     "score": pl.Series(valid).fill_nan(None),
                     "mistake": pl.Series([*MISTAKE_KINDS, None], dtype=pl.String).gather(kinds),
                 }

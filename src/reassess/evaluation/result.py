@@ -16,7 +16,7 @@ from reassess.numeric.arrays import rank_descending
 from reassess.text import Printable, count_noun
 
 NONE_SCORED = "no image is scored"
-_PARTS_BY_ORIGINAL = ("original_scored", "label_errors")
+_PARTS_BY_ORIGINAL = ("original_scored", "mistakes_by_original")
 
 
 @dataclass(frozen=True, repr=False)
@@ -89,6 +89,38 @@ class Mistakes:
         return Mistakes(**sums)
 
 
+@dataclass(frozen=True)
+class MistakesByOriginal:
+    """Number of images whose top-1 class is not the original label, by which of the two classes are valid.
+
+    A label error is an original label that is not valid.
+    """
+
+    n_label_errors: int  # the top-1 class is valid, and the original label is not
+    n_both_valid: int
+    n_only_original_valid: int
+    n_neither_valid: int  # another class is valid
+    n_not_scored: int  # the label set is empty or missing
+
+    @property
+    def n_all(self) -> int:
+        """Number of mistakes by original labels."""
+        return sum(vars(self).values())
+
+    @property
+    def n_prediction_valid(self) -> int:
+        """Number of mistakes by original labels whose top-1 class is valid."""
+        return self.n_label_errors + self.n_both_valid
+
+    def __add__(self, other: "MistakesByOriginal") -> "MistakesByOriginal":
+        return MistakesByOriginal(**{name: n + getattr(other, name) for name, n in vars(self).items()})
+
+    def to_json(self) -> dict[str, int]:
+        """Return the counts by kind for JSON output, with their sums."""
+        kinds = {name.removeprefix("n_"): n for name, n in vars(self).items()}
+        return {"images": self.n_all, "prediction_valid": self.n_prediction_valid} | kinds
+
+
 @dataclass(frozen=True, repr=False)
 class Evaluation(Printable):
     """The result of one model: integer counts, and ratios of these counts.
@@ -130,8 +162,9 @@ class Evaluation(Printable):
         Predictions with unknown class names.
     n_excluded
         Number of excluded images.
-    label_errors
-        Mistakes by original labels, and how many of them are correct by the label sets; None without original labels.
+    mistakes_by_original
+        Images whose top-1 class is not the original label, by which of the two classes are valid; None without original
+        labels.
     """
 
     n_images: int
@@ -151,7 +184,7 @@ class Evaluation(Printable):
     label_set: str = DEFAULT_LABEL_SET_NAME
     unknown_classes: UnknownClasses = field(default_factory=UnknownClasses)
     n_excluded: int = 0
-    label_errors: Proportion | None = None
+    mistakes_by_original: MistakesByOriginal | None = None
 
     @property
     def n_scored(self) -> int:
@@ -191,9 +224,9 @@ class Evaluation(Printable):
             original_accuracy_on_scored=_add_proportions_if_present(
                 self.original_accuracy_on_scored, other.original_accuracy_on_scored
             ),
-            label_errors=None
-            if self.label_errors is None or other.label_errors is None
-            else self.label_errors + other.label_errors,
+            mistakes_by_original=self.mistakes_by_original + other.mistakes_by_original
+            if self.mistakes_by_original and other.mistakes_by_original
+            else None,
             by_label_count={s: self.by_label_count.get(s, none) + other.by_label_count.get(s, none) for s in sizes},
             soft_accuracy=self.soft_accuracy + other.soft_accuracy
             if self.soft_accuracy and other.soft_accuracy
@@ -217,8 +250,8 @@ class Evaluation(Printable):
             )
         if self.recall_at_size is not None:
             rows.append(("recall at size", f"{self.recall_at_size:.4f}"))
-        if words := describe_label_errors(self):
-            rows.append(("label errors", words))
+        if words := describe_mistakes_by_original(self):
+            rows.append(("original labels", words))
         rows.append(("scored", f"{self.n_scored:,} of {self.n_scorable:,} images with labels"))
         rows.append(("not scored", describe_images_not_scored(self) or "none"))
         if self.unknown_classes.n_predictions:
@@ -236,9 +269,7 @@ class Evaluation(Printable):
             "soft": None if soft is None else {"accuracy": soft.accuracy, "ceiling": soft.highest_possible_accuracy},
             "recall_at_size": self.recall_at_size,
             "mistakes": None if self.mistakes is None else self.mistakes.n_images_by_kind,
-            "label_errors": None
-            if self.label_errors is None
-            else {"mistakes_by_original": self.label_errors.n, "correct": self.label_errors.hits},
+            "mistakes_by_original": None if self.mistakes_by_original is None else self.mistakes_by_original.to_json(),
         }
         not_scored = {"empty": self.n_empty, "unlabelled": self.n_unlabelled, "unknown": self.n_unknown}
         return {
@@ -298,14 +329,19 @@ def describe_images_not_scored(evaluation: Evaluation) -> str:
     return "; ".join(words)
 
 
-def describe_label_errors(evaluation: Evaluation) -> str:
+def describe_mistakes_by_original(evaluation: Evaluation) -> str:
     """Say how many predictions that differ from the original label are valid; "" if no prediction differs."""
-    part = evaluation.label_errors
-    if part is None or not part.n:
+    counts = evaluation.mistakes_by_original
+    if counts is None or not counts.n_all:
         return ""
     judge = evaluation.label_set if evaluation.label_set.startswith("ReaL") else f"{evaluation.label_set} labels"
-    verb = "is" if 1 in (part.hits, part.n) else "are"
-    return f"{part.hits:,} of {count_noun(part.n, 'mistake')} by original labels {verb} correct by {judge}"
+    n, n_all = counts.n_prediction_valid, counts.n_all
+    verb = "is" if 1 in (n, n_all) else "are"
+    text = f"{n:,} of {count_noun(n_all, 'mistake')} by original labels {verb} correct by {judge}"
+    if not n:
+        return text
+    errors = f"{count_noun(counts.n_label_errors, 'label error')} (original label not valid)"
+    return f"{text}: {errors}, {counts.n_both_valid:,} whose original label is valid too"
 
 
 def describe_soft_accuracy_ceiling(evaluations: Iterable[Evaluation]) -> str:

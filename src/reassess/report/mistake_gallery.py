@@ -57,7 +57,7 @@ class MistakeCard:
     # One of `reassess.evaluation.MISTAKE_KINDS` for each predicted class; empty without scores and votes.
     kind_by_class: Mapping[int, str]
     mistakes_by_model: Mapping[str, str]  # one of `reassess.comparison.ERROR_KINDS` for each model with a mistake
-    models_with_label_error: tuple[str, ...]  # models whose first class is valid, and not the original label
+    models_with_label_error: tuple[str, ...]  # models whose first class is valid, while the original label is not
     label_problems: tuple[str, ...]  # the keys of `LABEL_PROBLEMS` that apply
     is_disputed: bool  # whether at most two thirds of the raters agree on a class of the card
 
@@ -96,11 +96,7 @@ def _find_images_by_label_problem(findings: Findings) -> dict[str, _ImageMask]:
     """Find the images with each problem of labels; the keys are those of `LABEL_PROBLEMS`."""
     panel, labels = findings.panel, findings.labels
     empty = (panel.label_rows >= 0) & (labels.sizes[panel.label_rows] == 0)
-    wrong = np.zeros(len(panel.images), bool)
-    if findings.original is not None and len(findings.original):
-        original = findings.original.convert_to_classes(labels.classes).indices[panel.original_rows].astype(np.int64)
-        valid = np.isin(panel.label_rows << 32 | original, labels.image_ids << 32 | labels.indices)
-        wrong = panel.has_original_label & panel.is_scored & ~valid
+    wrong = panel.has_original_label & panel.is_scored & ~panel.is_original_valid
     return dict(zip(LABEL_PROBLEMS, (wrong, empty), strict=True))
 
 
@@ -179,7 +175,8 @@ def make_mistake_gallery(
 ) -> Gallery:
     """Make the gallery of the sampled images."""
     label_errors = {
-        _make_label_error_key(model): f"label errors of {model}" for model in sample.counts_of_label_errors_by_model
+        _make_label_error_key(model): f"label errors where {model} is correct"
+        for model in sample.counts_of_label_errors_by_model
     }
     return Gallery(
         introduction=_write_introduction(sample, len(cards)),
@@ -201,7 +198,7 @@ def _write_introduction(sample: ImageSample, n_images: int) -> str:
     phrases = {"wrong_label": "an original label that is not valid", "empty": "no valid class"}
     parts = [f"{n:,} of the {total:,} mistakes of {model}" for model, (n, total) in sample.mistake_counts.items()]
     parts += [
-        f"{n:,} of the {total:,} label errors of {model}"
+        f"{n:,} of the {total:,} label errors where {model} is correct"
         for model, (n, total) in sample.counts_of_label_errors_by_model.items()
     ]
     for key, (n, total) in sample.label_problem_counts.items():

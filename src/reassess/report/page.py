@@ -96,7 +96,7 @@ def _make_label_error_tables(findings: Findings, models: Sequence[str]) -> Inter
     return InteractiveTables(
         key="error-images",
         title="Images with label errors",
-        description="Images where the model's first class is valid and differs from the original label.",
+        description="Images where the model's first class is valid, and the original label is not.",
         columns=(Column("image"), Column("original label"), Column("model's class"), Column("valid classes")),
         rows=rows,
         class_id_columns=(1, 2, 3),

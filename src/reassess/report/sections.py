@@ -226,7 +226,7 @@ def make_sections(
         *([] if findings.leaderboard is None else [_make_chart_section(charts, "leaderboard")]),
         _make_chart_section(charts, "label-count"),
         _make_mistake_section(findings, charts),
-        *([] if findings.original is None else [_make_label_error_section(findings)]),
+        *([] if findings.original is None else [_make_original_label_section(findings)]),
         *(_make_chart_section(charts, kind) for kind in ("model-or-label", "labelling-bias", "curve")),
     ]
 
@@ -262,28 +262,22 @@ def _make_mistake_section(findings: Findings, charts: _Charts) -> Section:
     return Section(key="taxonomy", title=title, paragraphs=[text], charts=[chart], tables=tables, notes=notes)
 
 
-def _make_label_error_section(findings: Findings) -> Section:
-    """Make the section on predictions that are wrong by the original label but valid by the label sets."""
+def _make_original_label_section(findings: Findings) -> Section:
+    """Make the section on predictions that differ from the original label, by which of the two are valid."""
     if not findings.panel.is_scored.any():
         return make_missing_section("label-errors", "Label errors", MissingResult(NONE_SCORED))
-    label_set = shorten_label_set_name(findings.labels.title)
     text = (
-        "A model's first class may differ from the original label and still be valid: the original label is wrong, or "
-        "one of several valid classes. Such a mistake by original labels is an error of the label, not of the model."
+        "The model's first class differs from the original label of these images. Label errors: the first class is "
+        "valid, and the original label is not. Both valid: the image shows several classes, and the model predicts "
+        "another one than the label. In these two columns, the model is correct. Only original valid: the model is "
+        "wrong. Neither valid: the model and the original label are wrong."
     )
-    columns = {"model": TEXT, "mistakes by original labels": COUNT, f"correct by {label_set}": COUNT}
-    columns |= {f"wrong by {label_set}": COUNT, "not scored": COUNT}
-    rows: list[list[Cell]] = []
-    for model, result in findings.evaluations.items():
-        part, all_images, scored = (
-            result.label_errors,
-            result.original_accuracy_at(1),
-            (result.original_accuracy_on_scored or {}).get(1),
-        )
-        if part is None or all_images is None or scored is None:
-            continue
-        wrong = scored.n - scored.hits - part.hits
-        rows.append([model, part.n, part.hits, wrong, part.n - part.hits - wrong])
+    names = ("mistakes by original labels", "label errors", "both valid", "only original valid", "neither valid")
+    columns = {"model": TEXT} | dict.fromkeys((*names, "not scored"), COUNT)
+    counts = {model: result.mistakes_by_original for model, result in findings.evaluations.items()}
+    rows: list[list[Cell]] = [
+        [model, part.n_all, *vars(part).values()] for model, part in counts.items() if part is not None
+    ]
     notes = ["Not scored: images without a valid class; no prediction is correct for them."] if rows else []
     if any(findings.panel.n_not_shared):
         notes.append("Each model is measured on its own images.")

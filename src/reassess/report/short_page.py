@@ -134,18 +134,20 @@ def _significance_cells(difference: Difference | None) -> tuple[Cell, Cell, Cell
 
 
 def _make_mistake_table(findings: Findings) -> Table | None:
-    """Make a table of label errors, and of other mistakes by kind."""
+    """Make a table of mistakes by original labels and by the label sets, by kind."""
     by_model = {mistakes.model: mistakes for mistakes in findings.classified_mistakes}
     models = findings.models[:_MAX_MODELS]
     counts = {model: by_model[model].counts for model in models}
     kinds = [kind for kind in ERROR_KINDS if any(counts[model][kind] for model in models)]
     label_set = shorten_label_set_name(findings.labels.title)
-    columns = {"model": TEXT, "mistakes by original labels": COUNT, f"correct by {label_set}": COUNT}
+    columns = {"model": TEXT, "mistakes by original labels": COUNT, "label errors": COUNT, "both valid": COUNT}
     columns |= {f"mistakes by {label_set}": COUNT} | {ERROR_KIND_NAMES[kind]: COUNT for kind in kinds}
     rows: list[list[Cell]] = []
     for model in models:
-        errors = findings.evaluations[model].label_errors
-        by_original: list[Cell] = [None, None] if errors is None else [errors.n, errors.hits]
+        part = findings.evaluations[model].mistakes_by_original
+        by_original: list[Cell] = (
+            [None, None, None] if part is None else [part.n_all, part.n_label_errors, part.n_both_valid]
+        )
         by_kind = [counts[model][kind] for kind in kinds]
         rows.append([_format_model(findings, model), *by_original, len(by_model[model]), *by_kind])
     return make_table("mistakes", "Mistakes", columns, rows)
@@ -177,9 +179,9 @@ def _make_notes(findings: Findings) -> Iterator[str]:
             f"Differences and kinds of mistakes are on the {len(panel.images):,} images that all models share."
         )
     yield (
-        f"Correct by {label_set}: mistakes by original labels where the model's class is valid. Mistakes by "
-        f"{label_set}: first "
-        "classes that are not valid, on scored images; each has the first kind that applies."
+        "Label errors: the model's first class is valid, and the original label is not. Both valid: the first class "
+        f"differs from the original label, and both are valid. Mistakes by {label_set}: first classes that are not "
+        "valid, on scored images; each has the first kind that applies."
     )
     if ceiling := describe_soft_accuracy_ceiling(findings.evaluations.values()):
         yield f"Soft accuracy: the mean probability that the first class is valid; {ceiling}."

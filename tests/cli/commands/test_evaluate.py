@@ -227,31 +227,40 @@ def test_without_scored_images_results_are_empty(shop: Path, run: Runner) -> Non
 
 def test_details_have_a_row_for_each_image_and_model(ids: list[Any], run: Runner) -> None:
     """If the valid class is not among the predicted ids, its rank is empty."""
-    write_csv("original.csv", "image,class", [("shop/1.jpg", "cup"), ("shop/2.jpg", "mug"), ("shop/3.jpg", "bowl")])
+    write_csv(
+        "original.csv",
+        "image,class",
+        [("shop/1.jpg", "cup"), ("shop/2.jpg", "mug"), ("shop/3.jpg", "bowl"), ("shop/4.jpg", "cup")],
+    )
     argv = ["evaluate", "ids.npy", "poor.csv", "--labels", "labels.json", "--original", "original.csv"]
     argv += ["--classes", "outputs.txt"]
     out = output_of(run(*argv, "--details", "out.csv", "--force"))
-    assert "ids.npy: 1 of 3 mistakes by original labels is correct by reassessed labels\n" in out
-    assert "out.csv: 9 rows, 1 label error\n" in out
-    headings = "file image state labels original top1 correct rank valid_found original_rank label_error score mistake"
+    sentence = (
+        "2 of 4 mistakes by original labels are correct by reassessed labels: 1 label error (original label not "
+        "valid), 1 whose original label is valid too"
+    )
+    assert f"ids.npy: {sentence}\n" in out
+    assert "out.csv: 9 rows, 2 label errors\n" in out
+    headings = "file image state labels original top1 correct rank valid_found original_rank original_valid label_error"
+    headings += " score mistake"
     rows = read_csv("out.csv")
     valid = {image: "; ".join(sorted(names)) for image, names in LABELS.items()}
     assert all(row.pop("valid") == valid.get(row["image"], "") for row in rows)
     for name in ("original", "top1"):
         assert all(row.pop(f"{name}_name") == row[name] for row in rows), "classes are written by name"
-    before = {"shop/1.jpg": "cup", "shop/2.jpg": "mug", "shop/3.jpg": "bowl"}
+    before = {"shop/1.jpg": "cup", "shop/2.jpg": "mug", "shop/3.jpg": "bowl", "shop/4.jpg": "cup"}
     assert all(row.pop("original") == before.get(row["image"], "") for row in rows)
     assert [name for name in headings.split() if name != "original"] == list(rows[0])
     assert [list(row.values()) for row in rows] == [
-        ["ids.npy", "shop/1.jpg", "labelled", "2", "mug", "true", "1", "2", "2", "true", "", ""],
-        ["ids.npy", "shop/2.jpg", "labelled", "1", "bowl", "false", "2", "0", "", "false", "", ""],
-        ["ids.npy", "shop/3.jpg", "empty", "0", "cup", "", "", "", "", "", "", ""],
-        ["ids.npy", "shop/4.jpg", "labelled", "1", "bowl", "true", "1", "1", "", "", "", ""],
-        ["ids.npy", "shop/5.jpg", "labelled", "1", "mug", "false", "2", "0", "", "", "", ""],
-        ["poor.csv", "shop/1.jpg", "labelled", "2", "cup", "true", "1", "", "1", "false", "", ""],
-        ["poor.csv", "shop/2.jpg", "labelled", "1", "bowl", "false", "", "0", "", "false", "", ""],
-        ["poor.csv", "shop/3.jpg", "empty", "0", "cup", "", "", "", "", "", "", ""],
-        ["poor.csv", "shop/4.jpg", "labelled", "1", "bowl", "true", "1", "1", "", "", "", ""],
+        ["ids.npy", "shop/1.jpg", "labelled", "2", "mug", "true", "1", "2", "2", "true", "false", "", ""],
+        ["ids.npy", "shop/2.jpg", "labelled", "1", "bowl", "false", "2", "0", "", "false", "false", "", ""],
+        ["ids.npy", "shop/3.jpg", "empty", "0", "cup", "", "", "", "", "", "", "", ""],
+        ["ids.npy", "shop/4.jpg", "labelled", "1", "bowl", "true", "1", "1", "2", "false", "true", "", ""],
+        ["ids.npy", "shop/5.jpg", "labelled", "1", "mug", "false", "2", "0", "", "", "", "", ""],
+        ["poor.csv", "shop/1.jpg", "labelled", "2", "cup", "true", "1", "", "1", "true", "false", "", ""],
+        ["poor.csv", "shop/2.jpg", "labelled", "1", "bowl", "false", "", "0", "", "false", "false", "", ""],
+        ["poor.csv", "shop/3.jpg", "empty", "0", "cup", "", "", "", "", "", "", "", ""],
+        ["poor.csv", "shop/4.jpg", "labelled", "1", "bowl", "true", "1", "1", "", "false", "true", "", ""],
     ]
 
 

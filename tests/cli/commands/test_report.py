@@ -186,7 +186,7 @@ def test_researcher_tasks_take_one_command_and_two_options(imagenet: list[str], 
     page = Path("appendix.html").read_text()
     assert errors.keys() == set(imagenet)
     for file, count in errors.items():
-        line = rf"^{file}: {count:,} of [\d,]+ mistakes by original labels are correct by ReaL$"
+        line = rf"^{file}: [\d,]+ of [\d,]+ mistakes by original labels are correct by ReaL: {count:,} label errors "
         assert re.search(line, out["errors"], re.MULTILINE)
         assert f"{Path(file).stem} & " in Path("table.tex").read_text()
         assert f">{count:,}</td>" in page

@@ -33,7 +33,7 @@ from reassess.comparison import Findings
 from reassess.comparison.comparison_words import explain_ranking_by_shared_images
 from reassess.core import IMAGENET, Benchmark
 from reassess.evaluation.evaluation_words import describe_missing_class_names, shorten_label_set_name
-from reassess.evaluation.result import describe_label_errors
+from reassess.evaluation.result import describe_mistakes_by_original
 from reassess.formats import read_leaderboard
 from reassess.formats.result_files import short_model_names
 from reassess.report import CHARTS, GalleryCounts, write_chart, write_report, write_sample_report
@@ -249,7 +249,7 @@ def _print_findings(
     for line in explain_ranking_by_shared_images(findings.panel):
         run.print_line(line)
     for line in group_files_with_same_text(
-        {model: describe_label_errors(result) for model, result in findings.evaluations.items()}
+        {model: describe_mistakes_by_original(result) for model, result in findings.evaluations.items()}
     ):
         run.print_line(line)
     run.print_line(f"{output}: {count_noun(len(rows), 'model')} on one {'printable page' if is_short else 'page'}")

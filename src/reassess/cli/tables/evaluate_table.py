@@ -13,7 +13,11 @@ from reassess.core import Classes, FreeText
 from reassess.errors import MissingResult
 from reassess.evaluation import Evaluation, ExclusionEffect, FoundClassList, MultiLabelAccuracy, ranks_by_model
 from reassess.evaluation.evaluation_words import MISTAKE_NAMES, describe_missing_results, shorten_label_set_name
-from reassess.evaluation.result import describe_images_not_scored, describe_label_errors, describe_soft_accuracy_ceiling
+from reassess.evaluation.result import (
+    describe_images_not_scored,
+    describe_mistakes_by_original,
+    describe_soft_accuracy_ceiling,
+)
 from reassess.formats.result_files import PrintedNumbers, format_count
 from reassess.numeric import Proportion
 from reassess.text import count_noun, group_files_with_same_text
@@ -209,7 +213,7 @@ def _print_details(run: CommandRun, evaluations: EvaluationsByFile, classes: Cla
     ):
         run.print_line(line)
     for line in group_files_with_same_text(
-        {file: describe_label_errors(result) for file, result in evaluations.items()}
+        {file: describe_mistakes_by_original(result) for file, result in evaluations.items()}
     ):
         run.print_line(line)
     if accuracies := "; ".join(_describe_accuracies_on_scored_images(evaluations)):

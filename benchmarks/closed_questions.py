@@ -119,7 +119,10 @@ def print_rows(name: str, predictions: GoldenPredictions, most: int | None = Non
 
 def main() -> None:
     """Print the table."""
-    print("| votes | rule | votes saved % | closed % | not as by all votes % | wrong by all votes % | wrong % | 95 % |")
+    print(
+        "| votes | rule | votes saved % | closed % | rule and all votes differ % | all votes wrong % | rule wrong % "
+        "| rule wrong, 95 % |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     print_rows("ReaL's golden", predict_real(), most=5)
     for argument in sys.argv[1:]:

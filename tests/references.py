@@ -114,7 +114,7 @@ def kind_of_mistake_by_original(predicted: int, original: int, valid: Collection
     if not valid:
         return "not_scored"
     if predicted in valid:
-        return "both_valid" if original in valid else "label_errors"
+        return "both_valid" if original in valid else "only_prediction_valid"
     return "only_original_valid" if original in valid else "neither_valid"
 
 

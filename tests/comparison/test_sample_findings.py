@@ -54,11 +54,11 @@ def test_accuracy_of_images_with_a_valid_class_is_shown_only_if_all_candidates_w
     """Otherwise an image whose valid class no model ranks first would count as an image without a valid class."""
     findings = find_sample_results(bench)
     assert [model.real_accuracy for model in findings.models] == [None, None]
-    assert not any("of images with a valid class" in line for line in explain_sample_results(findings))
+    assert not any("among images with a valid class" in line for line in explain_sample_results(findings))
     asked = find_sample_results(bench, rule=("top-1", "original", "candidates"))
     assert [model.valid for model in asked.models] == [model.valid for model in findings.models]
     assert all(model.real_accuracy.value > model.valid.value for model in asked.models)
-    assert any("of images with a valid class" in line for line in explain_sample_results(asked))
+    assert any("among images with a valid class" in line for line in explain_sample_results(asked))
 
 
 def test_wrong_labels_are_counted_by_group_of_the_original_label(bench: SimulatedBenchmark) -> None:

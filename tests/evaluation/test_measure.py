@@ -117,7 +117,7 @@ def assert_counts(result: Evaluation, expected: Tally) -> None:
     n_mistakes, n_valid = by_original.pop("images"), by_original.pop("prediction_valid")
     assert {kind: n for kind, n in by_original.items() if n} == expected.mistakes_by_original
     assert n_mistakes == sum(by_original.values()) == top1.n - top1.hits
-    assert n_valid == by_original["label_errors"] + by_original["both_valid"]
+    assert n_valid == by_original["only_prediction_valid"] + by_original["both_valid"]
     assert result.recall_at_size == near(expected.recall)
     assert (result.soft_accuracy.accuracy, result.soft_accuracy.highest_possible_accuracy) == (
         near(expected.soft),
@@ -276,7 +276,7 @@ def test_mistakes_by_original_labels_equal_counts_by_sets_on_the_real_labels(
     )
     counts = evaluate(np.array(top1), real_labels, original=real_original).mistakes_by_original.to_json()
     assert counts == {"images": expected.total(), "prediction_valid": counts["prediction_valid"], **expected}
-    assert counts["prediction_valid"] == expected["label_errors"] + expected["both_valid"]
+    assert counts["prediction_valid"] == expected["only_prediction_valid"] + expected["both_valid"]
     assert len(expected) == 5
     assert min(expected.values()) > 100
 
@@ -361,8 +361,8 @@ def test_evaluation_prints_its_counts_in_a_terminal_and_in_a_notebook() -> None:
         "original top-2, scored 66.67 % [20.77, 93.85] (2 of 3)\n"
         "soft ReaL              0.6000; no model can exceed 0.9667\n"
         "recall at size         0.6667\n"
-        "original labels        1 of 3 mistakes by original labels is correct by ReaL: 0 label errors (original label "
-        "not valid), 1 whose original label is valid too\n"
+        "original labels        1 of 3 mistakes by original labels is correct by ReaL: 1 image with an original label "
+        "that is valid too\n"
         "scored                 3 of 3 images with labels\n"
         "not scored             1 image not scored (empty label set)"
     )
@@ -396,13 +396,13 @@ def test_default_ks_depend_on_the_depth_of_the_predictions_and_the_classes() -> 
         ((0, 0, 0, 1, 1), "0 of 2 mistakes by original labels are correct by reassessed labels"),
         (
             (1, 0, 1, 0, 1),
-            "1 of 3 mistakes by original labels is correct by reassessed labels: 1 label error (original label not "
-            "valid), 0 whose original label is valid too",
+            "1 of 3 mistakes by original labels is correct by reassessed labels: 1 image with a label error (the "
+            "original label is not valid)",
         ),
         (
             (2, 1234, 0, 0, 0),
-            "1,236 of 1,236 mistakes by original labels are correct by reassessed labels: 2 label errors (original "
-            "label not valid), 1,234 whose original label is valid too",
+            "1,236 of 1,236 mistakes by original labels are correct by reassessed labels: 2 images with a label error "
+            "(the original label is not valid) and 1,234 images with an original label that is valid too",
         ),
     ],
 )

@@ -386,6 +386,6 @@ def test_short_report_is_one_printed_page(browser: Any, report_extra: None, tmp_
             model = results.models[int(number) - 1]
             assert name == model or (name.endswith("…") and model.startswith(name[:-1]) and len(name) > 12)
     errors = results.evaluations[results.models[0]].mistakes_by_original
-    assert tables[-1][1][1:4] == [str(errors.n_all), str(errors.n_label_errors), str(errors.n_both_valid)]
+    assert tables[-1][1][1:4] == [str(errors.n_all), str(errors.n_only_prediction_valid), str(errors.n_both_valid)]
     view.close()
     assert messages == []

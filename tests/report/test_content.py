@@ -190,7 +190,7 @@ def test_long_tables_have_the_counts_of_each_class() -> None:
         for image, class_id in predicted.items()
         if class_id in labels[image] and original[image].isdisjoint(labels[image])
     }
-    assert len(errors.rows["two"]) == THREE.evaluations["two"].mistakes_by_original.n_label_errors
+    assert len(errors.rows["two"]) == THREE.evaluations["two"].mistakes_by_original.n_only_prediction_valid
     counted = THREE.evaluations["two"].per_class
     rows = classes.rows["two"]
     assert [row[2] for row in rows] == counted.n_images.tolist()

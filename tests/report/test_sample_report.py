@@ -46,7 +46,7 @@ def test_page_has_the_estimates_of_models_pairs_and_labels(tmp_path: Path, anyti
     for name, share in findings.original_labels.items():
         assert f"{100 * share.value:.2f}" in text, name
     assert "300 of 300 drawn images used; they stand for 2,000 images." in text
-    assert ("valid at all looks together" in text) == anytime
+    assert ("holds at all looks together" in text) == anytime
     links = [attributes["href"] for tag, attributes in reader.elements if tag == "a" and "href" in attributes]
     assert {"#accuracy", "#differences", "#original-labels", "#sample"} <= set(links)
 

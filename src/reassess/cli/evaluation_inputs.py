@@ -307,6 +307,6 @@ def load_original_of_benchmark_or_imagenet(
         raise DataError(
             "missing-original",
             "original labels are missing",
-            fix=f"run reassess fetch imagenet-original; or {_ORIGINAL_FIX}",
+            fix=f"run `reassess fetch imagenet-original`; or {_ORIGINAL_FIX}",
         )
     return replace(inputs, is_imagenet_by_default=is_imagenet_by_default)

@@ -150,7 +150,7 @@ def _read_class_list(path: Path) -> list[str]:
     if isinstance(classes, dict):
         raise DataError(
             "unused-option",
-            "a table of outputs works only with predict, which sums the outputs of each class",
+            "a table of outputs works only with `predict`, which sums the outputs of each class",
             where=path,
             fix="run `reassess predict MODEL --classes TABLE`; or list the class of each output, one per line",
         )
@@ -265,7 +265,7 @@ def _list_images_in_order(order: str, inputs: EvaluationInputs) -> tuple[str, ..
         raise DataError(
             "missing-original",
             "images cannot be sorted by class folder without original labels",
-            fix=f"run reassess fetch {IMAGENET.sources['original']}, or pass --original FILE"
+            fix=f"run `reassess fetch {IMAGENET.sources['original']}`, or pass --original FILE"
             if inputs.benchmark.folder is None
             else f"pass --original FILE, or {PART_INSTRUCTIONS['original']}",
         )

@@ -219,7 +219,7 @@ class Panel(Printable):
         )
 
     @property
-    def is_label_error(self) -> npt.NDArray[np.bool_]:
+    def is_only_prediction_valid(self) -> npt.NDArray[np.bool_]:
         """Whether a model's top class is valid, and the original label is not; bool, shape (M, N)."""
         return self.is_valid & self.has_original_label & ~self.is_original_valid
 

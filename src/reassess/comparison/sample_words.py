@@ -21,7 +21,8 @@ ORIGINAL_LABEL_NAMES = {
 def describe_used_images(answered: AnsweredImages) -> str:
     """State how many images are used, and why other drawn images are not used."""
     n_used, n_drawn = len(answered.images), len(answered.drawn)
-    text = f"{n_used:,} of {count_noun(n_drawn, 'drawn image')} used; they stand for {answered.n_images:,} images"
+    text = f"{n_used:,} of {count_noun(n_drawn, 'drawn image')} used; they stand for "
+    text += count_noun(answered.n_images, "image")
     if answered.open_image is None:
         return text
     place = answered.drawn.images.index(answered.open_image) + 1
@@ -40,8 +41,8 @@ def describe_images_without_valid_class(findings: SampleFindings) -> str:
     assert share.value is not None
     assert share.interval is not None
     return (
-        f"{count_noun(findings.n_empty, 'image')} of the sample where no class that raters were asked about is valid: "
-        f"{format_percent(share.value)} % [{format_percent_interval(share.interval)}] of all images"
+        f"no class that raters were asked about is valid: {count_noun(findings.n_empty, 'image')} of the sample, an "
+        f"estimated {format_percent(share.value)} % [{format_percent_interval(share.interval)}] of all images"
     )
 
 
@@ -50,17 +51,17 @@ def explain_sample_results(findings: SampleFindings) -> Iterator[str]:
     n_images = findings.answered.n_images
     yield f"valid: {VALID_SHARE}"
     if findings.are_candidates_asked:
-        yield f"{shorten_label_set_name(findings.label_set)}: the same share, only of images with a valid class"
+        yield f"{shorten_label_set_name(findings.label_set)}: the accuracy among images with a valid class"
     yield (
-        f"estimated: what relabelling these {count_noun(n_images, 'image')} with the same questions would give; not "
-        "estimated: other images, and classes that nobody was asked about"
+        f"estimated: what relabelling {'this image' if n_images == 1 else f'these {n_images:,} images'} with the same "
+        "questions would give; not estimated: other images, and classes that nobody was asked about"
     )
     if findings.planned is None:
-        yield "95 %: valid for one look, at a number of images that does not depend on the answers"
+        yield "95 %: holds for one look, at a number of images that does not depend on the answers"
     else:
         yield (
-            f"95 %: valid at all looks together, narrowest at {count_noun(findings.planned, 'image')}; each model and "
-            "each pair of models by itself"
+            f"95 %: holds at all looks together, narrowest at {count_noun(findings.planned, 'image')}; for each model "
+            "and each pair of models separately"
         )
     others = {share.n for share in findings.original_accuracies if share is not None} - {n_images}
     if others:
@@ -76,7 +77,7 @@ def describe_results_so_far(findings: SampleFindings) -> Iterator[str]:
             if not difference.winner_sign and (needed := findings.expect_images_needed(difference)) is not None:
                 yield "  " + _describe_images_needed(needed - n_used, len(sample) - n_used)
         return
-    estimates = {f"{model.model}, first class valid": model.valid for model in findings.models}
+    estimates = {f"{model.model}, images whose first class is valid": model.valid for model in findings.models}
     if sample.purpose == "labels" and not isinstance(findings.original_labels, MissingResult):
         estimates = {"wrong original labels": findings.original_labels["wrong"]}
     for name, estimate in estimates.items():

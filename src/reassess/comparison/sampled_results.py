@@ -45,7 +45,7 @@ class SampledDifference:
     def winner_sign(self) -> int:
         """1 if the first model is significantly better, -1 if the second model is, otherwise 0.
 
-        An interval that is valid at all times is not corrected for several pairs.
+        An interval that holds at all times is not corrected for several pairs.
         """
         assert self.estimate.interval is not None
         low, high = self.estimate.interval

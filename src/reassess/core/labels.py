@@ -157,9 +157,9 @@ class LabelSets:
     def title(self) -> str:
         """Title in tables and charts: the name, or "reassessed" without a name.
 
-        A set named "original" is written in quotes, since the word without quotes means the original labels.
+        A set named "original" or "valid" is written in quotes, since the word without quotes means something else.
         """
-        if self.name == _ORIGINAL:
+        if self.name in (_ORIGINAL, "valid"):
             return f'"{self.name}"'
         return DEFAULT_LABEL_SET_NAME if self.name in _EMPTY_NAMES else self.name
 

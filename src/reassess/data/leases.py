@@ -148,7 +148,7 @@ def _find_holder(path: Path) -> LeaseHolder | None:
 
 def _parse_lease(text: bytes) -> dict[str, Any]:
     """Parse the content of a lease; a damaged lease belongs to an unknown process."""
-    unknown = {"name": "a lease", "machine": "an unknown machine", "process": -1, "locked": False}
+    unknown = {"name": "a lease", "machine": "an unknown computer", "process": -1, "locked": False}
     try:
         return {**unknown, **json.loads(text)}
     except (ValueError, TypeError):

@@ -220,7 +220,7 @@ def _count_mistakes_by_original(outcomes: Outcomes) -> MistakesByOriginal:
     is_scored = outcomes.states[is_mistake] == LABELLED
     is_valid, original_is_valid = outcomes.best_ranks[is_mistake] == 0, outcomes.is_original_valid[is_mistake]
     return MistakesByOriginal(
-        n_label_errors=int(np.count_nonzero(is_scored & is_valid & ~original_is_valid)),
+        n_only_prediction_valid=int(np.count_nonzero(is_scored & is_valid & ~original_is_valid)),
         n_both_valid=int(np.count_nonzero(is_scored & is_valid & original_is_valid)),
         n_only_original_valid=int(np.count_nonzero(is_scored & ~is_valid & original_is_valid)),
         n_neither_valid=int(np.count_nonzero(is_scored & ~is_valid & ~original_is_valid)),

@@ -60,12 +60,6 @@ class Outcomes(Printable):
     def __len__(self) -> int:
         return len(self.images)
 
-    @property
-    def is_label_error(self) -> npt.NDArray[np.bool_]:
-        """Whether the top-1 class is valid, and the original label is not; bool, shape (rows,)."""
-        is_correct: npt.NDArray[np.bool_] = (self.states == LABELLED) & (self.best_ranks == 0)
-        return is_correct & (self.original_rows >= 0) & ~self.is_original_valid
-
     def select_rows(self, rows: npt.NDArray[np.int64]) -> "Outcomes":
         """Return the outcomes of the given rows, in the given order."""
         columns = ("states", "label_rows", "original_rows", *_Ranks._fields)

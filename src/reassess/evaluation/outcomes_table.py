@@ -56,8 +56,7 @@ def outcomes_table(
     - rank: rank of the best valid class, from 1; null if it comes after all known ranks
     - valid_found: for n valid classes, the number of valid classes among the model's first n
     - original_rank: rank of the original label, like rank
-    - original_valid: whether the original label is valid; null if the image has no valid class or no original label
-    - label_error: whether top1 is valid, and the original label is not; null like original_valid
+    - label_error: whether the original label is not valid; null if the image has no valid class or no original label
     - score: P(top1 is valid); null without scores
     - mistake: kind of a wrong top1, one of `reassess.evaluation.MISTAKE_KINDS`; null without scores
     - verdict: only with `multi_labels`; the reviewers' verdict on top1, or why the image is not scored, one of
@@ -109,8 +108,7 @@ def outcomes_table(
                     "rank": _rank_column(outcomes.best_ranks, outcomes.max_k),
                     "valid_found": _nullable_column(outcomes.n_valid_found),
                     "original_rank": _rank_column(outcomes.original_ranks, outcomes.max_k),
-                    "original_valid": pl.Series(outcomes.is_original_valid).set(no_original, None),
-                    "label_error": pl.Series(outcomes.is_label_error).set(no_original, None),
+                    "label_error": pl.Series(~outcomes.is_original_valid).set(no_original, None),
                     "score": pl.Series(valid).fill_nan(None),
                     "mistake": pl.Series([*MISTAKE_KINDS, None], dtype=pl.String).gather(kinds),
                 }

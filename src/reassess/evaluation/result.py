@@ -13,7 +13,7 @@ from reassess.errors import DataError
 from reassess.evaluation.per_class import CountsByClass
 from reassess.numeric import Proportion
 from reassess.numeric.arrays import rank_descending
-from reassess.text import Printable, count_noun
+from reassess.text import Printable, count_noun, join_and
 
 NONE_SCORED = "no image is scored"
 _PARTS_BY_ORIGINAL = ("original_scored", "mistakes_by_original")
@@ -93,10 +93,10 @@ class Mistakes:
 class MistakesByOriginal:
     """Number of images whose top-1 class is not the original label, by which of the two classes are valid.
 
-    A label error is an original label that is not valid.
+    An original label that is not valid is a label error.
     """
 
-    n_label_errors: int  # the top-1 class is valid, and the original label is not
+    n_only_prediction_valid: int
     n_both_valid: int
     n_only_original_valid: int
     n_neither_valid: int  # another class is valid
@@ -110,7 +110,7 @@ class MistakesByOriginal:
     @property
     def n_prediction_valid(self) -> int:
         """Number of mistakes by original labels whose top-1 class is valid."""
-        return self.n_label_errors + self.n_both_valid
+        return self.n_only_prediction_valid + self.n_both_valid
 
     def __add__(self, other: "MistakesByOriginal") -> "MistakesByOriginal":
         return MistakesByOriginal(**{name: n + getattr(other, name) for name, n in vars(self).items()})
@@ -340,8 +340,12 @@ def describe_mistakes_by_original(evaluation: Evaluation) -> str:
     text = f"{n:,} of {count_noun(n_all, 'mistake')} by original labels {verb} correct by {judge}"
     if not n:
         return text
-    errors = f"{count_noun(counts.n_label_errors, 'label error')} (original label not valid)"
-    return f"{text}: {errors}, {counts.n_both_valid:,} whose original label is valid too"
+    parts = {
+        "a label error (the original label is not valid)": counts.n_only_prediction_valid,
+        "an original label that is valid too": counts.n_both_valid,
+    }
+    counted = [f"{count_noun(n, 'image')} with {what}" for what, n in parts.items() if n]
+    return f"{text}: {join_and(counted)}"
 
 
 def describe_soft_accuracy_ceiling(evaluations: Iterable[Evaluation]) -> str:

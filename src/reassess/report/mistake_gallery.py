@@ -81,7 +81,7 @@ def sample_images(findings: Findings, max_per_kind: int, *, seed: int = 0) -> Im
         model: sample_images_of_kind(panel.is_scored & ~panel.is_valid[panel.models.index(model)])
         for model in findings.models
     }
-    errors = dict(zip(panel.models, panel.is_label_error, strict=True))
+    errors = dict(zip(panel.models, panel.is_only_prediction_valid, strict=True))
     label_errors = {model: sample_images_of_kind(errors[model]) for model in findings.models if errors[model].any()}
     problems = {key: sample_images_of_kind(mask) for key, mask in _find_images_by_label_problem(findings).items()}
     return ImageSample(
@@ -132,7 +132,7 @@ def make_cards(findings: Findings, rows: Sequence[int]) -> list[MistakeCard]:
                 if kinds is None
                 else {int(panel.top1[i, row]): MISTAKE_KINDS[kinds[position, i]] for _, i in models},
                 mistakes_by_model={model: kind[image] for model, kind in mistakes.items() if image in kind},
-                models_with_label_error=tuple(model for model, i in models if panel.is_label_error[i, row]),
+                models_with_label_error=tuple(model for model, i in models if panel.is_only_prediction_valid[i, row]),
                 label_problems=tuple(name for name, applies in about_labels.items() if applies[row]),
                 is_disputed=_is_disputed(sheet, {*panel.top1[:, row].tolist()}),
             )

@@ -70,7 +70,7 @@ def make_interactive_tables(findings: Findings) -> list[InteractiveTables]:
 def _make_label_error_tables(findings: Findings, models: Sequence[str]) -> InteractiveTables | None:
     """Make the tables of images with label errors; None without label errors or original labels."""
     panel, labels = findings.panel, findings.labels
-    if findings.original is None or not panel.is_label_error.any():
+    if findings.original is None or not panel.is_only_prediction_valid.any():
         return None
     original_ids = findings.original.convert_to_classes(labels.classes).indices
     max_images = _MAX_LABEL_ERRORS // len(models)
@@ -78,7 +78,7 @@ def _make_label_error_tables(findings: Findings, models: Sequence[str]) -> Inter
     notes = []
     for model in models:
         i = panel.models.index(model)
-        errors = np.flatnonzero(panel.is_label_error[i])
+        errors = np.flatnonzero(panel.is_only_prediction_valid[i])
         if errors.size > max_images:
             notes.append(
                 f"The first {max_images:,} of {errors.size:,} images of {model}; `reassess evaluate --details` "

@@ -164,9 +164,9 @@ def _make_accuracy_section(findings: SampleFindings) -> Section:
 def _make_accuracy_chart(findings: SampleFindings) -> Chart:
     drawn = findings.models[:MAX_DRAWN]
     series = {
-        "valid": [_to_mark(model.valid) for model in drawn],
+        "first class is valid": [_to_mark(model.valid) for model in drawn],
         _PLAIN_SAMPLE: [_to_plain_mark(model.valid) for model in drawn],
-        "original": [proportion_to_percent(model.original_accuracy) for model in drawn],
+        "first class is the original label": [proportion_to_percent(model.original_accuracy) for model in drawn],
     }
     columns = {"model": TEXT, "valid %": PERCENT, "valid 95 %": PERCENT}
     if findings.are_candidates_asked:
@@ -187,7 +187,7 @@ def _make_accuracy_chart(findings: SampleFindings) -> Chart:
     intervals = Intervals(
         groups=[model.model for model in drawn],
         series={name: marks for name, marks in series.items() if any(marks)},
-        axis_title="first class is valid, % of all images (95 % intervals)",
+        axis_title="% of all images (95 % intervals)",
         number_format=PERCENT,
     )
     numbers = make_table("sample-accuracy", _TITLES["accuracy"], columns, rows)

@@ -267,12 +267,18 @@ def _make_original_label_section(findings: Findings) -> Section:
     if not findings.panel.is_scored.any():
         return make_missing_section("label-errors", "Label errors", MissingResult(NONE_SCORED))
     text = (
-        "The model's first class differs from the original label of these images. Label errors: the first class is "
-        "valid, and the original label is not. Both valid: the image shows several classes, and the model predicts "
-        "another one than the label. In these two columns, the model is correct. Only original valid: the model is "
-        "wrong. Neither valid: the model and the original label are wrong."
+        "The model's first class differs from the original label of these images. A label error is an original label "
+        "that is not valid. Only prediction valid: a label error, and the model is correct. Both valid: the image "
+        "shows several classes, and the model is correct too. Only original valid: the model is wrong. Neither valid: "
+        "the model is wrong, and the original label is a label error too."
     )
-    names = ("mistakes by original labels", "label errors", "both valid", "only original valid", "neither valid")
+    names = (
+        "mistakes by original labels",
+        "only prediction valid",
+        "both valid",
+        "only original valid",
+        "neither valid",
+    )
     columns = {"model": TEXT} | dict.fromkeys((*names, "not scored"), COUNT)
     counts = {model: result.mistakes_by_original for model, result in findings.evaluations.items()}
     rows: list[list[Cell]] = [

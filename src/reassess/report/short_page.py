@@ -140,13 +140,14 @@ def _make_mistake_table(findings: Findings) -> Table | None:
     counts = {model: by_model[model].counts for model in models}
     kinds = [kind for kind in ERROR_KINDS if any(counts[model][kind] for model in models)]
     label_set = shorten_label_set_name(findings.labels.title)
-    columns = {"model": TEXT, "mistakes by original labels": COUNT, "label errors": COUNT, "both valid": COUNT}
+    columns = {"model": TEXT, "mistakes by original labels": COUNT, "only prediction valid": COUNT}
+    columns |= {"both valid": COUNT}
     columns |= {f"mistakes by {label_set}": COUNT} | {ERROR_KIND_NAMES[kind]: COUNT for kind in kinds}
     rows: list[list[Cell]] = []
     for model in models:
         part = findings.evaluations[model].mistakes_by_original
         by_original: list[Cell] = (
-            [None, None, None] if part is None else [part.n_all, part.n_label_errors, part.n_both_valid]
+            [None, None, None] if part is None else [part.n_all, part.n_only_prediction_valid, part.n_both_valid]
         )
         by_kind = [counts[model][kind] for kind in kinds]
         rows.append([_format_model(findings, model), *by_original, len(by_model[model]), *by_kind])
@@ -179,9 +180,9 @@ def _make_notes(findings: Findings) -> Iterator[str]:
             f"Differences and kinds of mistakes are on the {len(panel.images):,} images that all models share."
         )
     yield (
-        "Label errors: the model's first class is valid, and the original label is not. Both valid: the first class "
-        f"differs from the original label, and both are valid. Mistakes by {label_set}: first classes that are not "
-        "valid, on scored images; each has the first kind that applies."
+        "Only prediction valid: the model's first class is valid, and the original label is not, so it is a label "
+        "error. Both valid: the first class differs from the original label, and both are valid. Mistakes by "
+        f"{label_set}: first classes that are not valid, on scored images; each has the first kind that applies."
     )
     if ceiling := describe_soft_accuracy_ceiling(findings.evaluations.values()):
         yield f"Soft accuracy: the mean probability that the first class is valid; {ceiling}."

@@ -148,11 +148,11 @@ def test_checked_labels_without_probabilities_do_not_correct(training: Path, run
     result = run(*CALL, "--golden", "golden.csv", "--force").out.splitlines()
     assert result[1] == unchecked_lines[1]
     draw = "add --details all.csv, then reassess tasks all.csv --golden 90 -o tasks.jsonl"
-    assert unchecked_lines[2] == f"to check it, let people answer a random sample: {draw}"
+    assert unchecked_lines[2] == f"to check it, let experts answer a random sample: {draw}"
     assert result[2].endswith("; they are not a random sample, so they say nothing about other labels")
     assert result[3] == f"for a sample of all labels: {draw}"
     given = run(*CALL, "--details", "all.csv", "--force").out.splitlines()[2]
-    assert given == f"to check it, let people answer a random sample: reassess {draw.partition('reassess ')[2]}"
+    assert given == f"to check it, let experts answer a random sample: reassess {draw.partition('reassess ')[2]}"
     pl.read_csv("drawn.csv").with_columns(probability=pl.lit(0.8)).write_csv("few.csv")
     line = run(*CALL, "--golden", "few.csv", "--force").out.splitlines()[2]
     part = "only from 41.67 % of the labels, so the estimate for all does not use them"

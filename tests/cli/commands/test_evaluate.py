@@ -236,12 +236,12 @@ def test_details_have_a_row_for_each_image_and_model(ids: list[Any], run: Runner
     argv += ["--classes", "outputs.txt"]
     out = output_of(run(*argv, "--details", "out.csv", "--force"))
     sentence = (
-        "2 of 4 mistakes by original labels are correct by reassessed labels: 1 label error (original label not "
-        "valid), 1 whose original label is valid too"
+        "2 of 4 mistakes by original labels are correct by reassessed labels: 1 image with a label error (the "
+        "original label is not valid) and 1 image with an original label that is valid too"
     )
     assert f"ids.npy: {sentence}\n" in out
     assert "out.csv: 9 rows, 2 label errors\n" in out
-    headings = "file image state labels original top1 correct rank valid_found original_rank original_valid label_error"
+    headings = "file image state labels original top1 correct rank valid_found original_rank label_error"
     headings += " score mistake"
     rows = read_csv("out.csv")
     valid = {image: "; ".join(sorted(names)) for image, names in LABELS.items()}
@@ -252,15 +252,15 @@ def test_details_have_a_row_for_each_image_and_model(ids: list[Any], run: Runner
     assert all(row.pop("original") == before.get(row["image"], "") for row in rows)
     assert [name for name in headings.split() if name != "original"] == list(rows[0])
     assert [list(row.values()) for row in rows] == [
-        ["ids.npy", "shop/1.jpg", "labelled", "2", "mug", "true", "1", "2", "2", "true", "false", "", ""],
-        ["ids.npy", "shop/2.jpg", "labelled", "1", "bowl", "false", "2", "0", "", "false", "false", "", ""],
-        ["ids.npy", "shop/3.jpg", "empty", "0", "cup", "", "", "", "", "", "", "", ""],
-        ["ids.npy", "shop/4.jpg", "labelled", "1", "bowl", "true", "1", "1", "2", "false", "true", "", ""],
-        ["ids.npy", "shop/5.jpg", "labelled", "1", "mug", "false", "2", "0", "", "", "", "", ""],
-        ["poor.csv", "shop/1.jpg", "labelled", "2", "cup", "true", "1", "", "1", "true", "false", "", ""],
-        ["poor.csv", "shop/2.jpg", "labelled", "1", "bowl", "false", "", "0", "", "false", "false", "", ""],
-        ["poor.csv", "shop/3.jpg", "empty", "0", "cup", "", "", "", "", "", "", "", ""],
-        ["poor.csv", "shop/4.jpg", "labelled", "1", "bowl", "true", "1", "1", "", "false", "true", "", ""],
+        ["ids.npy", "shop/1.jpg", "labelled", "2", "mug", "true", "1", "2", "2", "false", "", ""],
+        ["ids.npy", "shop/2.jpg", "labelled", "1", "bowl", "false", "2", "0", "", "true", "", ""],
+        ["ids.npy", "shop/3.jpg", "empty", "0", "cup", "", "", "", "", "", "", ""],
+        ["ids.npy", "shop/4.jpg", "labelled", "1", "bowl", "true", "1", "1", "2", "true", "", ""],
+        ["ids.npy", "shop/5.jpg", "labelled", "1", "mug", "false", "2", "0", "", "", "", ""],
+        ["poor.csv", "shop/1.jpg", "labelled", "2", "cup", "true", "1", "", "1", "false", "", ""],
+        ["poor.csv", "shop/2.jpg", "labelled", "1", "bowl", "false", "", "0", "", "true", "", ""],
+        ["poor.csv", "shop/3.jpg", "empty", "0", "cup", "", "", "", "", "", "", ""],
+        ["poor.csv", "shop/4.jpg", "labelled", "1", "bowl", "true", "1", "1", "", "true", "", ""],
     ]
 
 

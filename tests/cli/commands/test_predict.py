@@ -255,7 +255,7 @@ def test_class_table_sums_outputs(pets: Path, run: Runner) -> None:
     for command in (["evaluate", "--labels", "labels.csv"], ["clean", "-o", "wrong.csv", "--benchmark", "pets"]):
         Path("labels.csv").write_text("image,class\ncat/3.png,cat\n")
         result = run(*command, "model.npy", "--classes", "outputs.csv")
-        assert (result.error, "a table of outputs works only with predict" in result.err) == ("unused-option", True)
+        assert (result.error, "a table of outputs works only with `predict`" in result.err) == ("unused-option", True)
     for line, error in {
         "x,cat": "wrong-row",
         "3-1,cat": "wrong-row",

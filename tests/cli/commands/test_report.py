@@ -182,11 +182,11 @@ def test_researcher_tasks_take_one_command_and_two_options(imagenet: list[str], 
     assert out["model"].splitlines()[2].startswith("best.npz")
     assert out["difference"].startswith("best.npz is better than worst.npz")
     rows = csv.DictReader(Path("errors.csv").read_text().splitlines())
-    errors = Counter(row["file"] for row in rows if row["label_error"] == "true")
+    errors = Counter(row["file"] for row in rows if row["correct"] == row["label_error"] == "true")
     page = Path("appendix.html").read_text()
     assert errors.keys() == set(imagenet)
     for file, count in errors.items():
-        line = rf"^{file}: [\d,]+ of [\d,]+ mistakes by original labels are correct by ReaL: {count:,} label errors "
+        line = rf"^{file}: [\d,]+ of [\d,]+ mistakes by original labels are correct by ReaL: {count:,} images with "
         assert re.search(line, out["errors"], re.MULTILINE)
         assert f"{Path(file).stem} & " in Path("table.tex").read_text()
         assert f">{count:,}</td>" in page

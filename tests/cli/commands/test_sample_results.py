@@ -66,7 +66,7 @@ def test_evaluate_prints_accuracies_and_wrong_original_labels(tasks: Tasks, run:
         "valid: the share of all images whose first class is valid "
         "estimated: what relabelling these 2,000 images with the same questions would give; not estimated: other "
         "images, and classes that nobody was asked about "
-        "95 %: valid for one look, at a number of images that does not depend on the answers "
+        "95 %: holds for one look, at a number of images that does not depend on the answers "
         "if you look more than once, use --anytime "
         "plain, ±: half width of the interval from as many images drawn without strata; plain images: how many such "
         "images are as precise "
@@ -88,7 +88,8 @@ wrong: no class is valid                 8.29    5.83 to 11.64
 valid, and other classes too             0.59     0.18 to 1.94
 all files: npz array 'ids' 2000, top-1 ids, joined by path
 300 of 300 drawn images used; they stand for 2,000 images
-25 images of the sample where no class that raters were asked about is valid: 8.29 % [5.83 to 11.64] of all images
+no class that raters were asked about is valid: 25 images of the sample, an estimated \
+8.29 % [5.83 to 11.64] of all images
 """
 
 
@@ -104,11 +105,16 @@ def test_accuracy_of_images_with_a_valid_class_has_its_own_columns_if_candidates
     assert [float(row.split()[i]) for i in (1, 5)] == [
         pytest.approx(100 * entry[key]["value"], abs=0.005) for key in ("valid", "real")
     ]
-    assert "\nreassessed: the same share, only of images with a valid class\n" in out
+    assert "\nreassessed: the accuracy among images with a valid class\n" in out
+    Path("valid.json").write_bytes(Path("labels.json").read_bytes())
+    named = [option.replace("labels.json", "valid.json") for option in OPTIONS]
+    headings = output_of(run("evaluate", "a.npz", *named)).partition("\n")[0]
+    assert re.split(r"  +", headings)[1:5] == ["valid %", "95 %", '"valid" %', "95 %"]
     needs("matplotlib")
     needs("jinja2")
-    output_of(run("report", "a.npz", *OPTIONS, "-o", "page.html"))
-    assert "reassessed 95 %" in Path("page.html").read_text()
+    for options, column in ((OPTIONS, "reassessed 95 %"), (named, r"\"valid\" 95 %")):
+        output_of(run("report", "a.npz", *options, "-o", "page.html", "--force"))
+        assert column in Path("page.html").read_text()
 
 
 def test_images_whose_class_is_not_in_a_group_are_counted(tasks: Tasks, run: Runner) -> None:
@@ -167,7 +173,7 @@ def test_anytime_intervals_are_wider(tasks: Tasks, run: Runner) -> None:
     assert after["valid_difference"]["high"] > before["valid_difference"]["high"]
     assert (after["p_value"], after["holm"], wide["sample"]["planned"]) == (None, None, 300)
     out = output_of(run("compare", "a.npz", "b.npz", *OPTIONS, "--anytime"))
-    assert "95 %: valid at all looks together, narrowest at 300 images; each model and each pair" in out
+    assert "95 %: holds at all looks together, narrowest at 300 images; for each model and each pair" in out
     assert "Holm p" not in out
     out = output_of(run("evaluate", "a.npz", "b.npz", *OPTIONS, "--anytime"))
     assert out.endswith("--sample tasks.jsonl --anytime\n")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from reassess.core import Classes, Questions, Sample
+from reassess.errors import DataError
 from reassess.evaluation import (
     ImageSample,
     Strata,
@@ -90,7 +91,8 @@ def test_expected_half_width_with_a_pilot_is_the_measured_one() -> None:
 
 def test_questions_are_asked_once_and_only_about_drawn_images() -> None:
     classes = Classes(4, names=("cat", "dog", "cup", "fox"))
-    candidates = Questions.from_columns(["C.png", "b.png", "c.png", "c.png"], np.array([0, 3, 3, 1]), classes)
+    names = ["C.png", "b.png", "c.png", "c.png", "a.png"]
+    candidates = Questions.from_columns(names, np.array([0, 3, 3, 1, 1]), classes)
     top1, original = np.array([[0, 1, 1], [0, -1, 2]]), np.array([1, 1, 1])
     questions, rule = list_sample_questions(
         np.array([2, 0]), ["a.png", "b.png", "c.png"], top1, original, classes=classes, candidates=candidates
@@ -98,5 +100,10 @@ def test_questions_are_asked_once_and_only_about_drawn_images() -> None:
     asked = [(questions.images[i], c) for i, c in zip(questions.image_ids, questions.class_ids.tolist(), strict=True)]
     assert asked == [("c.png", 1), ("c.png", 2), ("c.png", 3), ("a.png", 0), ("a.png", 1)]
     assert rule == ("top-1", "original", "candidates")
+    with pytest.raises(DataError, match="image of the sample has no candidates") as caught:
+        list_sample_questions(
+            np.array([2, 0]), ["x.png", "b.png", "c.png"], top1, original, classes=classes, candidates=candidates
+        )
+    assert caught.value.where == "image x.png"
     unknown, rule = list_sample_questions(np.array([1]), ["a.png", "b.png", "c.png"], top1, original)
     assert (unknown.class_ids.tolist(), rule) == ([1], ("top-1", "original"))

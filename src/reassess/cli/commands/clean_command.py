@@ -329,7 +329,7 @@ def _describe_wrong_label_share(noise: LabelNoise, sampling_command: str) -> str
         "estimate may be far off if the model is poor or has learned the mistakes"
     )
     if noise.checked_labels is None:
-        return f"{text}\nto check it, let people answer a random sample: {sampling_command}"
+        return f"{text}\nto check it, let experts answer a random sample: {sampling_command}"
     return f"{text}\n{_explain_unused_answers(noise.checked_labels, sampling_command)}"
 
 

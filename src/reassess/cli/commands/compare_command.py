@@ -73,8 +73,8 @@ def compare(
 ) -> None:
     """Test whether models differ on the same images.
 
-    Each file contains the predictions of one model, as for evaluate. The models are compared on the images that are in
-    all files. Three or more models are also ranked.
+    Each file contains the predictions of one model, as for `evaluate`. The models are compared on the images that are
+    in all files. Three or more models are also ranked.
     """
     if len(files) < 2:
         raise click.UsageError("Give at least two models; for one model, use `reassess evaluate`.")

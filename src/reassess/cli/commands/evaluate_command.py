@@ -198,9 +198,8 @@ def evaluate(
     if output is not None:
         run.print_line(f"{output}: {count_noun(len(files), 'model')}")
     if details is not None:
-        errors = (
-            f", {count_noun(int(table['label_error'].sum()), 'label error')}" if inputs.original is not None else ""
-        )
+        n_errors = table.filter("label_error")["image"].n_unique()  # of several models, a row each
+        errors = "" if inputs.original is None else f", {count_noun(n_errors, 'label error')}"
         run.print_line(f"{details}: {count_noun(table.height, 'image' if len(files) == 1 else 'row')}{errors}")
     if inputs.class_names_note and (breakdown == "class" or details is not None):
         run.print_line(inputs.class_names_note)

@@ -156,7 +156,7 @@ def propose(
 ) -> None:
     """Choose candidate classes to ask about.
 
-    Each FILE contains one model's predictions, as for evaluate. Candidates are the original label, the first class of
+    Each FILE contains one model's predictions, as for `evaluate`. Candidates are the original label, the first class of
     each model, and the N most probable (image, class) pairs of each model. N is the largest number with a mean of at
     most --per-image candidates per image. An image has no candidates if all models agree with the original label.
 

@@ -100,12 +100,12 @@ def report(
 ) -> None:
     """Write an HTML report, or one chart of it.
 
-    Each FILE contains the predictions of one model, as for evaluate. PAGE is a single file that works offline. It shows
-    accuracies with intervals, comparisons, label errors, kinds of mistakes, accuracy by class, confused classes, the
-    quality of the labels, and how the report was made. Each chart has its numbers as CSV.
+    Each FILE contains the predictions of one model, as for `evaluate`. PAGE is a single file that works offline. It
+    shows accuracies with intervals, comparisons, label errors, kinds of mistakes, accuracy by class, confused classes,
+    the quality of the labels, and how the report was made. Each chart has its numbers as CSV.
 
-    With --sample, PAGE shows what the labels of a sample tell about all images, and FIGURE shows the differences or
-    the accuracies.
+    With --sample, PAGE shows what the labels of a sample tell about all images, and FIGURE shows the differences, or
+    the shares of images whose first class is valid.
     """
     refused: dict[str, object] = {"--chart": chart_kind, "--short": is_short, "--images": images}
     is_limit_given = click.get_current_context().get_parameter_source("max_mistakes") is ParameterSource.COMMANDLINE

@@ -138,7 +138,7 @@ def sample(
 ) -> None:
     """Draw images to ask about, so that few answers measure models well.
 
-    Each FILE contains one model's predictions for all images, as for evaluate. Raters are asked about each model's
+    Each FILE contains one model's predictions for all images, as for `evaluate`. Raters are asked about each model's
     first class, the original label, and the candidates. Images where the answer is hard to guess are drawn more often:
     where a model is not confident, or differs from the original label or from other models. The file keeps the
     probability of each image, so that estimates are about all images. Tasks are in drawn order.

@@ -32,7 +32,7 @@ def status(run: CommandRun, benchmark_or_campaign: str) -> _ExitCode:
     For a benchmark, each part is read without using the network. The output shows its contents, what it was made from,
     whether it is stale, and names that do not fit the other parts. The exit code is 1 if a part cannot be read. For a
     campaign (a file or an address), the output shows progress, the accuracy of raters on golden questions and, for the
-    tasks of reassess sample, the results so far.
+    tasks of `reassess sample`, the results so far.
     """
     if "://" in benchmark_or_campaign or Path(benchmark_or_campaign).is_file():
         _print_campaign_state(run, CAMPAIGN_TYPE.convert(benchmark_or_campaign, None, None))

@@ -164,10 +164,10 @@ def tasks(
 ) -> None:
     """Group candidates into tasks, and estimate the work.
 
-    CANDIDATES come from propose or clean. A task contains similar classes of one image: classes that are close in the
-    hierarchy of the benchmark folder, or that are often candidates for the same images. Every question is in exactly
-    one task. Golden questions that experts answered before are in no task: annotate create adds them. Drawn golden
-    questions are marked in the file.
+    CANDIDATES come from `propose` or `clean`. A task contains similar classes of one image: classes that are close in
+    the hierarchy of the benchmark folder, or that are often candidates for the same images. Every question is in
+    exactly one task. Golden questions that experts answered before are not in the tasks: `annotate create` adds them.
+    Drawn golden questions are marked in the file.
     """
     if seed is not None and not isinstance(golden, int):
         raise click.UsageError("--seed needs --golden N.")

@@ -97,7 +97,7 @@ def print_results_so_far(run: CommandRun, findings: SampleFindings | MissingResu
         print_text(line)
     n_images = count_noun(findings.answered.n_images, "image")
     run.add_note(f"the estimates are about all {n_images}, and hold if you look often and stop when you like")
-    run.add_note("give --anytime to evaluate, compare and report too")
+    run.add_note("give --anytime to `evaluate`, `compare` and `report` too")
 
 
 def results_so_far_to_json(findings: SampleFindings | MissingResult | None) -> dict[str, Any]:

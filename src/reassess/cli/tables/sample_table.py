@@ -83,9 +83,8 @@ def print_sample(run: CommandRun, result: DrawnTasks, output: Path) -> None:
     if result.n_pilot:
         run.print_line(f"pilot: {count_noun(result.n_pilot, 'image')}, answered already")
     run.print_line(_describe_plan(result))
-    if result.purpose != "labels":
-        run.add_note(f"valid: {VALID_SHARE}")
-    if not result.n_pilot:
+    run.add_note(f"valid: {VALID_SHARE}")
+    if not result.n_pilot and result.plan.half_width > 0:
         run.add_note("the expected interval is a guess, because nobody has answered yet")
     if unscored := [name for name, has in zip(models.panel.models, models.has_scores, strict=True) if not has]:
         names = ", ".join(unscored)

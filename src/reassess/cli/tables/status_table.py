@@ -165,7 +165,9 @@ def print_progress(run: CommandRun, progress: "Progress") -> None:
     if any(
         person.role == "expert" and person.n_answers and person.last_answer_time is None for person in progress.people
     ):
-        run.add_note('column "last answer": empty for experts whose answers come from a file given to annotate create')
+        run.add_note(
+            'column "last answer": empty for experts whose answers come from a file given to `annotate create`'
+        )
     if any(person.stage == "failed" and not person.is_excluded for person in progress.people):
         run.add_note("failed: below the pass mark in the practice round; an owner can admit these raters")
     for note in progress.flag_notes:

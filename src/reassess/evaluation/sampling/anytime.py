@@ -2,7 +2,7 @@
 
 After n images, n times the error of the estimate behaves like a Brownian motion W whose time t grows with the number of
 images: within a batch, the strata keep their proportions, and a later batch is drawn anew. So the error, divided by its
-standard error, behaves like W(t) / sqrt(t). An interval with quantile q(t) is valid at all times together if
+standard error, behaves like W(t) / sqrt(t). An interval with quantile q(t) holds at all times together if
 |W(t)| / sqrt(t) < q(t) for all t with probability 0.95. With t = n / the planned n, we use q(t) = c / t^0.15 up to
 t = 1, and q(t) = sqrt(c^2 + 2 log t) afterwards. The constant c was found by simulating 100,000 Brownian motions for t
 from 0.001 to 1,000 (benchmarks/sampling.py).

@@ -1,6 +1,6 @@
 """Guesses of which first classes are valid, from what is known of all images without looking at any.
 
-A guess only decides which images are drawn. If it is bad, intervals become wider, but stay valid.
+A guess only decides which images are drawn. If it is bad, intervals become wider, but still hold.
 
 Let a be the share of images whose original label the model predicts, among images with the same confidence, and A the
 same share of all images. The doubt 1 - a contains wrong labels and wrong predictions. The better the model, the more of

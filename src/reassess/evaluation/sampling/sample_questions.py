@@ -8,7 +8,9 @@ import numpy.typing as npt
 from reassess.core import Classes, QuestionFacts, Questions
 from reassess.core.checks import check_shape
 from reassess.core.image_names import Match, match_images
+from reassess.errors import DataError
 from reassess.numeric.arrays import concatenate_ranges
+from reassess.text import count_noun
 
 _RULE = ("top-1", "original")
 _RULE_WITH_CANDIDATES = (*_RULE, "candidates")
@@ -39,7 +41,8 @@ def list_sample_questions(
     classes
         The classes of the ids.
     candidates
-        More questions, in the same classes. Only questions about images of the sample are used.
+        More questions, in the same classes. Only questions about images of the sample are used, and each of these
+        images needs one.
     match
         How images of the candidates are matched by name.
 
@@ -47,6 +50,11 @@ def list_sample_questions(
     -------
     tuple
         The questions, with images in drawn order, and the rule, see `SampleDesign`.
+
+    Raises
+    ------
+    DataError
+        An image of the sample has no candidates.
 
     Examples
     --------
@@ -69,6 +77,14 @@ def list_sample_questions(
         order = np.argsort(candidates.image_ids, kind="stable")
         sizes = np.append(np.bincount(candidates.image_ids, minlength=len(candidates.images)), 0)
         found = match_images(names, candidates.images, match=match, known_where="the candidates")
+        if (without := np.flatnonzero(found < 0)).size:
+            raise DataError(
+                "missing-candidates",
+                "image of the sample has no candidates",
+                where=f"image {names[without[0]]}",
+                found=f"{count_noun(without.size, 'image')} of {len(names):,} without candidates",
+                fix="list candidates of all images, or draw the sample without candidates",
+            )
         starts = np.cumsum(sizes) - sizes
         rows.append(np.repeat(np.arange(len(names)), sizes[found]))
         ids.append(candidates.class_ids[order[concatenate_ranges(starts[found], sizes[found])]])

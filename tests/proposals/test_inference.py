@@ -705,10 +705,10 @@ def test_two_runs_cannot_write_one_output(images: Path, tmp_path: Path) -> None:
 
     run(images, tmp_path / "out.npy", progress=progress)
     assert lines == [
-        f"another process is computing this output\n  where:   {tmp_path}/out.npy.unfinished\n"
+        f"another process is computing this output file\n  where:   {tmp_path}/out.npy.unfinished\n"
         f"  found:   run: process {os.getpid()} on {socket.gethostname()}, active 0 s ago\n"
         "  fix:     wait for the end of that process (two minutes, if the process or its computer has failed), or "
-        "choose another output"
+        "choose another output file"
     ]
     assert names_in(tmp_path) == ["images", "out.npy", "out.txt"]
 

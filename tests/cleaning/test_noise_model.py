@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reassess.cleaning import noise_model
 from reassess.cleaning.class_candidates import ClassCandidates
-from reassess.cleaning.noise_model import NoiseModel
+from reassess.cleaning.noise_model import NoiseModel, fit_noise_model
 from reassess.numeric.label_noise_kernels import NEGLIGIBLE
 from tests.cleaning.simulated import candidates_of, matrix_of, simulate, wrong_labels
 
@@ -34,6 +34,7 @@ def some_case(seed: int, count: int = 30, classes: int = 4) -> tuple[ClassCandid
     model = NoiseModel(
         calibration_exponent=float(rng.uniform(0.5, 2)),
         similarity_exponent=float(rng.choice([0.0, 0.15, 0.6])),
+        lookalike_rate=float(rng.choice([0.0, 0.1, 0.4])),
         biases=rng.normal(0, 0.5, classes),
         mistake_matrix=rng.dirichlet(np.ones(classes), classes),
         smoothing=float(rng.choice([1.0, 10.0])),
@@ -46,6 +47,7 @@ def slow_expectation(images: ClassCandidates, model: NoiseModel) -> dict[str, li
     classes = images.n_classes
     floor = 0.01 / classes
     counts = [[0.0] * classes for _ in range(classes)]
+    lookalike_counts = [[0.0] * classes for _ in range(classes)]
     exposure = [[0.0] * classes for _ in range(classes)]
     chances, truths = [0.0] * classes, [0.0] * classes
     logs: list[object] = []
@@ -76,24 +78,32 @@ def slow_expectation(images: ClassCandidates, model: NoiseModel) -> dict[str, li
         draw = [max(s.get(j, of_each), floor) ** model.similarity_exponent for j in range(classes)]
         seen = {t: sum(model.mistake_matrix[t, k] * draw[k] for k in range(classes)) for t in ids}
         label = ids[place]
-        joint = {t: s[t] * model.mistake_matrix[t, label] * draw[label] / seen[t] for t in ids}
+        rate = model.lookalike_rate
+        by_matrix = {t: (1 - rate) * s[t] * model.mistake_matrix[t, label] * draw[label] / seen[t] for t in ids}
+        others_of = {t: sum(s[j] for j in ids if j != t) + rest / total for t in ids}
+        by_image = {t: 0.0 if t == label else rate * s[t] * s[label] / others_of[t] for t in ids}
+        joint = {t: by_matrix[t] + by_image[t] for t in ids}
         drawn = max(of_each, floor) ** model.similarity_exponent
         drawn += sum(elsewhere[j] * (draw[j] - max(of_each, floor) ** model.similarity_exponent) for j in ids)
-        of_rest = rest / total * elsewhere[label] * draw[label] / drawn
-        likelihood = sum(joint.values()) + of_rest
+        of_rest = (1 - rate) * rest / total * elsewhere[label] * draw[label] / drawn
+        image_of_rest = rate * rest / total * s[label]
+        likelihood = sum(joint.values()) + of_rest + image_of_rest
         posterior = {t: joint[t] / likelihood for t in ids}
         for t in ids:
             chances[t] += s[t]
             truths[t] += posterior[t]
             counts[t][label] += posterior[t]
+            lookalike_counts[t][label] += by_image[t] / likelihood
             for j in range(classes):
-                exposure[t][j] += posterior[t] * draw[j] / seen[t]
+                exposure[t][j] += by_matrix[t] / likelihood * draw[j] / seen[t]
         for t in range(classes):  # a true class that is not a candidate can be any class except the label
             chances[t] += rest / total / classes
             if t != label:
                 part = of_rest / likelihood / (classes - 1)
-                truths[t] += part
-                counts[t][label] += part
+                part_by_image = image_of_rest / likelihood / (classes - 1)
+                truths[t] += part + part_by_image
+                counts[t][label] += part + part_by_image
+                lookalike_counts[t][label] += part_by_image
                 for j in range(classes):
                     exposure[t][j] += part
         logs.append(math.log(likelihood))
@@ -101,6 +111,7 @@ def slow_expectation(images: ClassCandidates, model: NoiseModel) -> dict[str, li
         likeliest.append(max(sorted(ids), key=posterior.__getitem__))
     return {
         "counts_by_truth_and_label": counts,
+        "lookalike_counts": lookalike_counts,
         "matrix_divisors": exposure,
         "prior_sums": chances,
         "posterior_sums": truths,
@@ -124,7 +135,7 @@ def test_only_negligible_true_classes_are_left_out(seed: int) -> None:
     rng = np.random.default_rng(seed)
     images = candidates_of(rng.dirichlet(np.full(12, 0.1), 300), rng.integers(0, 12, 300))
     noise = rng.dirichlet(np.full(12, 0.3), 12) + 1e-5
-    model = NoiseModel(2.0, 0.6, np.zeros(12), noise / noise.sum(axis=1, keepdims=True), 1.0)
+    model = NoiseModel(2.0, 0.6, 0.1 * (seed % 2), np.zeros(12), noise / noise.sum(axis=1, keepdims=True), 1.0)
     found, expected = model.compute_expected_truths(images), slow_expectation(images, model)
     for name in ("label_quality", "counts_by_truth_and_label", "posterior_sums"):
         off = np.abs(getattr(found, name) - np.array(expected[name]))
@@ -186,12 +197,16 @@ def test_posteriors_and_rows_of_the_matrix_add_up_to_one(seed: int) -> None:
 @given(seed=cases, biases=st.booleans())
 @settings(max_examples=30, deadline=None)
 def test_likelihood_never_falls(seed: int, biases: bool) -> None:
-    """This holds for the matrix with any similarity exponent, and for the biases with exponent 0; without smoothing.
+    """This holds for matrix and rate with any similarity exponent, and for biases with exponent 0; without smoothing.
+
+    With a lookalike rate, biases also change which wrong labels follow the image, so they are not tested together.
 
     All classes are candidates, because only the sum of probabilities is known for other classes.
     """
     images, model = some_case(2 * seed)
-    model = replace(model, smoothing=1e-12, similarity_exponent=0.0 if biases else model.similarity_exponent)
+    model = replace(model, smoothing=1e-12)
+    if biases:
+        model = replace(model, similarity_exponent=0.0, lookalike_rate=0.0)
     level = -np.inf
     for _ in range(15):
         found = model.compute_expected_truths(images)
@@ -229,3 +244,33 @@ def test_model_with_the_similarity_exponent_of_the_labels_finds_the_share() -> N
     assert shares[0.5] == pytest.approx(share, abs=0.015)
     assert np.abs(model.mistake_matrix - matrix).max() < 0.04
     assert shares[0.0] < share - 0.02
+
+
+def second_labels(scores: Floats, truth: npt.NDArray[np.int64], share: float) -> npt.NDArray[np.int64]:
+    """Make a share of labels wrong: the likeliest class of the image except the true class."""
+    others = scores.copy()
+    others[np.arange(truth.size), truth] = -1
+    wrong = np.random.default_rng(3).random(truth.size) < share
+    return np.asarray(np.where(wrong, others.argmax(axis=1), truth))
+
+
+def test_labels_that_look_like_the_image_are_found() -> None:
+    """The likelihood chooses a lookalike rate; without it, the labels are much less likely, and EM keeps the rate 0."""
+    rng = np.random.default_rng(4)
+    scores, truth = simulate(10_000, 6, 6.0, rng)
+    labels = second_labels(scores, truth, 0.2)
+    model, found = fit_noise_model(candidates_of(scores, labels))
+    assert 1 - found.label_quality.mean() == pytest.approx((labels != truth).mean(), abs=0.05)  # measured: 0.034
+    assert model.lookalike_rate > 0.15
+    without, expected = replace(model, lookalike_rate=0.0).fit(candidates_of(scores, labels))
+    assert without.lookalike_rate == 0.0
+    assert expected.label_log_probabilities.sum() < found.label_log_probabilities.sum() - 100
+
+
+@given(seed=cases)
+@settings(max_examples=10, deadline=None)
+def test_random_mistakes_have_no_lookalike_rate(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores, truth = simulate(1_000, 4, 4.0, rng)
+    model, _ = fit_noise_model(candidates_of(scores, wrong_labels(truth, 4, 0.2, "uniform", rng)))
+    assert model.lookalike_rate < 0.05

@@ -2,10 +2,11 @@
 
 import math
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import entr
 
 from reassess.cleaning.held_out import HeldOutPredictions
 from reassess.cleaning.held_out_files import HeldOutFile
@@ -72,6 +73,29 @@ class ClassCandidates:
             self.log_sums_of_other_classes[rows],
             self.n_classes,
         )
+
+    @property
+    def has_all_classes(self) -> bool:
+        """Whether all classes are candidates of each image."""
+        return bool(self.class_ids.shape[1] == self.n_classes)
+
+    def mean_by_first_class(self) -> npt.NDArray[np.float64]:
+        """Return the mean probabilities of the images of each most probable class; each class counts one more image."""
+        probabilities = np.zeros((len(self), self.n_classes))
+        np.put_along_axis(probabilities, self.class_ids, self.calibrate(1.0), axis=1)
+        sums = np.eye(self.n_classes)
+        np.add.at(sums, probabilities.argmax(axis=1), probabilities)
+        return np.asarray(sums / sums.sum(axis=1, keepdims=True))
+
+    def compare_with_profiles(self, profiles: npt.NDArray[np.float64]) -> "ClassCandidates":
+        """Replace the log-probability of each class by minus the divergence from the class's profile.
+
+        `profiles` has a row of probabilities for each class. All classes must be candidates.
+        """
+        logs = np.empty((len(self), self.n_classes))
+        np.put_along_axis(logs, self.class_ids, self.log_probabilities.astype(np.float64), axis=1)
+        logs = np.take_along_axis(logs @ profiles.T + entr(profiles).sum(axis=1), self.class_ids, axis=1)
+        return replace(self, log_probabilities=logs.astype(np.float32))
 
     def calibrate(
         self, calibration_exponent: float, biases: npt.NDArray[np.float64] | None = None

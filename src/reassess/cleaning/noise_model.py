@@ -6,7 +6,10 @@ the label is j with the probability A_tj s_j^g / sum over k of A_tk s_k^g. A is 
 is the similarity factor: it makes labels more likely that the image looks like. Its exponent g is the similarity
 exponent. With g = 0, mistakes depend only on the true class.
 
-EM estimates A and c for given b and g. Each row of A is smoothed by as many labels as there are classes, with the
+A share e of all images, the lookalike rate, does not follow A. Their label is a class j other than t with the
+probability s_j / (1 - s_t): a class that the image looks like, whatever its true class is.
+
+EM estimates A, c and e for given b and g. Each row of A is smoothed by as many labels as there are classes, with the
 average share of correct labels, so that the number of estimated parameters is never much larger than the number of
 labels.
 
@@ -22,6 +25,19 @@ effect. They do show whether g is 0. People confuse the same classes as the mode
 likely as with g = 0. It is 0 if there are few such mistakes, or if the labels are much less likely than with g = 0. In
 between, it is interpolated. With two classes, or with fewer sampled images than entries of the matrix (always with more
 than 223 classes), the labels cannot show whether g is 0, and it is `MEASURED_EXPONENT`.
+
+**Lookalike rate.** e is 0 unless the labels are clearly more likely with a higher e: for random mistakes, or with few
+images, an estimate of e is noise. If the labels cannot show whether g is 0, e is 0 too, which saves time.
+
+**One rate of mistakes.** With many images, small errors of the calibration look like kinds of mistakes in A, and then
+labels of classes that the model confuses seem wrong. Therefore, all mistakes get the same rate in A if their
+likelihood is hardly higher with a rate for each kind, and if g is below half of `MEASURED_EXPONENT`.
+
+**Profiles.** If a model has learned many mistakes, its probabilities of a class and of its usual wrong label are
+similar for each image of the class. But they are similar in the same way. If all classes are candidates (at most 16
+classes), a second kind of calibration is therefore tried: log q_t is replaced by minus the Kullback-Leibler
+divergence of the prediction from the profile of class t, which is the mean prediction of the images with the most
+probable class t. The kind with the higher likelihood of the labels is used.
 
 **Certain images.** If the model is calibrated for the labels, including their mistakes, it explains them without any
 mistakes: with 10 % wrong labels, each image has another class with probability 0.1. But no model is this uncertain
@@ -52,6 +68,12 @@ _CHUNK_SIZE, _MAX_CHUNKS = 1 << 14, 16  # images per chunk, and the largest numb
 _TOLERANCE = 1e-6  # EM stops if the mean log-likelihood grows by less
 _MAX_STEPS = 200  # of EM
 _START_CORRECT_SHARE = 0.8  # share of correct labels at the start of EM
+_START_LOOKALIKE_RATE = 0.1
+_MIN_RATE_GAIN = 3.0  # of the log-likelihood, for a lookalike rate above 0; by chance it was at most 1.7
+_MIN_PROFILE_GAIN = 10.0  # of the log-likelihood, to compare predictions with profiles
+_MIN_MATRIX_GAIN = 0.12  # of the log-likelihood per wrong label, for different rates in the matrix of mistakes
+_MIN_IMAGES_PER_MISTAKE = 50  # images per entry of the matrix, to give all mistakes the same rate
+_ONE_RATE = 1e9  # smoothing that makes all mistakes equally frequent
 MEASURED_EXPONENT = 0.15  # with the true classes known, 0.15 to 0.2 fits the answers of CIFAR-10N best
 # Shares of labels that are mistakes between confused classes: the similarity exponent is 0 below the first share, and
 # `MEASURED_EXPONENT` above the second share.
@@ -70,9 +92,9 @@ _MAX_SEARCH_STEPS = (
 class ExpectedTruths:
     """Result of an E-step of EM: sums over all images, and the posterior of each image."""
 
-    counts_by_truth_and_label: (
-        _Floats  # (classes, classes): expected number of images by true class, the row, and label, the column
-    )
+    # (classes, classes): expected number of images by true class, the row, and label, the column
+    counts_by_truth_and_label: _Floats
+    lookalike_counts: _Floats  # (classes, classes): the part of these counts that the lookalike rate explains
     matrix_divisors: _Floats  # (classes, classes): the next matrix is the counts divided by these
     prior_sums: _Floats  # (classes,): sums of calibrated probabilities, before the labels are known
     posterior_sums: _Floats  # (classes,): sums of posteriors
@@ -96,18 +118,20 @@ class NoiseModel:
 
     calibration_exponent: float  # b: power of the held-out probabilities that calibrates them
     similarity_exponent: float  # g: how strongly mistakes favour classes that the image looks like
+    lookalike_rate: float  # e: probability that the label follows the image instead of the matrix
     biases: _Floats  # (classes,): c, added to the log-probabilities
     mistake_matrix: _Floats  # (classes, classes): A, probability of each label given the true class, the row
     # Number of labels that are added to each true class to estimate A, with the average share of correct labels; the
     # wrong labels are spread over all other classes.
     smoothing: float
+    profiles: _Floats | None = None  # for `ClassCandidates.compare_with_profiles`, before the calibration
 
     @classmethod
-    def make_initial_model(cls, n_classes: int, *, similarity_exponent: float) -> "NoiseModel":
+    def make_initial_model(cls, n_classes: int, *, similarity_exponent: float = 0.0) -> "NoiseModel":
         """Create the model that EM starts from: predictions are calibrated, and most labels are correct."""
         noise = np.full((n_classes, n_classes), (1 - _START_CORRECT_SHARE) / max(1, n_classes - 1))
         np.fill_diagonal(noise, _START_CORRECT_SHARE if n_classes > 1 else 1.0)
-        return cls(1.0, similarity_exponent, np.zeros(n_classes), noise, float(n_classes))
+        return cls(1.0, similarity_exponent, 0.0, np.zeros(n_classes), noise, float(n_classes))
 
     def compute_expected_truths(self, images: ClassCandidates) -> ExpectedTruths:
         """Run the E-step of EM: compute the posterior of each image, and the sums for the next parameters.
@@ -125,7 +149,7 @@ class NoiseModel:
         def compute_chunk_sums(chunk: slice) -> tuple[_Floats, _Floats, _Floats]:
             pairs = np.zeros((classes, classes, 2))
             pairs[:, :, 0] = self.mistake_matrix
-            counts, image = np.zeros((classes, classes)), np.zeros((4, classes))
+            counts, image = np.zeros((classes, classes, 2)), np.zeros((5, classes))
             arrays = (
                 array[chunk]
                 for array in (
@@ -141,39 +165,47 @@ class NoiseModel:
                 pairs,
                 elsewhere,
                 self.similarity_exponent,
+                self.lookalike_rate,
                 _MIN_SIMILARITY_PROBABILITY / classes,
             )
             run_e_step(*arrays, *model, counts, image, logs[chunk], correct[chunk], likeliest[chunk])
             return counts, pairs[:, :, 1], image
 
-        counts, exposure, per_class = np.zeros((classes, classes)), np.zeros((classes, classes)), np.zeros((4, classes))
+        counts, exposure, per_class = (
+            np.zeros((classes, classes, 2)),
+            np.zeros((classes, classes)),
+            np.zeros((5, classes)),
+        )
         with ThreadPoolExecutor(thread_count()) as pool:
             for chunk_counts, chunk_exposure, image in pool.map(compute_chunk_sums, map(slice, edges[:-1], edges[1:])):
                 counts += chunk_counts
                 exposure += chunk_exposure
                 per_class += image
-        chances, truths, shared, not_candidates = per_class
+        chances, truths, shared, *not_candidates = per_class
         if n_other_classes:  # a true class that is not a candidate can be any class except the label
-            spread = not_candidates / (classes - 1)
+            spread = np.stack(not_candidates, axis=1) / (classes - 1)
             counts += spread
             counts[np.diag_indices(classes)] -= spread
             chances += (count - chances.sum()) / classes
-            truths += spread.sum() - spread
-            shared += spread.sum() - spread
-        exposure += (shared if self.similarity_exponent else truths)[:, None]
-        return ExpectedTruths(counts, exposure, chances, truths, logs, correct, likeliest)
+            truths += spread.sum() - spread.sum(axis=1)
+            shared += spread[:, 0].sum() - spread[:, 0]
+        by_matrix, by_image = counts.transpose(2, 0, 1)
+        exposure += (shared if self.similarity_exponent else by_matrix.sum(axis=1))[:, None]
+        return ExpectedTruths(by_matrix + by_image, by_image, exposure, chances, truths, logs, correct, likeliest)
 
     def update_parameters(self, expected: ExpectedTruths) -> "NoiseModel":
-        """Run the M-step of EM: compute the next matrix of mistakes and the next biases."""
+        """Run the M-step of EM: compute the next matrix of mistakes, lookalike rate and biases."""
         classes = self.biases.size
-        wrong = 1 - np.trace(expected.counts_by_truth_and_label) / expected.counts_by_truth_and_label.sum()
+        noise = expected.counts_by_truth_and_label - expected.lookalike_counts
+        wrong = 1 - np.trace(noise) / noise.sum()
         wrong_per_class = wrong / max(1, classes - 1)
-        noise = expected.counts_by_truth_and_label + self.smoothing * wrong_per_class
+        noise += self.smoothing * wrong_per_class
         noise[np.diag_indices(classes)] += self.smoothing * (1 - wrong - wrong_per_class)
         noise /= expected.matrix_divisors + self.smoothing
         noise /= noise.sum(axis=1, keepdims=True)
+        rate = expected.lookalike_counts.sum() / expected.counts_by_truth_and_label.sum()
         change = np.log((expected.posterior_sums + 1) / (expected.prior_sums + 1))
-        return replace(self, mistake_matrix=noise, biases=self.biases + change)
+        return replace(self, mistake_matrix=noise, lookalike_rate=float(rate), biases=self.biases + change)
 
     def fit(self, images: ClassCandidates, *, max_steps: int = _MAX_STEPS) -> tuple["NoiseModel", ExpectedTruths]:
         """Estimate the matrix of mistakes and the biases by EM; also return the last expected truths."""
@@ -196,30 +228,55 @@ def fit_noise_model(images: ClassCandidates, *, seed: int = 0) -> tuple[NoiseMod
     sample = ordered.select_rows(
         np.sort(original_order[np.random.default_rng(seed).permutation(len(images))[:sample_size]])
     )
-    model, expected = _fit_with_fixed_exponent(sample, similarity_exponent=MEASURED_EXPONENT)
-    if images.n_classes > 2 and len(sample) >= images.n_classes**2:
-        without_similarity, expected_without_similarity = _fit_with_fixed_exponent(sample, similarity_exponent=0.0)
+    start = NoiseModel.make_initial_model(images.n_classes)
+    can_compare = images.n_classes > 2 and len(sample) >= images.n_classes**2
+    profiles = sample.mean_by_first_class() if can_compare and sample.has_all_classes else None
+    if profiles is not None:
+        compared = sample.compare_with_profiles(profiles)
+        losses = [-_calibrate_and_fit(each, start)[1].label_log_probabilities.sum() for each in (sample, compared)]
+        if losses[1] < losses[0] - _MIN_PROFILE_GAIN:
+            sample, ordered = compared, ordered.compare_with_profiles(profiles)
+        else:
+            profiles = None
+    fit = _fit_with_lookalike_rate if can_compare else _calibrate_and_fit
+    model, expected = fit(sample, replace(start, similarity_exponent=MEASURED_EXPONENT))
+    if can_compare:
+        without_similarity, expected_without_similarity = _fit_with_lookalike_rate(sample, start)
         weight = _estimate_share_of_lookalike_mistakes(sample, without_similarity, expected_without_similarity)
-        ratio = float(
-            expected.label_log_probabilities.sum() - expected_without_similarity.label_log_probabilities.sum()
-        )
-        weight *= float(expit(ratio - _HALF_EXPONENT_LOG_RATIO))
+        weight *= float(expit(_gain(expected, expected_without_similarity) - _HALF_EXPONENT_LOG_RATIO))
+        if weight < 0.5 and len(sample) >= _MIN_IMAGES_PER_MISTAKE * images.n_classes**2:
+            one_rate, expected_one_rate = _fit_with_lookalike_rate(sample, replace(start, smoothing=_ONE_RATE))
+            gain = _gain(expected_without_similarity, expected_one_rate)
+            if gain < _MIN_MATRIX_GAIN * (1 - expected_one_rate.label_quality).sum():
+                without_similarity = one_rate
         calibration_exponent = (
             without_similarity.calibration_exponent ** (1 - weight) * model.calibration_exponent**weight
         )
-        start = model if weight > 0.5 else without_similarity
         model = replace(
-            start, similarity_exponent=weight * MEASURED_EXPONENT, calibration_exponent=calibration_exponent
+            model if weight > 0.5 else without_similarity,
+            similarity_exponent=weight * MEASURED_EXPONENT,
+            calibration_exponent=calibration_exponent,
         )
     model, expected = model.fit(ordered)
-    return model, expected.select_rows(original_order)
+    return replace(model, profiles=profiles), expected.select_rows(original_order)
 
 
-def _fit_with_fixed_exponent(
-    images: ClassCandidates, *, similarity_exponent: float
-) -> tuple[NoiseModel, ExpectedTruths]:
-    """Fit all parameters of the noise model to the images, except the `similarity_exponent`."""
-    start = NoiseModel.make_initial_model(images.n_classes, similarity_exponent=similarity_exponent)
+def _gain(expected: ExpectedTruths, other: ExpectedTruths) -> float:
+    """Return by how much the log-likelihood of all labels is higher than with the other model."""
+    return float(expected.label_log_probabilities.sum() - other.label_log_probabilities.sum())
+
+
+def _fit_with_lookalike_rate(images: ClassCandidates, start: NoiseModel) -> tuple[NoiseModel, ExpectedTruths]:
+    """Fit the model; its lookalike rate is 0 unless a higher rate makes the labels clearly more likely."""
+    model, expected = _calibrate_and_fit(images, start)
+    _, with_rate = replace(model, lookalike_rate=_START_LOOKALIKE_RATE).fit(images)
+    if _gain(with_rate, expected) < _MIN_RATE_GAIN:
+        return model, expected
+    return _calibrate_and_fit(images, replace(start, lookalike_rate=_START_LOOKALIKE_RATE))
+
+
+def _calibrate_and_fit(images: ClassCandidates, start: NoiseModel) -> tuple[NoiseModel, ExpectedTruths]:
+    """Find the calibration exponent, and fit all other parameters, except the similarity exponent, to the images."""
     calibration_exponent = max(
         _find_lowest_exponent_with_certain_images(images, start), _find_likeliest_calibration_exponent(images, start)
     )
@@ -242,7 +299,7 @@ def _estimate_share_of_lookalike_mistakes(
     confused = (by_image.T @ by_image).toarray()
     np.fill_diagonal(confused, 0)
     confused /= np.maximum(confused.sum(axis=1, keepdims=True), np.finfo(float).tiny)
-    mistakes = expected.counts_by_truth_and_label.copy()
+    mistakes = expected.counts_by_truth_and_label - expected.lookalike_counts
     np.fill_diagonal(mistakes, 0)
     has_mistakes = mistakes > 0
     counts, ratios = mistakes[has_mistakes], confused[has_mistakes] * (images.n_classes - 1)

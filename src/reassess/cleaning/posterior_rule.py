@@ -28,6 +28,7 @@ _MAX_UNCERTAIN_FIRST_SHARE = 0.98  # share of first labels among the least certa
 _MIN_EXPONENT = 0.6  # calibration exponent of overconfident models
 _MIN_MISTAKE_SHARE = 0.06  # share of mistakes of overconfident models
 _MAX_FIRST_SHARE = 0.999  # share of first labels, if models know the labels or images are easy
+_MIN_LOOKALIKE_RATE = 0.1  # share of labels that follow their image, for a warning
 _MAX_UNCERTAIN_CLASS_SHARE = 0.25  # share of classes without certain images
 _MIN_CLASS_CERTAINTY = 0.95  # certainty of the most certain images of a class
 _MIN_CLASS_SIZE = 20  # smallest number of images of a class
@@ -119,7 +120,12 @@ def _warn_about_models(images: ClassCandidates, model: NoiseModel, wrong_share: 
     first_share, first_of_unsure = float(is_first.mean()), float(is_first[unsure].mean())
     sample = "have people check a sample of the labels"
     held_out = "check that no model was trained on the images that it predicts, or on copies of them"
-    if first_share < _MIN_FIRST_SHARE:
+    if model.lookalike_rate >= _MIN_LOOKALIKE_RATE:
+        text = (
+            f"about {100 * model.lookalike_rate:.1f} % of the labels seem to be wrong classes that their images look "
+        )
+        text += f"like; models can learn such mistakes, and then too few or too many labels seem wrong: {sample}"
+    elif first_share < _MIN_FIRST_SHARE:
         text = f"the label is the most probable class for only {100 * first_share:.1f} % of the images"
         text += f"; the mistakes of a poor model count as wrong labels: {sample}"
     elif wrong_share > _MAX_WRONG_SHARE:
@@ -155,7 +161,8 @@ def _warn_about_models(images: ClassCandidates, model: NoiseModel, wrong_share: 
 
 def _count_uncertain_classes(images: ClassCandidates, model: NoiseModel) -> int:
     """Count the classes where even the most confident predictions are uncertain."""
-    chances = images.calibrate(model.calibration_exponent, model.biases)
+    compared = images if model.profiles is None else images.compare_with_profiles(model.profiles)
+    chances = compared.calibrate(model.calibration_exponent, model.biases)
     best = np.argmax(chances, axis=1)[:, None]
     first_ids, top = (
         np.take_along_axis(images.class_ids, best, axis=1)[:, 0],

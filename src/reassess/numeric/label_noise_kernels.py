@@ -74,6 +74,7 @@ def run_e_step(  # type: ignore[no-untyped-def]
     matrix_and_sums,
     mean_mistake_row,
     similarity_exponent,
+    lookalike_rate,
     min_probability,
     out_counts,
     class_sums,
@@ -85,38 +86,42 @@ def run_e_step(  # type: ignore[no-untyped-def]
 
     ``matrix_and_sums[t, j, 0]`` is the probability of the label j given the true class t, and ``[t, j, 1]`` gets sums
     of draws. `mean_mistake_row` has the mean probability of each label, over all true classes that it is wrong for.
+    ``out_counts[t, j, 0]`` gets labels that follow the matrix, and ``[t, j, 1]`` gets labels that follow the image.
 
     Most of the time is spent reading entries of a class-by-class matrix that is too large for a processor's cache. So
     images with the same label should be next to each other, and rows of true classes with a negligible posterior are
     not read. The draw of a class is its weight when wrong labels are drawn: the model's probability of the class, to
-    the power `similarity_exponent`. The mean draw of a true class lies between the weakest and the strongest draw. So
-    the posterior of a true class is at most share * strongest draw / weakest draw, where share is its share of the sum
-    of chance * matrix entry over all true classes. The steps are inlined, since separate functions take up to 20 %
+    the power `similarity_exponent`. The mean draw of a true class lies between the weakest and the strongest draw,
+    which bounds the posterior of the true class. The steps are inlined, since separate functions take up to 20 %
     longer.
     """
     images, candidates = ids.shape
     others = biases.size - candidates
-    chance, draw, seen, weight = np.empty((4, candidates))
+    chance, draw, seen, weight, lookalike = np.empty((5, candidates))
     log_floor = math.log(min_probability)
     for i in range(images):
         at = label_columns[i]
         label = ids[i, at]
-        highest = -math.inf
+        top = 0
         for k in range(candidates):
             chance[k] = calibration_exponent * logs[i, k] + biases[ids[i, k]]
-            highest = max(highest, chance[k])
-        total = 0.0
+            if chance[k] > chance[top]:
+                top = k
+        highest = chance[top]
+        below_top = 0.0  # sum of all classes but the top one, since 1 - (a probability near 1) is not exact
         for k in range(candidates):
             draw[k] = chance[k] - highest
             chance[k] = math.exp(draw[k])
-            total += chance[k]
+            if k != top:
+                below_top += chance[k]
         rest = 0.0
         if others > 0:
             rest = math.exp(
                 approximate_log_of_power_sum(math.log(others), tails[i, 0], tails[i, 1], calibration_exponent) - highest
             )
-            total += rest
-            rest /= total
+            below_top += rest
+        total = 1 + below_top
+        rest /= total
         log_total = math.log(total)
         # The draw of every other class.
         least = (
@@ -125,7 +130,13 @@ def run_e_step(  # type: ignore[no-untyped-def]
             else min_probability**similarity_exponent
         )
         weakest, strongest = least, least
-        joint = 0.0
+        joint, joint_lookalike = 0.0, 0.0
+        for k in range(candidates):
+            lookalike[k] = 0.0
+            if k != at and lookalike_rate > 0:
+                without_truth = max(below_top if k == top else total - chance[k], chance[at])
+                lookalike[k] = lookalike_rate * chance[k] / total * chance[at] / without_truth if chance[at] else 0.0
+            joint_lookalike += lookalike[k]
         for k in range(candidates):
             chance[k] /= total
             class_sums[0, ids[i, k]] += chance[k]
@@ -133,14 +144,15 @@ def run_e_step(  # type: ignore[no-untyped-def]
                 math.exp(similarity_exponent * max(draw[k] - log_total, log_floor)) if similarity_exponent > 0 else 1.0
             )
             weakest, strongest = min(weakest, draw[k]), max(strongest, draw[k])
-            weight[k] = chance[k] * matrix_and_sums[ids[i, k], label, 0]
+            weight[k] = (1 - lookalike_rate) * chance[k] * matrix_and_sums[ids[i, k], label, 0]
             joint += weight[k]
-        threshold = NEGLIGIBLE * joint * weakest / strongest  # `seen` lies between the weakest and the strongest draw
-        likelihood, best = 0.0, -1
+        threshold = NEGLIGIBLE * (joint * draw[at] / strongest + joint_lookalike)
+        likelihood, best, highest = 0.0, -1, 0.0
         for k in range(candidates):
-            if weight[k] < threshold and k != at:
+            if weight[k] * draw[at] / weakest + lookalike[k] < threshold and k != at:
                 likelihood += weight[k] * draw[at] / strongest  # a lower bound, so that no class gets probability 1
-                weight[k] = 0.0
+                likelihood += lookalike[k]
+                weight[k] = lookalike[k] = 0.0
                 continue
             row = matrix_and_sums[ids[i, k]]
             of_row = 1.0
@@ -150,9 +162,10 @@ def run_e_step(  # type: ignore[no-untyped-def]
                     of_row += row[ids[i, j], 0] * (draw[j] - least)
             seen[k] = of_row
             weight[k] *= draw[at] / seen[k]
-            likelihood += weight[k]
-            if best < 0 or weight[k] > weight[best] or (weight[k] == weight[best] and ids[i, k] < ids[i, best]):
-                best = k
+            of_class = weight[k] + lookalike[k]
+            likelihood += of_class
+            if best < 0 or of_class > highest or (of_class == highest and ids[i, k] < ids[i, best]):
+                best, highest = k, of_class
         if others > 0:
             drawn = 1.0
             if similarity_exponent > 0:
@@ -160,16 +173,20 @@ def run_e_step(  # type: ignore[no-untyped-def]
                 for j in range(candidates):
                     drawn += mean_mistake_row[ids[i, j]] * (draw[j] - least)
             # A mean draw is at least the weakest draw. If most labels are wrong, `elsewhere` sums to more than 1.
-            rest *= mean_mistake_row[label] * draw[at] / max(drawn, weakest)
-            likelihood += rest
+            of_image = rest * lookalike_rate * chance[at]
+            rest *= (1 - lookalike_rate) * mean_mistake_row[label] * draw[at] / max(drawn, weakest)
+            likelihood += rest + of_image
             class_sums[3, label] += rest / likelihood
+            class_sums[4, label] += of_image / likelihood
         for k in range(candidates):
-            if weight[k] == 0:
+            if weight[k] + lookalike[k] == 0:
                 continue
             weight[k] /= likelihood
+            lookalike[k] /= likelihood
             truth = ids[i, k]
-            class_sums[1, truth] += weight[k]
-            out_counts[truth, label] += weight[k]
+            class_sums[1, truth] += weight[k] + lookalike[k]
+            out_counts[truth, label, 0] += weight[k]
+            out_counts[truth, label, 1] += lookalike[k]
             if similarity_exponent > 0:
                 share = weight[k] / seen[k]
                 class_sums[2, truth] += share * least

@@ -15,16 +15,22 @@ from unittest.mock import patch
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
+from cleanlab.rank import get_label_quality_scores
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from reassess import (
     GoldenQuestions,
     HeldOutPredictions,
+    LabelSets,
     Predictions,
     Questions,
     find_label_errors,
@@ -47,6 +53,8 @@ MANY_CLASSES, IMAGES_PER_CLASS, SURENESS, WRONG = 1_000, 12, (2.5, 3.0), 0.175
 SIZES, SAMPLES = (500, 1_000, 2_000, 5_000), 20  # samples of each size
 POINTS, DIMENSIONS, SPREAD, DRAWN_SURENESS = 10_000, 20, 1.0, 10.0
 KINDS = "uniform", "pairs", "some pairs"
+CLEANLAB_SCORES = "self_confidence", "normalized_margin", "confidence_weighted_entropy"
+NOISES, NOISE_SHARES = ("uniform", "pairs", "by class", "second class", "a person"), (0.05, 0.2, 0.4)
 MODELS: Mapping[str, Any] = {
     "nearest neighbours": KNeighborsClassifier(15),
     "calibrated": CalibratedClassifierCV(KNeighborsClassifier(15), cv=5),
@@ -101,6 +109,95 @@ def print_people() -> None:
     print_shares_by_exponent(held_out)
     print_samples("the network", held_out, cleaning, wrong)
     print_samples("the network, with exchanged images", exchanged, find_label_errors(exchanged), wrong)
+
+
+def print_noises() -> None:
+    """Print average precision beside cleanlab's best score, and estimated shares, for five kinds of noise."""
+    print(
+        "\n| data and model | wrong labels | average precision | cleanlab | score | wrong % | estimated % | warning |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    labels = read_original_labels(find_file("train-first-rater.csv"))
+    own = read_original_labels(find_file("train-original.csv"), classes=labels.classes)
+    truth = own.indices[own.find(labels.images)].astype(np.int64)
+    predictions = read_predictions(find_file("heldout-first-rater.npz"), labels.classes)
+    held_out = HeldOutPredictions.from_predictions({"held-out": predictions}, labels)
+    assert predictions.scores is not None
+    scores = predictions.scores[np.argsort(held_out.files[0].label_rows)].astype(np.float64)
+    scores /= scores.sum(axis=1, keepdims=True)
+    for noise in NOISES:
+        for share in NOISE_SHARES:
+            changed = make_noise(truth, noise, share, scores)
+            if noise == "a person":
+                changed = answer_of_person(labels, truth, share)
+            print_noise("CIFAR-10, network", noise, scores, changed, truth)
+    pixels, truth = load_digits(return_X_y=True)
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    learners = {
+        "neighbours": KNeighborsClassifier(15),
+        "regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=300, C=0.1)),
+        "forest": RandomForestClassifier(100, min_samples_leaf=3, random_state=0),
+    }
+    with threadpool_limits(1):
+        for name, learner in learners.items():
+            of_truth = cross_val_predict(learner, pixels, truth, cv=folds, method="predict_proba")
+            for noise in NOISES[:-1]:
+                for share in NOISE_SHARES:
+                    changed = make_noise(truth, noise, share, of_truth)
+                    scores = cross_val_predict(learner, pixels, changed, cv=folds, method="predict_proba")
+                    print_noise(f"digits, {name}", noise, scores, changed, truth)
+
+
+def make_noise(truth: npt.NDArray[np.int64], noise: str, share: float, scores: Any) -> npt.NDArray[np.int64]:
+    """Make a share of labels wrong; `scores` are a model's probabilities, for the second-likeliest class."""
+    rng = np.random.default_rng(1)
+    if noise in KINDS:
+        return wrong_labels(truth, 10, share, noise, rng)
+    wrong = rng.permutation(truth.size) < round(share * truth.size)
+    others = scores.copy()
+    if noise == "by class":  # each class has its own share of wrong labels, and its own frequent wrong labels
+        wrong = rng.random(truth.size) < share * rng.permutation(np.linspace(0.25, 1.75, 10))[truth]
+        others = rng.dirichlet(np.full(10, 0.3), 10)[truth] * rng.exponential(1, scores.shape) ** -1
+    others[np.arange(truth.size), truth] = -1
+    return np.asarray(np.where(wrong, others.argmax(axis=1), truth))
+
+
+def answer_of_person(labels: LabelSets, truth: npt.NDArray[np.int64], share: float) -> npt.NDArray[np.int64]:
+    """Return answers of CIFAR-10N: the first rater's, partly corrected, or wrong ones of three people."""
+    answers = labels.indices.astype(np.int64)
+    rng = np.random.default_rng(1)
+    if share < 0.1:
+        wrong = rng.permutation(np.flatnonzero(answers != truth))[: round(share * truth.size)]
+        return np.asarray(np.where(np.isin(np.arange(truth.size), wrong), answers, truth))
+    if share > 0.3:
+        votes = pl.read_parquet(find_file("train-votes.parquet")).sample(fraction=1, shuffle=True, seed=1)
+        rows = labels.find(votes["item"].to_list())
+        ids = {name: number for number, name in enumerate(labels.classes.names or ())}
+        given = np.array([ids[name] for name in votes["answer"].to_list()])
+        is_wrong = given != truth[rows]
+        answers = truth.copy()
+        answers[rows[is_wrong]] = given[is_wrong]
+    return answers
+
+
+def print_noise(name: str, noise: str, scores: Any, labels: npt.NDArray[np.int64], truth: Any) -> None:
+    """Print a row of `print_noises`."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        cleaning = find_label_errors(held_out_of(scores, labels), threshold=0)
+    assert cleaning.noise is not None
+    wrong = labels != truth
+    by_score = {
+        score: average_precision(
+            wrong[np.argsort(get_label_quality_scores(labels, scores, method=score), kind="stable")]
+        )
+        for score in CLEANLAB_SCORES
+    }
+    best = max(CLEANLAB_SCORES, key=by_score.__getitem__)
+    own = average_precision(wrong[np.argsort(cleaning.label_quality, kind="stable")])
+    shares = f"{100 * wrong.mean():.1f} | {100 * cleaning.noise.wrong_share:.1f}"
+    text = str(caught[0].message) if caught else ""
+    print(f"| {name} | {noise} | {own:.3f} | {by_score[best]:.3f} | {best} | {shares} | {text} |", flush=True)
 
 
 def print_shares_by_exponent(held_out: HeldOutPredictions) -> None:
@@ -278,6 +375,7 @@ def print_digits(model: str) -> None:
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     print_people()
+    print_noises()
     print_few_images()
     print_drawn_labels()
     print_many_classes()

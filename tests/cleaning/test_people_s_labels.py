@@ -1,5 +1,6 @@
 """Labels of people on real images: the first rater of CIFAR-10N, and held-out predictions of a small network."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from reassess.data import read_original_labels
 from reassess.formats import read_predictions
 from tests.cleaning.simulated import matrix_of
 from tests.cleaning.test_checked_labels import simple_sample
+from tests.cleaning.test_noise_model import second_labels
 from tests.helpers import RealFile
 
 
@@ -97,6 +99,27 @@ def test_500_checked_labels_correct_the_share(measured: MeasuredLabels) -> None:
         covered += checked.interval[0] <= share <= checked.interval[1]
     assert near >= 36
     assert covered >= 34
+
+
+def test_labels_that_look_like_their_image_are_found(measured: MeasuredLabels) -> None:
+    """A fifth of the labels are the second-likeliest class. Measured: average precision 0.69, and a share of 22 %."""
+    images = ClassCandidates.from_held_out(measured.held_out)
+    rows = np.sort(np.random.default_rng(0).permutation(len(images))[:10_000])
+    logs, truth = images.log_probabilities[rows], measured.truth[rows]
+    labels = second_labels(np.exp(logs), truth, 0.2)
+    wrong = labels != truth
+    _, found = fit_noise_model(replace(images.select_rows(rows), label_columns=labels.astype(np.int32)))
+    assert 1 - found.label_quality.mean() == pytest.approx(wrong.mean(), abs=0.05)
+    others = np.exp(logs)
+    of_label = np.take_along_axis(others, labels[:, None], axis=1)[:, 0]
+    np.put_along_axis(others, labels[:, None], -1.0, axis=1)
+    by_margin = average_precision(wrong, of_label - others.max(axis=1))  # as cleanlab's normalized margin
+    assert average_precision(wrong, found.label_quality) >= by_margin - 0.01
+
+
+def average_precision(wrong: npt.NDArray[np.bool_], quality: npt.NDArray[np.floating]) -> float:
+    ordered = wrong[np.argsort(quality, kind="stable")]
+    return float((np.cumsum(ordered) / np.arange(1, ordered.size + 1))[ordered].mean())
 
 
 @pytest.mark.filterwarnings("ignore:classes where more than a third")

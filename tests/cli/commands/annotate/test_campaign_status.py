@@ -45,7 +45,7 @@ bob    rater    rating       8       3.0        8        100.0   65.36 to 100.0 
 seconds: median time per answer; golden: answers to golden questions
 balanced: mean of the accuracy on valid and on invalid questions; maybe counts half
 95 %: interval over questions (Newcombe's hybrid score method)
-column "last answer": empty for experts whose answers come from a file given to annotate create
+column "last answer": empty for experts whose answers come from a file given to `annotate create`
 few: under 20 golden votes for one truth, or on under 20 images
 next: reassess annotate invite pets.db NAME...
 """
